@@ -1,0 +1,44 @@
+import type { NodeAddress } from '../config/config.ts';
+import type { Exchange, TransactionStatus } from './exchange.ts';
+import type { SessionSettings } from './session-settings.ts';
+
+/** A logged-in connection to one server, used as a pipeline (architecture.md, section 4). */
+export type ServerConnection = {
+  readonly node: NodeAddress;
+  readonly status: TransactionStatus;
+  /** Exchanges that were sent and have not ended. */
+  readonly depth: number;
+  /** False once it broke or was closed; then every exchange got its onLost. */
+  readonly alive: boolean;
+  readonly settings: SessionSettings;
+  /**
+   * Queues the exchange and the messages that make it. All writes of one turn of the event loop,
+   * from all clients, leave together. The buffers belong to the connection from now on.
+   */
+  send(exchange: Exchange, messages: readonly Buffer[]): void;
+  /** More messages for the exchange at the tail (COPY data, a later Sync). */
+  append(messages: readonly Buffer[]): void;
+  /** Bytes accepted but not yet taken by the kernel; above the high-water mark stop appending. */
+  readonly unsentBytes: number;
+  onDrain(callback: () => void): void;
+  /** Back-pressure: stops reading from the server. Affects all exchanges in the pipeline. */
+  pause(): void;
+  resume(): void;
+  /**
+   * Server-side prepared statements by name. `prepare` notes that a Parse for the name is being
+   * sent and returns the name it evicts (to be closed by the caller in the same flight) or null.
+   */
+  hasPrepared(name: string): boolean;
+  notePrepared(name: string): string | null;
+  forgetPrepared(name: string): void;
+  /** Forgets all after DISCARD ALL / DEALLOCATE ALL. */
+  forgetAllPrepared(): void;
+  /** Sends a CancelRequest if `exchange` is at the head, else does nothing. */
+  cancel(exchange: Exchange): void;
+  /** The settings that the server session holds now, after the owner changed them itself. */
+  adoptSettings(settings: SessionSettings): void;
+  /** Back to the pool. Not idle (in a transaction, exchanges pending): it is closed instead. */
+  release(): void;
+  /** Closes at once; pending exchanges get onLost. */
+  destroy(reason: string): void;
+};

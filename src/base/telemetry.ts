@@ -1,0 +1,22 @@
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogFields = { readonly [name: string]: unknown };
+
+/** How a statement was answered; the label of the statement counters. */
+export type RouteKind = 'single-shard' | 'multi-shard' | 'home' | 'local' | 'rejected';
+
+/**
+ * What the layers below report; `observability` implements it. Calls are cheap and never throw.
+ * Never pass literals, parameters or passwords.
+ */
+export type Telemetry = {
+  log(level: LogLevel, message: string, fields?: LogFields): void;
+  statement(route: RouteKind): void;
+  /** Time from the first byte sent to a shard to its ReadyForQuery, in milliseconds. */
+  shardLatency(shard: string, latencyMs: number): void;
+};
+
+export const silentTelemetry: Telemetry = {
+  log() {},
+  statement() {},
+  shardLatency() {},
+};

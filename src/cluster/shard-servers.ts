@@ -1,0 +1,17 @@
+import type { LeaseRequest, PoolCounts } from '../backend/pool.ts';
+import type { NodeId } from '../config/config.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { ShardState } from './shard-state.ts';
+
+/**
+ * The worker's view of the cluster: leases connections of the current primary of a shard, holds
+ * requests while there is none (57P03 after `holdMaxMs`).
+ */
+export type ShardServers = {
+  /** Like Pool.lease, on the shard's primary. Returns a function that gives up waiting. */
+  lease(shard: ShardId, request: LeaseRequest): () => void;
+  update(states: readonly ShardState[]): void;
+  state(shard: ShardId): ShardState;
+  counts(): ReadonlyMap<NodeId, PoolCounts>;
+  close(): void;
+};

@@ -1,0 +1,48 @@
+import type { ServerConnection } from '../backend/server-connection.ts';
+import type { PgError } from '../base/pg-error.ts';
+import type { PlanNode } from '../planner/plan.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { RowSink } from './row-sink.ts';
+
+/** Bind values as the client sent them; empty for a simple query. */
+export type BoundParameters = {
+  /** Declared in Parse; 0 is unspecified. */
+  readonly typeOids: readonly number[];
+  /** One per value: 0 text, 1 binary. */
+  readonly formats: readonly number[];
+  readonly values: readonly (Buffer | null)[];
+};
+
+export type MultiShardSelect = {
+  readonly root: PlanNode;
+  readonly shards: readonly ShardId[];
+  /** The client's statement: describing it on one shard gives the result's exact columns. */
+  readonly statementText: string;
+  /** Of the client's text, for literal ValueRefs: the token of a slot as SQL text. */
+  literalText(slot: number): string;
+  readonly parameters: BoundParameters;
+  /** As in Bind: none (all text), one for all, or one per column. */
+  readonly resultFormats: readonly number[];
+  readonly wantsDescription: boolean;
+  /** From the configuration: bytes a sort may hold. */
+  readonly mergeBytesMax: number;
+  /**
+   * A connection of the shard, ready for an exchange (in a transaction: begun). Called once per
+   * shard; `release` is called once when the executor has received the last ReadyForQuery, or the
+   * connection is no longer usable.
+   */
+  acquire(
+    shard: ShardId,
+    onConnection: (connection: ServerConnection, release: () => void) => void,
+    onRefused: (error: PgError) => void,
+  ): () => void;
+};
+
+export type MultiShardCursor = {
+  /** Emits up to `maxRows` rows (0: all) into the sink, then suspended(), complete() or failed(). */
+  fetch(maxRows: number): void;
+  /** Gives up: cancels the shards that still run and releases their connections. Idempotent. */
+  close(): void;
+};
+
+export type OpenMultiShardSelect = (request: MultiShardSelect, sink: RowSink) => MultiShardCursor;

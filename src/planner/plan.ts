@@ -1,0 +1,169 @@
+import type { ValueRef } from '../sql/statement.ts';
+
+/**
+ * A condition on the key of one distribution, as a tree over values that are known only when the
+ * statement runs. `all` says nothing about the key.
+ */
+export type KeyCondition =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'equal'; readonly value: KeyValue }
+  | { readonly kind: 'in'; readonly values: readonly KeyValue[] }
+  /** `= ANY($1)` or `= ANY('{a,b}')`. */
+  | { readonly kind: 'equal-any'; readonly array: KeyValue }
+  | { readonly kind: 'range'; readonly low: KeyLimit | null; readonly high: KeyLimit | null }
+  /** `LIKE 'ab%'` (the pattern is the value; wildcards are found at run time) or `^@`. */
+  | { readonly kind: 'like'; readonly pattern: KeyValue }
+  | { readonly kind: 'starts-with'; readonly prefix: KeyValue }
+  | { readonly kind: 'and'; readonly conditions: readonly KeyCondition[] }
+  | { readonly kind: 'or'; readonly conditions: readonly KeyCondition[] };
+
+/**
+ * A value with the type the statement gives it: `castType` is pg_type.typname of an explicit cast
+ * (`$1::int8`), null where PostgreSQL would infer the key column's own type.
+ */
+export type KeyValue = { readonly ref: ValueRef; readonly castType: string | null };
+export type KeyLimit = { readonly value: KeyValue; readonly inclusive: boolean };
+
+/** All tables of the group are tied by equality of their keys, so they lie on the same shard. */
+export type KeyGroup = { readonly distribution: string; readonly condition: KeyCondition };
+
+export type Routing =
+  /** No distributed and no reference table: the home shard. */
+  | { readonly kind: 'home' }
+  /** Reference tables only: any shard. */
+  | { readonly kind: 'any' }
+  /**
+   * One group or more; single-shard when every group resolves to the same one shard, and, with
+   * `withHome` (a home table is in it too), when that shard is the home shard.
+   */
+  | { readonly kind: 'by-key'; readonly groups: readonly KeyGroup[]; readonly withHome: boolean };
+
+/** Text for the shards: the client's own bytes, or pieces joined with the client's literals. */
+export type ShardQuery =
+  | { readonly kind: 'as-received' }
+  | { readonly kind: 'rewritten'; readonly pieces: readonly (string | ValueRef)[] };
+
+/**
+ * Sort order over one column of the input. `collation` is `c` when the planner has proved byte
+ * order; `unknown` means that the executor must refuse (0A000) if the column turns out to be text.
+ */
+export type SortKey = {
+  readonly column: number;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+  readonly collation: 'c' | 'unknown';
+  /** How a DBA would write it, for EXPLAIN. */
+  readonly label: string;
+};
+
+/**
+ * How one column of an aggregated row is made from the shards' partial columns. `hidden` columns
+ * are always received in binary format; a `visible` one has the format that the client asked for.
+ */
+export type AggregateOutput =
+  /** A grouping column: the value of the first row of the group. */
+  | { readonly kind: 'group'; readonly visible: number }
+  | { readonly kind: 'count'; readonly hidden: number }
+  | { readonly kind: 'sum'; readonly hidden: number }
+  | { readonly kind: 'avg'; readonly hiddenSum: number; readonly hiddenCount: number }
+  | { readonly kind: 'min' | 'max'; readonly visible: number; readonly order: SortKey }
+  | { readonly kind: 'bool_and' | 'bool_or'; readonly hidden: number };
+
+/**
+ * Steps above the shards, innermost first in execution, plain data. Columns of a `route` are the
+ * visible ones (what the client gets or what `visible` names), then the hidden ones.
+ */
+export type PlanNode =
+  | {
+      readonly kind: 'route';
+      readonly query: ShardQuery;
+      readonly visibleCount: number;
+      readonly hiddenCount: number;
+    }
+  | { readonly kind: 'append'; readonly input: PlanNode }
+  | { readonly kind: 'merge-append'; readonly input: PlanNode; readonly keys: readonly SortKey[] }
+  /**
+   * Folds neighbouring rows equal in `groupBy` (the input is merged on them); an empty `groupBy`
+   * folds everything into exactly one row, also of no input (then count is 0, the others NULL).
+   * Output: the client's columns, then for each of `carry` that input column unchanged (hidden
+   * sort keys for a sort above).
+   */
+  | {
+      readonly kind: 'aggregate';
+      readonly input: PlanNode;
+      readonly groupBy: readonly SortKey[];
+      readonly outputs: readonly AggregateOutput[];
+      readonly carry: readonly number[];
+    }
+  /** Sorts all rows in memory, under a limit of bytes; keys name columns of the aggregate's output. */
+  | { readonly kind: 'sort'; readonly input: PlanNode; readonly keys: readonly SortKey[] }
+  | {
+      readonly kind: 'limit';
+      readonly input: PlanNode;
+      readonly count: ValueRef | null;
+      readonly offset: ValueRef | null;
+    };
+
+export type Reject = {
+  readonly kind: 'reject';
+  readonly sqlState: string;
+  readonly message: string;
+  readonly hint: string | null;
+};
+
+export type TransactionCommand =
+  | { readonly kind: 'begin'; readonly isolation: string | null; readonly readOnly: boolean | null }
+  | { readonly kind: 'commit'; readonly chain: boolean }
+  | { readonly kind: 'rollback'; readonly chain: boolean }
+  | { readonly kind: 'savepoint'; readonly name: string }
+  | { readonly kind: 'release'; readonly name: string }
+  | { readonly kind: 'rollback-to'; readonly name: string };
+
+export type SettingCommand =
+  /** `value` is SQL text for the right side of SET ... TO, ready to replay; null means DEFAULT. */
+  | {
+      readonly kind: 'set';
+      readonly name: string;
+      readonly value: string | null;
+      readonly local: boolean;
+    }
+  | { readonly kind: 'reset'; readonly name: string }
+  | { readonly kind: 'reset-all' }
+  | { readonly kind: 'discard-all' };
+
+/**
+ * What to do with a statement: plain data, cached by fingerprint and schema version, so it holds no
+ * literal's text. `set` alone is never cached.
+ */
+export type Plan =
+  /**
+   * `multi` answers when the routing resolves to several shards or to none (then over any one
+   * shard, whose own WHERE finds nothing). `readOnly`: no function or clause that writes or locks.
+   */
+  | {
+      readonly kind: 'select';
+      readonly routing: Routing;
+      readonly multi: PlanNode | Reject;
+      readonly readOnly: boolean;
+    }
+  /** Writes whole on one shard; `multi` says why it is refused on several. */
+  | {
+      readonly kind: 'modify';
+      readonly command: 'insert' | 'update' | 'delete' | 'merge';
+      readonly routing: Routing;
+      readonly multi: Reject;
+    }
+  /** Utility statements (DDL, VACUUM, COPY ...) on the home shard. */
+  | { readonly kind: 'utility'; readonly tag: string; readonly changesSchema: boolean }
+  | { readonly kind: 'transaction'; readonly command: TransactionCommand }
+  | { readonly kind: 'setting'; readonly command: SettingCommand }
+  /** `statement` is what follows EXPLAIN and its options in the client's text. */
+  | {
+      readonly kind: 'explain';
+      readonly analyze: boolean;
+      readonly optionsText: string;
+      readonly statementText: string;
+    }
+  | { readonly kind: 'empty' }
+  | Reject;

@@ -1,0 +1,61 @@
+import type { TableSharding } from '../sharding/shard-map.ts';
+
+/**
+ * Order of a text value: `c` is byte order (C, POSIX, and builtin C.UTF-8 or ucs_basic collations,
+ * also when such a one is the database's default), `linguistic` any other deterministic collation,
+ * `nondeterministic` those under which different bytes are equal, `none` for types without one.
+ */
+export type CollationKind = 'c' | 'linguistic' | 'nondeterministic' | 'none';
+
+export type ColumnSchema = {
+  readonly name: string;
+  readonly typeOid: number;
+  /** pg_type.typname, e.g. `int4`; domains resolved to their base type. */
+  readonly typeName: string;
+  readonly collation: CollationKind;
+  readonly notNull: boolean;
+};
+
+export type RelationKind =
+  | 'table'
+  | 'view'
+  | 'materialized-view'
+  | 'foreign-table'
+  | 'sequence'
+  | 'composite';
+
+export type RelationSchema = {
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: RelationKind;
+  readonly sharding: TableSharding;
+  /** In attribute order, dropped columns left out. */
+  readonly columns: readonly ColumnSchema[];
+  /**
+   * For a view: a relation it reads, directly or through other views, is distributed (so that it
+   * cannot be answered by one shard). Partitions and inheritance children carry their parent's
+   * `sharding` instead. False for everything else.
+   */
+  readonly readsDistributed: boolean;
+  /** Unique and primary key constraints and unique indexes, as column names. */
+  readonly uniqueKeys: readonly (readonly string[])[];
+};
+
+/**
+ * The catalogue as the planner sees it: a snapshot, replaced as a whole. `version` grows with each
+ * replacement and is part of the plan cache's key.
+ */
+export type Schema = {
+  readonly version: number;
+  /** Collation kind of the database's default collation. */
+  readonly defaultCollation: CollationKind;
+  /**
+   * Resolves a name as PostgreSQL would: `schema` null searches `searchPath` (pg_catalog first
+   * unless listed). null when there is no such relation in the snapshot.
+   */
+  relation(
+    schema: string | null,
+    name: string,
+    searchPath: readonly string[],
+  ): RelationSchema | null;
+};
