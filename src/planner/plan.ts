@@ -96,7 +96,12 @@ export type PlanNode =
       readonly outputs: readonly AggregateOutput[];
       readonly carry: readonly number[];
     }
-  /** Sorts all rows in memory, under a limit of bytes; keys name columns of the aggregate's output. */
+  /**
+   * Sorts all rows in memory, under a limit of bytes. A key below `outputs.length` of the aggregate
+   * names one of the client's columns of any kind but `group` and is compared by value, whatever
+   * format the client asked for; from there on keys name the carried columns (so a grouping column
+   * is sorted by its carried hidden copy).
+   */
   | { readonly kind: 'sort'; readonly input: PlanNode; readonly keys: readonly SortKey[] }
   | {
       readonly kind: 'limit';
