@@ -1,0 +1,39 @@
+import type { NodeId } from '../config/config.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+
+/** What an operator sees of one server: SHOW NODES and the node gauges. */
+export type NodeStatus = {
+  readonly shard: ShardId;
+  readonly node: NodeId;
+  /** `quarantined`: writable but not of the shard's epoch; never routed to. */
+  readonly role: 'primary' | 'standby' | 'quarantined' | 'unknown';
+  /** In the machine's words, lower case: `up`, `suspect`, `down`, `starting` ... */
+  readonly state: string;
+  /** Replay behind the primary's last known LSN; null for a primary and when not known. */
+  readonly lagBytes: number | null;
+  readonly epoch: number | null;
+  /** Of the postmaster where it runs on this machine and is known, else null. */
+  readonly pid: number | null;
+};
+
+/** What an operator sees of one shard: SHOW SHARDS and the failover gauges. */
+export type ShardStatus = {
+  readonly shard: ShardId;
+  readonly epoch: number;
+  readonly primary: NodeId | null;
+  readonly standbys: readonly NodeId[];
+  /** The state machine's state, lower case: `open`, `suspect`, `promoting`, `blocked` ... */
+  readonly state: string;
+  /** `armed`: an acknowledged commit survives the loss of the primary. `none`: a single server. */
+  readonly durability: 'armed' | 'arming' | 'solo' | 'none';
+  /** Promotions since this supervisor started. */
+  readonly failovers: number;
+  /** Why statements wait, empty when they do not. */
+  readonly reason: string;
+};
+
+/** The cluster at one moment, in configuration order. */
+export type ClusterStatus = {
+  readonly shards: readonly ShardStatus[];
+  readonly nodes: readonly NodeStatus[];
+};
