@@ -24,3 +24,13 @@ export const systemClock: Clock = {
     return () => clearInterval(timer);
   },
 };
+
+/**
+ * Resolves after `delayMs` and keeps the process alive until then: for waits on the world outside
+ * (another process ends, a file appears), which no virtual clock can hurry.
+ */
+export function sleep(delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, delayMs);
+  });
+}

@@ -1,0 +1,94 @@
+import { mkdir } from 'node:fs/promises';
+import { assert } from '../base/assert.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import { createDataDirectory, type DataDirectoryOptions } from './data-directory.ts';
+import type { PostgresServer } from './postgres-server.ts';
+import { runTogether } from './run-together.ts';
+import { type Login, withSession } from './sql.ts';
+import {
+  cloneRunning,
+  configurePrimary,
+  configureStandby,
+  copyStopped,
+  isStandby,
+  waitForStreaming,
+} from './standby.ts';
+
+/** One primary and, unless it stands alone, one streaming standby. */
+export class LabShard {
+  readonly name: string;
+  /** As first created; which one is primary later is for the servers to tell. */
+  readonly primary: PostgresServer;
+  readonly standby: PostgresServer | null;
+
+  constructor(name: string, [primary, standby]: readonly PostgresServer[]) {
+    assert(primary !== undefined, `shard ${name} has no server`);
+    this.name = name;
+    this.primary = primary;
+    this.standby = standby ?? null;
+  }
+
+  get nodes(): readonly PostgresServer[] {
+    return this.standby === null ? [this.primary] : [this.primary, this.standby];
+  }
+
+  /** Makes the data directories. The standby is a copy from before the primary's first start. */
+  async create(options: DataDirectoryOptions): Promise<void> {
+    const { primary, standby } = this;
+    await mkdir(primary.directory);
+    await createDataDirectory(primary.directory, options);
+    if (standby === null) return;
+    await mkdir(standby.directory);
+    await copyStopped(primary, standby);
+  }
+
+  /** Writes who follows whom; the ports are settled by now. */
+  async assignRoles(password: string | null): Promise<void> {
+    const { primary, standby } = this;
+    await configurePrimary(primary, standby);
+    if (standby !== null) await configureStandby(standby, primary, password);
+  }
+
+  /** Starts all nodes in the roles that their data directories hold. */
+  async start(signal?: AbortSignal): Promise<void> {
+    await runTogether(this.nodes, (node, stop) => node.start(stop), signal);
+  }
+
+  /** Resolves when every node that is a standby streams from the node that is not. */
+  async waitForReplication(login: Login, signal?: AbortSignal): Promise<void> {
+    const roles = await Promise.all(this.nodes.map(isStandby));
+    const primary = this.nodes[roles.indexOf(false)];
+    const standbys = this.nodes.filter((_, index) => roles[index]);
+    if (primary === undefined || standbys.length === roles.length) return;
+    await Promise.all(standbys.map((standby) => waitForStreaming(primary, standby, login, signal)));
+  }
+
+  /**
+   * Makes `node` a standby of the shard's current primary, whatever it was before: stopped, wiped,
+   * cloned, started, streaming. What only it knew is lost.
+   */
+  async rebuild(node: PostgresServer, login: Login): Promise<void> {
+    assert(this.nodes.includes(node), `${node.name} is not a node of ${this.name}`);
+    const primary = await this.#primaryBeside(node, login);
+    await node.stop('immediate');
+    await cloneRunning(primary, node, login);
+    await configureStandby(node, primary, login.password);
+    await node.start();
+    await waitForStreaming(primary, node, login);
+  }
+
+  async #primaryBeside(node: PostgresServer, login: Login): Promise<PostgresServer> {
+    for (const candidate of this.nodes) {
+      if (candidate === node || candidate.pid === null) continue;
+      const { rows } = await withSession(candidate, login, (session) =>
+        session.query<{ recovering: boolean }>('select pg_is_in_recovery() as recovering'),
+      );
+      if (rows[0]?.recovering === false) return candidate;
+    }
+    throw new PgError(
+      SqlState.objectNotInPrerequisiteState,
+      `shard ${this.name} has no primary from which ${node.name} could be rebuilt`,
+    );
+  }
+}
