@@ -27,6 +27,29 @@ export type Key =
 
 export type KeyBound = { readonly key: Key; readonly inclusive: boolean };
 
+/** A shard's part of the key space, for people. */
+export type Portion =
+  /** Keys from `from` (inclusive) up to `to` (exclusive), folded; null is open. */
+  | {
+      readonly kind: 'range';
+      readonly shard: ShardId;
+      readonly from: Key | null;
+      readonly to: Key | null;
+    }
+  /** `share` is the fraction of all hashes, 0 to 1, that the shard's arcs cover. */
+  | {
+      readonly kind: 'arcs';
+      readonly shard: ShardId;
+      readonly weight: number;
+      readonly share: number;
+    }
+  | {
+      readonly kind: 'remainders';
+      readonly shard: ShardId;
+      readonly remainders: readonly number[];
+      readonly modulus: number;
+    };
+
 /**
  * Co-located tables share one distribution: same key, same shard. All answers are what the SQL
  * expressions named in docs/shard-map.md give on a server.
@@ -50,4 +73,11 @@ export type Distribution = {
   shardsWithPrefix(prefix: Buffer): readonly ShardId[];
   /** One line a DBA can read: why `key` lies where it lies. */
   explain(key: Key): string;
+  /**
+   * An SQL expression over built-in immutable functions that gives the owner's name on any server,
+   * NULL for no owner. `columnSql` is an expression of the key's type, quoted as SQL needs it.
+   */
+  placementSql(columnSql: string): string;
+  /** Ranges in key order; of a ring or modulo one portion per shard, in map order. */
+  readonly portions: readonly Portion[];
 };
