@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
@@ -22,6 +23,8 @@ export type LabClusterOptions = {
   readonly standbys: boolean;
   /** null: a temporary one, removed by stop(). One that holds a lab is started again as it is. */
   readonly directory: string | null;
+  /** Where the temporary one may be made: the first that is usable. Default: the system's. */
+  readonly temporaryParents?: readonly string[];
   /** Made on every shard, owned by the role `app` with the password `app`. */
   readonly database: string;
   /** `scram-sha-256` makes a random password for the superuser `postgres`. */
@@ -70,7 +73,11 @@ export class LabCluster {
 
   static async start(options: LabClusterOptions): Promise<LabCluster> {
     const account = await chooseServerAccount();
-    const directory = await openLabDirectory(options.directory, account);
+    const directory = await openLabDirectory(
+      options.directory,
+      options.temporaryParents ?? [tmpdir(), '/tmp', '/var/tmp'],
+      account,
+    );
     try {
       const record =
         directory.kind === 'existing'

@@ -1,5 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
@@ -24,17 +23,18 @@ export type LabDirectory = {
  */
 export async function openLabDirectory(
   requested: string | null,
+  temporaryParents: readonly string[],
   account: ServerAccount | null,
 ): Promise<LabDirectory> {
   if (requested === null) {
-    const made = await makeTemporary(account);
+    const made = await makeTemporary(temporaryParents, account);
     return { path: made, kind: 'temporary', made };
   }
   const path = resolve(requested);
   const made = (await mkdir(path, { recursive: true })) ?? null;
-  if (!(await canReach(path, account))) {
+  if (account !== null && !(await canRunFrom(path, account))) {
     if (made !== null) await rm(made, { recursive: true });
-    throw new PgError(SqlState.ioError, `the account of the servers cannot reach ${path}`, {
+    throw new PgError(SqlState.ioError, `the account of the servers cannot use ${path}`, {
       hint: 'choose a directory whose parents everybody may enter (chmod o+x), or leave --dir out',
     });
   }
@@ -55,14 +55,16 @@ export async function discardLabDirectory({ path, kind, made }: LabDirectory): P
   await Promise.all(names.map((name) => rm(name, { recursive: true, force: true })));
 }
 
-async function makeTemporary(account: ServerAccount | null): Promise<string> {
-  const parents = [...new Set([tmpdir(), '/tmp', '/var/tmp'])];
+async function makeTemporary(
+  parents: readonly string[],
+  account: ServerAccount | null,
+): Promise<string> {
   for (const parent of parents) {
     const path = await mkdtemp(join(parent, 'pgweave-')).catch(() => null);
     if (path === null) continue;
     // Others may enter, not list: the data directories inside are closed to them.
     await chmod(path, 0o711);
-    if (await canReach(path, account)) return path;
+    if (await canRunFrom(path, account)) return path;
     await rm(path, { recursive: true });
   }
   throw new PgError(SqlState.ioError, `no usable temporary directory among ${parents.join(', ')}`, {
@@ -70,13 +72,20 @@ async function makeTemporary(account: ServerAccount | null): Promise<string> {
   });
 }
 
-/** Asks the system by entering as that account: modes alone do not tell of access lists. */
-async function canReach(path: string, account: ServerAccount | null): Promise<boolean> {
-  if (account === null) return true;
+/**
+ * Whether the account can run a program that lies there. Asked by doing it: modes alone do not tell
+ * of access lists, closed parents and file systems mounted noexec.
+ */
+async function canRunFrom(path: string, account: ServerAccount | null): Promise<boolean> {
+  const program = join(path, 'probe');
   try {
-    await runCommand('/bin/sh', ['-c', 'cd "$0"', path], account);
+    await writeFile(program, '#!/bin/sh\n');
+    await chmod(program, 0o755);
+    await runCommand(program, [], account);
     return true;
   } catch {
     return false;
+  } finally {
+    await rm(program, { force: true });
   }
 }
