@@ -1,0 +1,69 @@
+import type { NodeStatus, ShardStatus } from './cluster-status.ts';
+import type { FailoverState } from './failover-state.ts';
+import { isStray } from './fence.ts';
+import { isOfEpoch, isResponsive, type NodeView } from './node-view.ts';
+import { holdReason } from './publish.ts';
+
+/** What SHOW SHARDS tells of a machine's state. */
+export function readShard(state: FailoverState): ShardStatus {
+  const { published, phase } = state;
+  return {
+    shard: state.shard,
+    epoch: published?.epoch ?? 0,
+    primary: published?.primary ?? null,
+    standbys: published?.standbys ?? [],
+    state: phase.kind,
+    durability: durability(state),
+    failovers: state.failovers,
+    reason: holdReason(state),
+  };
+}
+
+function durability(state: FailoverState): ShardStatus['durability'] {
+  const { record, nodes, task, mode, restarted } = state;
+  if (mode === 'follow' || nodes.length === 1) return 'none';
+  if (record?.durability.kind === 'armed' && !restarted) return 'armed';
+  return task?.work.kind === 'arm' || restarted ? 'arming' : 'solo';
+}
+
+/** What SHOW NODES tells, in configuration order. */
+export function readNodes(state: FailoverState, now: number): NodeStatus[] {
+  return state.nodes.map((node) => ({
+    shard: state.shard,
+    node: node.id,
+    role: role(state, node),
+    state: condition(state, node, now),
+    lagBytes: lagBytes(state, node),
+    epoch: node.answer?.epoch?.epoch ?? null,
+    pid: null,
+  }));
+}
+
+function role(state: FailoverState, node: NodeView): NodeStatus['role'] {
+  const { record } = state;
+  if (record === null || node.answer === null) return 'unknown';
+  if (node.answer.systemId !== record.systemId) return 'quarantined';
+  if (node.id === record.primary) return 'primary';
+  if (isStray(node, record)) return 'quarantined';
+  if (state.mode === 'failover' && !isOfEpoch(node, record)) return 'unknown';
+  return 'standby';
+}
+
+function condition(state: FailoverState, node: NodeView, now: number): string {
+  const { settings } = state;
+  if (isResponsive(node, now, settings.suspectAfterMs)) {
+    const lonely = node.answer?.inRecovery === true && node.answer.receiverAgeMs === null;
+    return lonely ? 'up, not streaming' : 'up';
+  }
+  if (node.startingSince !== null) return 'starting';
+  if (node.refusals > 0) return 'down';
+  return now - node.aliveAt > settings.hangMs ? 'silent' : 'suspect';
+}
+
+function lagBytes(state: FailoverState, node: NodeView): number | null {
+  const primary = state.nodes.find((view) => view.id === state.record?.primary);
+  if (primary?.answer === null || primary === undefined) return null;
+  if (node.answer?.inRecovery !== true) return null;
+  const lag = primary.answer.lsn - node.answer.replayLsn;
+  return lag > 0n ? Number(lag) : 0;
+}

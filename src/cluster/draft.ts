@@ -1,0 +1,67 @@
+import { assert } from '../base/assert.ts';
+import type { LogFields, LogLevel } from '../base/telemetry.ts';
+import type { FailoverAction, FailoverTask, OperatorRefusal } from './failover-action.ts';
+import type { FailoverState, Phase } from './failover-state.ts';
+
+/** One step in the making: the state so far and the actions it has caused. Lives within the step. */
+export class Draft {
+  state: FailoverState;
+  readonly now: number;
+  readonly mintUuid: () => string;
+  readonly actions: FailoverAction[] = [];
+
+  constructor(state: FailoverState, now: number, mintUuid: () => string) {
+    this.state = state;
+    this.now = now;
+    this.mintUuid = mintUuid;
+  }
+
+  change(fields: Partial<FailoverState>): void {
+    this.state = { ...this.state, ...fields };
+  }
+
+  /** The one door through which the phase changes. */
+  enter(phase: Phase): void {
+    assert(
+      allowed[this.state.phase.kind].includes(phase.kind),
+      `${this.state.phase.kind} to ${phase.kind}`,
+    );
+    this.change({ phase });
+  }
+
+  /** A task in the way is forgotten: only one whose late result harms nobody may be. */
+  start(work: FailoverTask): void {
+    const { task } = this.state;
+    assert(task === null || task.work.kind === 'arm', 'one task at a time');
+    const id = this.state.taskCount + 1;
+    this.change({ task: { id, work }, taskCount: id });
+    this.actions.push({ kind: 'start', task: id, work });
+  }
+
+  log(level: LogLevel, message: string, fields: LogFields = {}): void {
+    this.actions.push({
+      kind: 'log',
+      level,
+      message,
+      fields: { shard: this.state.shard, ...fields },
+    });
+  }
+
+  answerOperator(refusal: OperatorRefusal | null): void {
+    if (this.state.request === null) return;
+    this.change({ request: null });
+    this.actions.push({ kind: 'answer-operator', refusal });
+  }
+}
+
+/** A record that somebody else changed may lead back to any of the first four and to `promoting`. */
+const allowed: { readonly [From in Phase['kind']]: readonly Phase['kind'][] } = {
+  seeking: ['seeking', 'open', 'claiming', 'opening'],
+  open: ['suspect', 'seeking', 'claiming', 'promoting'],
+  suspect: ['open', 'suspect', 'blocked', 'seeking', 'claiming', 'promoting'],
+  blocked: ['open', 'suspect', 'blocked', 'seeking', 'claiming', 'promoting'],
+  claiming: ['suspect', 'seeking', 'draining', 'promoting'],
+  draining: ['suspect', 'claiming'],
+  promoting: ['claiming', 'opening'],
+  opening: ['open', 'suspect', 'seeking', 'promoting'],
+};

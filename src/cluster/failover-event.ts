@@ -1,0 +1,56 @@
+import type { NodeId } from '../config/config.ts';
+import type { ConnectOutcome, ProbeAnswer } from './probe-answer.ts';
+import type { StoredRecord } from './record-store.ts';
+
+/** What a task that the machine asked for came to. */
+export type TaskResult =
+  | { readonly kind: 'saved'; readonly revision: number }
+  /** Somebody else wrote the record first. */
+  | { readonly kind: 'outdated'; readonly stored: StoredRecord | null }
+  /** The node takes writes and holds the epoch row; `answer` was asked for after that. */
+  | { readonly kind: 'installed'; readonly answer: ProbeAnswer; readonly askedAt: number }
+  /** The primary acknowledges nothing any more, and the candidate has everything it ever did. */
+  | { readonly kind: 'drained' }
+  /** The member has flushed everything up to a moment when commits already waited for it. */
+  | { readonly kind: 'armed'; readonly startedAt: string }
+  | { readonly kind: 'disarmed' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Everything the machine learns. `at` and all other times: Clock.now() of the supervisor. */
+export type FailoverEvent =
+  | { readonly kind: 'tick'; readonly at: number }
+  | {
+      readonly kind: 'answer';
+      readonly at: number;
+      readonly askedAt: number;
+      readonly node: NodeId;
+      readonly answer: ProbeAnswer;
+    }
+  | {
+      readonly kind: 'connect';
+      readonly at: number;
+      readonly node: NodeId;
+      readonly outcome: ConnectOutcome;
+    }
+  /** A server connection to the node ended unasked: the probe's or a worker's. */
+  | { readonly kind: 'lost'; readonly at: number; readonly node: NodeId }
+  /** Bytes came from the node at `heardAt` on some worker's connection. */
+  | {
+      readonly kind: 'life';
+      readonly at: number;
+      readonly node: NodeId;
+      readonly heardAt: number;
+    }
+  /** We did not run for `byMs` longer than we should: silence in that time proves nothing. */
+  | { readonly kind: 'stalled'; readonly at: number; readonly byMs: number }
+  | {
+      readonly kind: 'task';
+      readonly at: number;
+      readonly task: number;
+      readonly result: TaskResult;
+    }
+  | {
+      readonly kind: 'failover-requested';
+      readonly at: number;
+      readonly allowDataLoss: boolean;
+    };

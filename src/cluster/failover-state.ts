@@ -1,0 +1,156 @@
+import { assert } from '../base/assert.ts';
+import type { NodeId } from '../config/config.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { FailoverTask } from './failover-action.ts';
+import type { FailoverJournal } from './failover-journal.ts';
+import { type NodeView, unseenNode } from './node-view.ts';
+import type { StoredRecord } from './record-store.ts';
+import type { Intent, ShardRecord } from './shard-record.ts';
+import type { ShardState } from './shard-state.ts';
+
+/** The configured part of the machine's timing; milliseconds. */
+export type FailoverSettings = {
+  readonly suspectAfterMs: number;
+  readonly hangMs: number;
+  readonly restartGraceMs: number;
+  readonly promoteTimeoutMs: number;
+  readonly cooldownMs: number;
+};
+
+export type Cause = FailoverJournal['cause'];
+
+/**
+ * `seeking`: no record, the primary is not known yet. `suspect`: statements are held until the
+ * primary answers or is proved dead. `blocked`: no usable primary, and none may be made without more
+ * evidence or an operator. `claiming` to `opening`: the steps of a change, each waiting for its task.
+ */
+export type Phase =
+  | { readonly kind: 'seeking'; readonly reason: string }
+  | { readonly kind: 'open' }
+  | { readonly kind: 'suspect'; readonly since: number }
+  | { readonly kind: 'blocked'; readonly reason: string }
+  | { readonly kind: 'claiming'; readonly cause: Cause; readonly intent: Intent }
+  | { readonly kind: 'draining'; readonly cause: Cause; readonly intent: Intent }
+  | {
+      readonly kind: 'promoting';
+      readonly cause: Cause;
+      readonly intent: Intent;
+      readonly since: number;
+    }
+  | {
+      readonly kind: 'opening';
+      readonly cause: Cause;
+      readonly from: NodeId;
+      readonly record: ShardRecord;
+    };
+
+export type Task = { readonly id: number; readonly work: FailoverTask };
+
+export type JournalTimes = Pick<
+  FailoverJournal,
+  'suspectedAt' | 'confirmedAt' | 'claimedAt' | 'promotedAt'
+>;
+
+/** How the synchronous standby has been doing. */
+export type MemberWatch = {
+  /** No standby streams since; null when one does. */
+  readonly missingSince: number | null;
+  /** The position it last confirmed, and since when it has not moved. */
+  readonly flushLsn: bigint;
+  readonly frozenSince: number;
+};
+
+/** An operator's FAILOVER that has not been answered; `accepted` once it led to a claim. */
+export type OperatorRequest = { readonly allowDataLoss: boolean; readonly accepted: boolean };
+
+export type FailoverState = {
+  readonly shard: ShardId;
+  readonly settings: FailoverSettings;
+  /** `failover`: we promote. `follow`: we route to whatever node takes writes, and change nothing. */
+  readonly mode: 'failover' | 'follow';
+  readonly nodes: readonly NodeView[];
+  readonly phase: Phase;
+  /** As durably saved (in follow mode: in memory only). */
+  readonly record: ShardRecord | null;
+  readonly revision: number;
+  /** The highest epoch ever published, recorded or reserved. */
+  readonly epochMax: number;
+  /** At most one piece of work at a time. */
+  readonly task: Task | null;
+  readonly taskCount: number;
+  /** Do not try again before, after a step of a change failed. */
+  readonly retryAt: number;
+  /** The same for arming and disarming, which a failover must not wait for. */
+  readonly durabilityRetryAt: number;
+  /** Start time of the primary for which `armed` was last verified; null: verify it again. */
+  readonly armedStart: string | null;
+  /**
+   * The primary restarted since: commits that waited for the standby then are visible now without
+   * it. Nobody is promoted automatically until the standby has passed them.
+   */
+  readonly restarted: boolean;
+  readonly member: MemberWatch;
+  readonly request: OperatorRequest | null;
+  readonly lastFailoverAt: number;
+  readonly failovers: number;
+  readonly times: JournalTimes;
+  readonly published: ShardState | null;
+};
+
+export type Beginning = {
+  readonly shard: ShardId;
+  readonly nodes: readonly NodeId[];
+  readonly settings: FailoverSettings;
+  readonly mode: 'failover' | 'follow';
+  readonly stored: StoredRecord | null;
+  readonly now: number;
+};
+
+/** The machine of a supervisor that has just started: everything but the record has to be learned. */
+export function beginFailover(beginning: Beginning): FailoverState {
+  const { shard, nodes, settings, mode, stored, now } = beginning;
+  assert(nodes.length > 0, 'a shard has a node');
+  const record = stored?.record ?? null;
+  return {
+    shard,
+    settings,
+    mode,
+    nodes: nodes.map((id) => unseenNode(id, now)),
+    phase: phaseOfRecord(record, now),
+    record,
+    revision: stored?.revision ?? 0,
+    epochMax: record === null ? 0 : epochsOf(record),
+    task: null,
+    taskCount: 0,
+    retryAt: -Infinity,
+    durabilityRetryAt: -Infinity,
+    armedStart: null,
+    restarted: false,
+    member: { missingSince: null, flushLsn: 0n, frozenSince: now },
+    request: null,
+    lastFailoverAt: -Infinity,
+    failovers: 0,
+    times: { suspectedAt: now, confirmedAt: now, claimedAt: now, promotedAt: now },
+    published: null,
+  };
+}
+
+/** Where a recorded shard goes on; a recorded promotion is resumed, whoever began it. */
+export function phaseOfRecord(record: ShardRecord | null, now: number): Phase {
+  if (record === null) return { kind: 'seeking', reason: 'looking for the primary' };
+  if (record.phase.kind === 'promoting') {
+    const { intent } = record.phase;
+    const cause = intent.candidate === record.primary ? 'reopened' : 'failure';
+    return { kind: 'promoting', cause, intent, since: now };
+  }
+  return { kind: 'suspect', since: now };
+}
+
+/** The highest epoch that the record uses or has promised to somebody. */
+export function epochsOf(record: ShardRecord): number {
+  return record.phase.kind === 'open' ? record.epoch : record.phase.intent.epoch;
+}
+
+export function nodeView(state: FailoverState, id: NodeId): NodeView | null {
+  return state.nodes.find((node) => node.id === id) ?? null;
+}
