@@ -1,0 +1,187 @@
+import { findFreePorts } from '../../src/lab/free-port.ts';
+import type { LabCluster } from '../../src/lab/lab-cluster.ts';
+import { type PlainPostgres, startPlainPostgres, startTestCluster } from '../support/lab.ts';
+import { type RunningPgweave, startPgweave } from '../support/pgweave.ts';
+import { WireClient } from '../support/wire-client.ts';
+import { insertRowsSql, type Row, type Rows } from './rows.ts';
+import type { Sides } from './sides.ts';
+import { createTableSql, type Table, type Tables } from './table.ts';
+import { literal } from './value.ts';
+
+const shards = ['a_d', 'e_o', 'p_u', 'v_z'] as const;
+const login = { user: 'app', database: 'app' };
+
+/** The same tables and rows on one plain PostgreSQL and, behind pgweave, on four shards. */
+export type World = {
+  readonly sessions: readonly Sides[];
+  readonly plain: WireClient;
+  /** A session on each shard's primary, past pgweave. */
+  readonly shards: readonly WireClient[];
+  readonly proxy: RunningPgweave;
+  stop(): Promise<void>;
+};
+
+export async function startWorld(tables: Tables, sessionCount: number): Promise<World> {
+  const undo: (() => unknown)[] = [];
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const schema = Object.values(tables).map(createTableSql).join('; ');
+    const cluster = await startTestCluster({ shards, schema });
+    undo.push(() => cluster.stop());
+    const plainServer = await startPlainPostgres({ schema });
+    undo.push(() => plainServer.stop());
+    const [port = 0, adminPort = 0] = await findFreePorts(2);
+    const proxy = await startPgweave(configText(cluster, tables, port, adminPort), port, login);
+    undo.push(() => proxy.stop());
+    const world = await connect(cluster, plainServer, proxy, sessionCount);
+    undo.push(() => closeAll(world));
+    return { ...world, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/**
+ * On the plain server in bulk; through pgweave row by row, which is the first test of its routing.
+ * Reference tables go to the shards directly: pgweave does not write to several shards at once.
+ */
+export async function loadRows(world: World, rows: Rows): Promise<void> {
+  for (const [table, tableRows] of rows) {
+    if (tableRows.length === 0) continue;
+    const bulk = insertRowsSql(table, tableRows);
+    await world.plain.query(bulk);
+    if (table.kind === 'reference')
+      await Promise.all(world.shards.map((shard) => shard.query(bulk)));
+    else await loadThroughProxy(world, table, tableRows);
+  }
+}
+
+async function loadThroughProxy(world: World, table: Table, rows: readonly Row[]): Promise<void> {
+  await Promise.all(
+    world.sessions.map(async ({ proxy }, session) => {
+      const share = rows.filter((_, index) => index % world.sessions.length === session);
+      for (const row of share) await proxy.query(insertRowsSql(table, [row]));
+    }),
+  );
+}
+
+/**
+ * What is stored now, compared: rows of all shards together against the plain server's, and each
+ * key looked up through pgweave. Returns what differs.
+ */
+export async function storedDifferences(world: World, tables: Tables): Promise<string[]> {
+  const found: string[] = [];
+  for (const table of Object.values(tables)) {
+    const text = `select t::text from ${table.name} t order by 1`;
+    const expected = (await world.plain.query(text)).flat();
+    const stored = await Promise.all(world.shards.map((shard) => shard.query(text)));
+    const copies = table.kind === 'reference' ? stored : [stored.flat()];
+    for (const copy of copies) {
+      const actual = copy.flat().sort();
+      if (JSON.stringify(actual) !== JSON.stringify([...expected].sort())) {
+        found.push(`${table.name}: ${actual.length} rows stored, ${expected.length} expected`);
+      }
+    }
+    if (table.kind === 'distributed') found.push(...(await misplacedKeys(world, table)));
+  }
+  return found;
+}
+
+async function misplacedKeys(world: World, table: Table): Promise<string[]> {
+  const key = table.key.name;
+  const counts = await world.plain.query(`select ${key}, count(*) from ${table.name} group by 1`);
+  const misplaced: string[] = [];
+  for (const [text = null, count] of counts) {
+    const value = literal({ type: table.key.type, text }, false);
+    const lookup = `select count(*) from ${table.name} where ${key} = ${value}`;
+    const found = await world.sessions[0]?.proxy.query(lookup);
+    if (found?.[0]?.[0] !== count) misplaced.push(`${table.name}: ${key} ${value}`);
+  }
+  return misplaced;
+}
+
+async function connect(
+  cluster: LabCluster,
+  plainServer: PlainPostgres,
+  proxy: RunningPgweave,
+  sessionCount: number,
+): Promise<Omit<World, 'stop'>> {
+  const to = ({ host, port }: { readonly host: string; readonly port: number }) =>
+    WireClient.connect({ host, port, ...login });
+  const sessions: Sides[] = [];
+  for (let count = 0; count < sessionCount; count++) {
+    sessions.push({ proxy: await to(proxy), plain: await to(plainServer.server) });
+  }
+  return {
+    sessions,
+    plain: await to(plainServer.server),
+    shards: await Promise.all(cluster.shards.map((shard) => to(shard.primary))),
+    proxy,
+  };
+}
+
+function closeAll(world: Omit<World, 'stop'>): void {
+  for (const { proxy, plain } of world.sessions) {
+    proxy.close();
+    plain.close();
+  }
+  for (const client of [world.plain, ...world.shards]) client.close();
+}
+
+function configText(cluster: LabCluster, tables: Tables, port: number, adminPort: number): string {
+  const nodes = cluster.shards.map(
+    ({ name, primary }) => `  ${name}: { nodes: ["${primary.host}:${primary.port}"] }`,
+  );
+  const sharding = Object.values(tables).flatMap((table) => {
+    if (table.kind === 'home') return [];
+    if (table.kind === 'reference') return [`  ${table.name}: { reference: true }`];
+    return [`  ${table.name}: { distribution: ${table.distribution}, key: ${table.key.name} }`];
+  });
+  return `
+database: app
+listen: { host: 127.0.0.1, port: ${port} }
+admin: { host: 127.0.0.1, port: ${adminPort} }
+workers: 1
+shards:
+${nodes.join('\n')}
+home: a_d
+distributions:
+  customer:
+    type: text
+    fold: upper
+    ranges:
+      - { shard: a_d, to: E }
+      - { shard: e_o, from: E, to: P }
+      - { shard: p_u, from: P, to: V }
+      - { shard: v_z, from: V }
+  meter:
+    type: int8
+    ring: { a_d: 1, e_o: 1, p_u: 1, v_z: 2 }
+  file:
+    type: uuid
+    ring: { a_d: 1, e_o: 2, p_u: 1, v_z: 1 }
+  level:
+    type: int4
+    ranges:
+      - { shard: v_z, to: "0" }
+      - { shard: a_d, from: "0", to: "20" }
+      - { shard: p_u, from: "20", to: "40" }
+      - { shard: e_o, from: "40" }
+  period:
+    type: date
+    ranges:
+      - { shard: a_d, to: "2000-01-01" }
+      - { shard: v_z, from: "2000-01-01" }
+tables:
+${sharding.join('\n')}
+authentication: trust
+users:
+  app: {}
+control: { user: postgres }
+failover: { enabled: false }
+log: { level: warn }
+`;
+}
