@@ -1,0 +1,23 @@
+import type { CollationKind, ColumnSchema, RelationKind } from '../planner/schema.ts';
+
+/** A relation as its server describes it; which shard owns it is not the server's business. */
+export type RelationSnapshot = {
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: RelationKind;
+  readonly columns: readonly ColumnSchema[];
+  readonly uniqueKeys: readonly (readonly string[])[];
+  /** `schema.name` of what it is a partition of or inherits from, directly. */
+  readonly parents: readonly string[];
+  /** `schema.name` of what a view or materialized view reads, directly. */
+  readonly reads: readonly string[];
+};
+
+/** The catalogue read from the servers: plain JSON, it travels to the workers. */
+export type CatalogueSnapshot = {
+  /** Grows with each reading. */
+  readonly version: number;
+  /** Of the database's default collation. */
+  readonly defaultCollation: CollationKind;
+  readonly relations: readonly RelationSnapshot[];
+};

@@ -1,0 +1,116 @@
+import type { EpochRow, ProbeAnswer } from '../../../src/cluster/probe-answer.ts';
+import { synchronousOnly } from '../../../src/cluster/synchronous-names.ts';
+import type { NodeId } from '../../../src/config/config.ts';
+
+/** A write that waits for the standby. `epoch` and `session` tell whether its client is still there. */
+type Waiting = { readonly lsn: number; readonly entry: string; readonly epoch: number };
+
+/**
+ * A PostgreSQL server as far as failover sees it: a log (the WAL) of entries, replication as copying of
+ * what the upstream has more, and commits that wait for the named standby.
+ */
+export class SimulatedNode {
+  readonly id: NodeId;
+  status: 'running' | 'stopped' | 'frozen' | 'starting' = 'running';
+  inRecovery: boolean;
+  timeline = 1;
+  starts = 1;
+  names = '';
+  log: string[] = [];
+  upstream: SimulatedNode | null = null;
+  /** Links that a test cuts. */
+  reachable = true;
+  upstreamReachable = true;
+  waiting: Waiting[] = [];
+  lastMessageAt = 0;
+  readyAt = 0;
+
+  constructor(id: NodeId, inRecovery: boolean) {
+    this.id = id;
+    this.inRecovery = inRecovery;
+  }
+
+  get running(): boolean {
+    return this.status === 'running';
+  }
+
+  get epoch(): EpochRow | null {
+    const row = this.log.findLast((entry) => entry.startsWith('epoch '));
+    if (row === undefined) return null;
+    const [, epoch = '', uuid = ''] = row.split(' ');
+    return { epoch: Number(epoch), uuid };
+  }
+
+  /** Receives from its upstream: both run, the link is there, and the histories agree. */
+  get streams(): boolean {
+    const { upstream } = this;
+    if (upstream === null || !this.inRecovery || !this.running || !upstream.running) return false;
+    if (!this.upstreamReachable) return false;
+    return this.log.every((entry, index) => upstream.log[index] === entry);
+  }
+
+  replicate(now: number, entriesMax: number): void {
+    const { upstream } = this;
+    if (upstream === null || !this.streams) return;
+    this.lastMessageAt = now;
+    this.log.push(...upstream.log.slice(this.log.length, this.log.length + entriesMax));
+  }
+
+  start(now: number): void {
+    this.starts += 1;
+    this.status = 'starting';
+    this.readyAt = now + 200;
+    this.waiting = [];
+  }
+
+  stop(): void {
+    this.status = 'stopped';
+    this.waiting = [];
+  }
+
+  /** Copies everything of `source` and follows it. */
+  becomeStandbyOf(source: SimulatedNode, now: number): void {
+    this.log = [...source.log];
+    this.timeline = source.timeline;
+    this.inRecovery = true;
+    this.names = '';
+    this.upstream = source;
+    this.start(now);
+  }
+
+  commitDone(lsn: number, standbys: readonly SimulatedNode[]): boolean {
+    if (this.names === '') return true;
+    return standbys.some(
+      (standby) =>
+        standby.upstream === this &&
+        standby.streams &&
+        synchronousOnly(this.names, standby.id) &&
+        standby.log.length >= lsn,
+    );
+  }
+
+  answer(now: number, others: readonly SimulatedNode[]): ProbeAnswer {
+    const lsn = BigInt(this.log.length);
+    return {
+      inRecovery: this.inRecovery,
+      systemId: '1',
+      timeline: this.timeline,
+      startedAt: String(this.starts),
+      lsn,
+      replayLsn: lsn,
+      epoch: this.epoch,
+      applicationName: this.inRecovery ? this.id : null,
+      receiverAgeMs: this.inRecovery && this.streams ? now - this.lastMessageAt : null,
+      synchronousStandbyNames: this.names,
+      synchronousCommit: 'on',
+      standbys: others
+        .filter((other) => other.upstream === this && other.streams)
+        .map((other) => ({
+          applicationName: other.id,
+          state: 'streaming',
+          syncState: synchronousOnly(this.names, other.id) ? 'sync' : 'async',
+          flushLsn: BigInt(other.log.length),
+        })),
+    };
+  }
+}
