@@ -14,3 +14,24 @@ export async function renderMetrics(snapshots: readonly MetricsSnapshot[]): Prom
   const registry = AggregatorRegistry.aggregate([...snapshots]);
   return { contentType: registry.contentType, body: await registry.metrics() };
 }
+
+/** The values of a counter with one label, by that label; empty when the snapshot lacks it. */
+export function counterByLabel(
+  snapshot: MetricsSnapshot,
+  name: string,
+  label: string,
+): { readonly [label: string]: number } {
+  const metric = (snapshot as readonly CounterJson[]).find((candidate) => candidate.name === name);
+  return Object.fromEntries(
+    (metric?.values ?? []).map(({ labels, value }) => [labels[label] ?? '', value]),
+  );
+}
+
+/** The part of prom-client's JSON form that is read here. */
+type CounterJson = {
+  readonly name: string;
+  readonly values: readonly {
+    readonly labels: { readonly [name: string]: string };
+    readonly value: number;
+  }[];
+};

@@ -1,0 +1,42 @@
+import type { PoolCounts } from '../backend/pool.ts';
+import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import type { Config, NodeId } from '../config/config.ts';
+import type { ClientSummary } from '../frontend/client-summary.ts';
+import type { MetricsPage } from '../observability/metrics-snapshot.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+
+/** One worker as the console shows it; its lists are empty when it did not answer in time. */
+export type WorkerView = {
+  readonly index: number;
+  /** null while it waits for its restart (`resting`). */
+  readonly pid: number | null;
+  readonly state: 'resting' | 'starting' | 'ready' | 'ended';
+  readonly clientsCount: number;
+  readonly restarts: number;
+  readonly clients: readonly ClientSummary[];
+  readonly pools: readonly { readonly node: NodeId; readonly counts: PoolCounts }[];
+  readonly statements: { readonly [route: string]: number };
+};
+
+export type ReloadOutcome = {
+  readonly shardMapVersion: number;
+  /** What the new file says that only a restart brings about. */
+  readonly warnings: readonly string[];
+};
+
+/** All that console and HTTP know of the rest; the supervisor implements it. */
+export type ClusterView = {
+  readonly version: string;
+  readonly configPath: string;
+  config(): Config;
+  status(): ClusterStatus;
+  /** Asks the workers; bounded, a silent worker comes back with empty lists. */
+  workers(wanted: { readonly clients: boolean }): Promise<readonly WorkerView[]>;
+  /** Rejects with PgError F0000 when the file has mistakes; then the running one stays. */
+  reload(): Promise<ReloadOutcome>;
+  /** Promotes the standby of a shard; resolves with the new primary, rejects with 55000. */
+  failover(shard: ShardId): Promise<NodeId>;
+  /** Why clients cannot be served now, a line each; empty: ready. */
+  obstacles(): readonly string[];
+  metrics(): Promise<MetricsPage>;
+};

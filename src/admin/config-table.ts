@@ -1,0 +1,51 @@
+import type { Config, Limits } from '../config/config.ts';
+import type { Table } from './show-tables.ts';
+
+/** The running configuration as name and value; secrets and stored verifiers are not in it. */
+export function configTable(config: Config, configPath: string): Table {
+  const { failover } = config;
+  const entries: readonly (readonly [string, string, Change])[] = [
+    ['config_file', configPath, 'restart'],
+    ['database', config.database, 'reload'],
+    ['listen', `${config.listen.host}:${config.listen.port}`, 'restart'],
+    ['admin', `${config.admin.host}:${config.admin.port}`, 'restart'],
+    ['workers', String(config.workers), 'restart'],
+    ['shards', config.shardMap.shards.join(', '), 'reload'],
+    ['home', config.shardMap.home, 'reload'],
+    ['shard_map_version', String(config.shardMap.version), 'reload'],
+    ['authentication', config.authentication, 'reload'],
+    ['users', [...config.users.keys()].join(', '), 'reload'],
+    ['control_user', config.controlUser.name, 'reload'],
+    ['tls', config.tls === null ? 'off' : 'on', 'reload'],
+    ...limitEntries(config.limits),
+    ['failover.enabled', failover.enabled ? 'on' : 'off', 'reload'],
+    ['failover.probe_interval', milliseconds(failover.probeIntervalMs), 'reload'],
+    ['failover.suspect_after', milliseconds(failover.suspectAfterMs), 'reload'],
+    ['failover.hang', milliseconds(failover.hangMs), 'reload'],
+    ['failover.restart_grace', milliseconds(failover.restartGraceMs), 'reload'],
+    ['failover.promote_timeout', milliseconds(failover.promoteTimeoutMs), 'reload'],
+    ['failover.cooldown', milliseconds(failover.cooldownMs), 'reload'],
+    ['failover.state_directory', failover.stateDirectory, 'restart'],
+    ['log.level', config.log.level, 'reload'],
+  ];
+  return { columns: ['name', 'value', 'changes_with'], rows: entries };
+}
+
+type Change = 'reload' | 'restart';
+
+/** Under the file's own names: `acquireTimeoutMs` is written `acquire_timeout` there. */
+function limitEntries(limits: Limits): (readonly [string, string, Change])[] {
+  return Object.entries(limits).map(([name, value]) => {
+    const isTime = name.endsWith('Ms');
+    const option = snakeCase(isTime ? name.slice(0, -2) : name);
+    return [`limits.${option}`, isTime ? milliseconds(value) : String(value), 'reload'];
+  });
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function milliseconds(value: number): string {
+  return `${value}ms`;
+}

@@ -1,0 +1,30 @@
+import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
+import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import type { ShardState } from '../cluster/shard-state.ts';
+import type { Config, NodeId } from '../config/config.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+
+/** The health side of the supervisor, as far as it is not about processes. */
+export type ClusterControl = {
+  shardStates(): readonly ShardState[];
+  status(): ClusterStatus;
+  /** A worker lost a connection to the node. */
+  serverLost(node: NodeId): void;
+  /** Workers received bytes from these nodes within the last 50 ms. */
+  proofOfLife(nodes: readonly NodeId[]): void;
+  /** Promotes by an operator's wish; rejects with PgError 55000 and the reason. */
+  failover(shard: ShardId): Promise<NodeId>;
+  /** Adopts other nodes, users or limits; rejects with PgError when it cannot. */
+  reconfigure(config: Config): Promise<void>;
+  /** Rejects when a server that has to be asked does not answer. */
+  readCatalogue(config: Config): Promise<CatalogueSnapshot>;
+  stop(): Promise<void>;
+};
+
+export type ClusterEvents = {
+  /** All shards, whenever one of them changed. */
+  onShardStates(states: readonly ShardState[]): void;
+};
+
+/** Resolves once every node was asked for its role, or did not answer in time. */
+export type StartCluster = (events: ClusterEvents) => Promise<ClusterControl>;

@@ -1,0 +1,103 @@
+import type { PoolCounts } from '../backend/pool.ts';
+import type { PgError } from '../base/pg-error.ts';
+import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
+import type { ShardState } from '../cluster/shard-state.ts';
+import type { NodeId } from '../config/config.ts';
+import type { AdminResult } from '../frontend/admin-console.ts';
+import type { ClientSummary } from '../frontend/client-summary.ts';
+import type { MetricsSnapshot } from '../observability/metrics-snapshot.ts';
+
+/**
+ * What a worker works by, replaced as a whole. The text travels, not the parsed value: every worker
+ * reads it as the supervisor did, with the same environment.
+ */
+export type WorkerConfiguration = {
+  /** Of the shard map; grows with each reload. */
+  readonly version: number;
+  readonly configText: string;
+  readonly configPath: string;
+  readonly shardStates: readonly ShardState[];
+  readonly catalogue: CatalogueSnapshot;
+};
+
+export type WorkerPlace = {
+  /** 0 <= workerIndex < workersCount; part of every cancel key. */
+  readonly workerIndex: number;
+  readonly workersCount: number;
+};
+
+/** A PgError as it crosses a process boundary. */
+export type WireError = {
+  readonly sqlState: string;
+  readonly message: string;
+  readonly detail: string | null;
+  readonly hint: string | null;
+};
+
+export type CancelKey = {
+  readonly processId: number;
+  /** Lower-case hexadecimal. */
+  readonly secretKey: string;
+};
+
+/** What a worker reports when asked. */
+export type WorkerReport = {
+  readonly clients: readonly ClientSummary[];
+  readonly pools: readonly { readonly node: NodeId; readonly counts: PoolCounts }[];
+  readonly metrics: MetricsSnapshot;
+};
+
+/**
+ * Supervisor to worker, plain JSON. `id` ties a question to its answer. `configure` is the first
+ * message; `client` alone comes with a socket.
+ */
+export type SupervisorMessage =
+  | {
+      readonly type: 'configure';
+      readonly place: WorkerPlace;
+      readonly configuration: WorkerConfiguration;
+    }
+  /** `refused`: above the limit of clients; it is to be told so with 53300. */
+  | { readonly type: 'client'; readonly refused: boolean }
+  | { readonly type: 'shard-states'; readonly states: readonly ShardState[] }
+  | { readonly type: 'catalogue'; readonly id: number; readonly catalogue: CatalogueSnapshot }
+  | {
+      readonly type: 'configuration';
+      readonly id: number;
+      readonly configuration: WorkerConfiguration;
+    }
+  | { readonly type: 'cancel'; readonly key: CancelKey }
+  | { readonly type: 'drain'; readonly id: number; readonly timeoutMs: number }
+  | { readonly type: 'snapshot-request'; readonly id: number; readonly clients: boolean }
+  | { readonly type: 'admin-result'; readonly id: number; readonly result: AdminResult }
+  | { readonly type: 'admin-error'; readonly id: number; readonly error: WireError }
+  | { readonly type: 'schema-read'; readonly id: number };
+
+/** Worker to supervisor. */
+export type WorkerMessage =
+  | { readonly type: 'ready' }
+  /** It cannot be built; to be ended. */
+  | { readonly type: 'failed'; readonly error: WireError }
+  /** Since the worker started: sockets that it was handed and that are closed again. */
+  | { readonly type: 'sessions'; readonly closed: number; readonly refusedClosed: number }
+  | { readonly type: 'server-lost'; readonly node: NodeId }
+  /** Nodes that sent bytes since the last such message. */
+  | { readonly type: 'proof-of-life'; readonly nodes: readonly NodeId[] }
+  | { readonly type: 'cancel'; readonly key: CancelKey }
+  | {
+      readonly type: 'admin';
+      readonly id: number;
+      readonly sql: string;
+      readonly user: { readonly name: string; readonly admin: boolean };
+    }
+  /** A statement changed tables; answered by `schema-read` when the new catalogue was sent. */
+  | { readonly type: 'schema-changed'; readonly id: number }
+  /** Answers `catalogue` and `configuration`; null: in force. */
+  | { readonly type: 'applied'; readonly id: number; readonly error: WireError | null }
+  | { readonly type: 'snapshot'; readonly id: number; readonly report: WorkerReport }
+  | { readonly type: 'drained'; readonly id: number };
+
+export function toWireError(error: PgError): WireError {
+  const { sqlState, message, detail = null, hint = null } = error;
+  return { sqlState, message, detail, hint };
+}

@@ -1,0 +1,296 @@
+import type { ClusterView, ReloadOutcome } from '../admin/cluster-view.ts';
+import { createAdminConsole } from '../admin/console.ts';
+import { type AdminHttp, startAdminHttp } from '../admin/http.ts';
+import { unreachable } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { LogLevel, Telemetry } from '../base/telemetry.ts';
+import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
+import type { ShardState } from '../cluster/shard-state.ts';
+import type { Config } from '../config/config.ts';
+import type { AdminConsole } from '../frontend/admin-console.ts';
+import { CatalogueKeeper } from './catalogue-keeper.ts';
+import { ClientListener } from './client-listener.ts';
+import type { ClusterControl, StartCluster } from './cluster-control.ts';
+import { toWireError, type WireError, type WorkerConfiguration } from './messages.ts';
+import { restartWarnings } from './restart-warnings.ts';
+import { metricsPage, obstacles, workerViews } from './supervisor-view.ts';
+import type { OpenWorkerChannel } from './worker-channel.ts';
+import type { Reply, WorkerRequest } from './worker-slot.ts';
+import { Workers } from './workers.ts';
+
+/** Tables made behind the proxy's back are seen after this time at the latest. */
+const cataloguePeriodMs = 5_000;
+/** At start, until every shard that must be asked has answered. */
+const catalogueRetryMs = 500;
+
+export type LoadedConfiguration = { readonly text: string; readonly config: Config };
+
+export type SupervisorParts = {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly setLogLevel: (level: LogLevel) => void;
+  readonly version: string;
+  readonly configPath: string;
+  readonly configuration: LoadedConfiguration;
+  /** Reads the file again; rejects with PgError F0000 that lists every mistake. */
+  readonly readConfiguration: (shardMapVersion: number) => Promise<LoadedConfiguration>;
+  readonly startCluster: StartCluster;
+  readonly openWorker: OpenWorkerChannel;
+};
+
+/** `serve` without its command line: everything that is not a statement. */
+export class Supervisor {
+  readonly #parts: SupervisorParts;
+  readonly #workers: Workers;
+  readonly #listener: ClientListener;
+  readonly #keeper: CatalogueKeeper;
+  readonly #console: AdminConsole;
+  readonly #view: ClusterView;
+  #configuration: LoadedConfiguration;
+  #cluster: ClusterControl | null = null;
+  #http: AdminHttp | null = null;
+  #clientPort: number | null = null;
+  #phase: 'starting' | 'running' | 'stopping' = 'starting';
+  #cancelTimer: () => void = () => {};
+  #starting: Promise<void> = Promise.resolve();
+  #reloading: Promise<unknown> = Promise.resolve();
+  #stopped: Promise<void> | null = null;
+
+  constructor(parts: SupervisorParts) {
+    const { clock, telemetry } = parts;
+    this.#parts = parts;
+    this.#configuration = parts.configuration;
+    this.#workers = new Workers({
+      clock,
+      telemetry,
+      open: parts.openWorker,
+      workersCount: Math.max(parts.configuration.config.workers, 1),
+      configuration: () => this.#workerConfiguration(),
+      events: {
+        onReady: () => this.#listener.dispatchWaiting(),
+        onRequest: (request, reply) => this.#onRequest(request, reply),
+        onUntaken: (sockets) => this.#listener.takeBack(sockets),
+      },
+    });
+    this.#listener = new ClientListener(this.#workers, telemetry, {
+      clientsMax: this.#config.limits.clientsMax,
+    });
+    this.#keeper = new CatalogueKeeper({
+      telemetry,
+      config: () => this.#config,
+      read: (config) => this.#demandCluster().readCatalogue(config),
+      onChanged: (catalogue) => this.#publishCatalogue(catalogue),
+    });
+    this.#view = this.#createView();
+    this.#console = createAdminConsole(this.#view, telemetry);
+  }
+
+  /** Of the listening socket; the system's choice when the configuration says 0. */
+  get clientPort(): number | null {
+    return this.#clientPort;
+  }
+
+  get adminPort(): number | null {
+    return this.#http?.port ?? null;
+  }
+
+  /** Why clients cannot be served, a line each; empty: ready. */
+  obstacles(): readonly string[] {
+    return this.#view.obstacles();
+  }
+
+  /** Resolves when clients are accepted; when it rejects, nothing is left running. */
+  async start(): Promise<void> {
+    try {
+      this.#starting = this.#startAll();
+      await this.#starting;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Also for SIGHUP. Logs its outcome, every mistake of the file included. */
+  reload(): Promise<ReloadOutcome> {
+    const reload = this.#reloading.then(() => this.#reload());
+    this.#reloading = reload.catch((error: unknown) => {
+      const { telemetry } = this.#parts;
+      const mistakes = error instanceof PgError ? error.detail : undefined;
+      const fields = { error, mistakes };
+      telemetry.log('error', 'reload refused, the running configuration stays', fields);
+    });
+    return reload;
+  }
+
+  /** Drains: no new clients, transactions finish up to the limit. Later calls share the first. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopAll();
+    return this.#stopped;
+  }
+
+  get #config(): Config {
+    return this.#configuration.config;
+  }
+
+  async #startAll(): Promise<void> {
+    const { startCluster, clock, telemetry } = this.#parts;
+    this.#http = await startAdminHttp(this.#config.admin, this.#view, telemetry);
+    this.#demandNotStopping();
+    this.#cluster = await startCluster({ onShardStates: (states) => this.#publishStates(states) });
+    await this.#readFirstCatalogue();
+    await this.#workers.start();
+    this.#demandNotStopping();
+    this.#clientPort = await this.#listener.listen(this.#config.listen);
+    this.#demandNotStopping();
+    this.#phase = 'running';
+    this.#cancelTimer = clock.every(cataloguePeriodMs, () => {
+      // refresh() never rejects.
+      void this.#keeper.refresh();
+    });
+    const { host } = this.#config.listen;
+    telemetry.log('info', 'accepting clients', { host, port: this.#clientPort });
+  }
+
+  async #readFirstCatalogue(): Promise<void> {
+    await this.#keeper.refresh();
+    while (this.#keeper.current === null) {
+      this.#demandNotStopping();
+      await new Promise<void>((resolve) => {
+        this.#parts.clock.after(catalogueRetryMs, resolve);
+      });
+      await this.#keeper.refresh();
+    }
+    this.#demandNotStopping();
+  }
+
+  async #stopAll(): Promise<void> {
+    const { telemetry } = this.#parts;
+    this.#phase = 'stopping';
+    this.#cancelTimer();
+    this.#listener.close();
+    telemetry.log('info', 'draining', { clients: this.#workers.sessionsCount });
+    await this.#workers.stop(this.#config.limits.drainTimeoutMs);
+    // A start under way has noticed by now; what it still opened is closed below.
+    await this.#starting.catch(() => {});
+    this.#listener.close();
+    await this.#cluster?.stop();
+    await this.#http?.close();
+    telemetry.log('info', 'stopped');
+  }
+
+  async #reload(): Promise<ReloadOutcome> {
+    const { telemetry, readConfiguration, setLogLevel } = this.#parts;
+    if (this.#phase !== 'running') {
+      const state = SqlState.objectNotInPrerequisiteState;
+      throw new PgError(state, `cannot reload while ${this.#phase}`);
+    }
+    const next = await readConfiguration(this.#config.shardMap.version + 1);
+    const warnings = [...restartWarnings(this.#config, next.config)];
+    const cluster = this.#demandCluster();
+    await cluster.reconfigure(next.config);
+    const catalogue = await cluster.readCatalogue(next.config).catch((error: unknown) => {
+      telemetry.log('warn', 'the catalogue could not be read', { error });
+      warnings.push('the tables could not be read yet, new ones are known as soon as they are');
+      return null;
+    });
+    this.#configuration = next;
+    if (catalogue !== null) this.#keeper.adopt(catalogue);
+    setLogLevel(next.config.log.level);
+    this.#listener.setClientsMax(next.config.limits.clientsMax);
+    const configuration = this.#workerConfiguration();
+    const late = await this.#workers.apply((id) => ({ type: 'configuration', id, configuration }));
+    const shardMapVersion = next.config.shardMap.version;
+    telemetry.log('info', 'reloaded', { shardMapVersion, warnings, late });
+    return { shardMapVersion, warnings: [...warnings, ...late] };
+  }
+
+  #workerConfiguration(): WorkerConfiguration {
+    const catalogue = this.#keeper.current;
+    if (catalogue === null) throw new PgError(SqlState.internalError, 'no catalogue was read');
+    return {
+      version: this.#config.shardMap.version,
+      configText: this.#configuration.text,
+      configPath: this.#parts.configPath,
+      shardStates: this.#demandCluster().shardStates(),
+      catalogue,
+    };
+  }
+
+  #publishStates(states: readonly ShardState[]): void {
+    this.#workers.broadcast({ type: 'shard-states', states });
+  }
+
+  async #publishCatalogue(catalogue: CatalogueSnapshot): Promise<void> {
+    const late = await this.#workers.apply((id) => ({ type: 'catalogue', id, catalogue }));
+    this.#parts.telemetry.log('info', 'the tables of the shards were read', { late });
+  }
+
+  #onRequest(request: Exclude<WorkerRequest, { type: 'cancel' }>, reply: Reply): void {
+    switch (request.type) {
+      case 'server-lost':
+        this.#cluster?.serverLost(request.node);
+        break;
+      case 'proof-of-life':
+        this.#cluster?.proofOfLife(request.nodes);
+        break;
+      case 'schema-changed':
+        // Neither of the two rejects: both turn errors into an answer.
+        void this.#keeper.refresh().then(() => reply({ type: 'schema-read', id: request.id }));
+        break;
+      case 'admin':
+        void this.#execute(request, reply);
+        break;
+      default:
+        unreachable(request);
+    }
+  }
+
+  async #execute(request: Extract<WorkerRequest, { type: 'admin' }>, reply: Reply): Promise<void> {
+    const { id, sql, user } = request;
+    try {
+      reply({ type: 'admin-result', id, result: await this.#console.execute(sql, user) });
+    } catch (error) {
+      reply({ type: 'admin-error', id, error: this.#describe(error) });
+    }
+  }
+
+  #describe(error: unknown): WireError {
+    if (error instanceof PgError) return toWireError(error);
+    this.#parts.telemetry.log('error', 'a command of the admin console failed', { error });
+    return toWireError(new PgError(SqlState.internalError, 'internal error, see the log'));
+  }
+
+  #createView(): ClusterView {
+    const reading = () => ({
+      version: this.#parts.version,
+      config: this.#config,
+      status: this.#cluster?.status() ?? { shards: [], nodes: [] },
+      clientsRefused: this.#listener.refusedTotal,
+      workers: this.#workers,
+      phase: this.#phase,
+    });
+    return {
+      version: this.#parts.version,
+      configPath: this.#parts.configPath,
+      config: () => this.#config,
+      status: () => reading().status,
+      workers: (wanted) => workerViews(this.#workers, wanted),
+      reload: () => this.reload(),
+      failover: (shard) => this.#demandCluster().failover(shard),
+      obstacles: () => obstacles(reading()),
+      metrics: () => metricsPage(reading()),
+    };
+  }
+
+  #demandCluster(): ClusterControl {
+    if (this.#cluster !== null) return this.#cluster;
+    throw new PgError(SqlState.cannotConnectNow, 'the proxy is starting up');
+  }
+
+  #demandNotStopping(): void {
+    if (this.#phase !== 'stopping') return;
+    throw new PgError(SqlState.adminShutdown, 'stopped while starting up');
+  }
+}

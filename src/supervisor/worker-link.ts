@@ -1,0 +1,50 @@
+import type { Socket } from 'node:net';
+import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
+import type { ShardState } from '../cluster/shard-state.ts';
+import type { NodeId } from '../config/config.ts';
+import type { AdminConsole } from '../frontend/admin-console.ts';
+import type { CancelKey, WorkerConfiguration, WorkerPlace, WorkerReport } from './messages.ts';
+
+/** What a worker can say to its supervisor. Calls never throw and never block. */
+export type WorkerLink = {
+  /** A server connection broke: the supervisor probes the node at once. */
+  serverLost(node: NodeId): void;
+  /** Nodes that sent bytes since the last call; to be called every 50 ms. */
+  proofOfLife(nodes: readonly NodeId[]): void;
+  /** A cancel request that arrived here and is meant for another worker. */
+  cancel(key: CancelKey): void;
+  /**
+   * To be called after a statement that created, altered or dropped a table. Resolves when the
+   * supervisor has read the catalogue and `WorkerHandlers.catalogue` has been called with it, or
+   * when it could not be read.
+   */
+  schemaChanged(): Promise<void>;
+  /** The admin console, which lives in the supervisor. */
+  readonly console: AdminConsole;
+};
+
+/** What a supervisor can ask of a worker. */
+export type WorkerHandlers = {
+  /**
+   * A client connected; nothing was read yet. Listeners for data and errors must be attached before
+   * this returns. `refused`: answer the startup packet with 53300, a cancel request as always.
+   */
+  client(socket: Socket, refused: boolean): void;
+  shardStates(states: readonly ShardState[]): void;
+  catalogue(catalogue: CatalogueSnapshot): void;
+  /** Replaces everything at once; a PgError leaves the old configuration in force. */
+  configuration(configuration: WorkerConfiguration): void;
+  /** A cancel request whose key names this worker; the secret is not checked yet. */
+  cancel(key: CancelKey): void;
+  /** Resolves when the last session has ended; sessions still there after `timeoutMs` are cut. */
+  drain(timeoutMs: number): Promise<void>;
+  report(wanted: { readonly clients: boolean }): Promise<WorkerReport>;
+};
+
+export type WorkerStart = {
+  readonly place: WorkerPlace;
+  readonly configuration: WorkerConfiguration;
+};
+
+/** Builds a worker; clients are handed to it once the promise has resolved. */
+export type StartWorker = (link: WorkerLink, start: WorkerStart) => Promise<WorkerHandlers>;

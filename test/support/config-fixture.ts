@@ -1,0 +1,94 @@
+import type { Config, NodeAddress, NodeId } from '../../src/config/config.ts';
+import { buildShardMap } from '../../src/sharding/build-shard-map.ts';
+import type { Key } from '../../src/sharding/distribution.ts';
+import type { ShardId } from '../../src/sharding/shard-id.ts';
+
+export const firstShard = 'a_m' as ShardId;
+export const secondShard = 'n_z' as ShardId;
+
+export function node(shard: ShardId, port: number): NodeAddress {
+  return { id: `127.0.0.1:${port}` as NodeId, host: '127.0.0.1', port, shard };
+}
+
+const middle: Key = { kind: 'bytes', bytes: Buffer.from('N') };
+
+/** Two shards by ranges, a pair of servers each; one process, free ports, short waits. */
+export function configFixture(changes: Partial<Config> = {}): Config {
+  return {
+    database: 'shop',
+    listen: { host: '127.0.0.1', port: 0 },
+    admin: { host: '127.0.0.1', port: 0 },
+    workers: 0,
+    shardMap: buildShardMap({
+      version: 1,
+      shards: [firstShard, secondShard],
+      home: firstShard,
+      distributions: [
+        {
+          name: 'customers',
+          keyType: 'text',
+          fold: true,
+          placement: {
+            method: 'ranges',
+            ranges: [
+              { from: null, to: middle, shard: firstShard },
+              { from: middle, to: null, shard: secondShard },
+            ],
+          },
+        },
+      ],
+      tables: [
+        { kind: 'distributed', table: 'public.customer', distribution: 'customers', key: 'id' },
+        { kind: 'reference', table: 'public.item' },
+      ],
+    }),
+    nodes: new Map([
+      [firstShard, [node(firstShard, 5433), node(firstShard, 5434)]],
+      [secondShard, [node(secondShard, 5435), node(secondShard, 5436)]],
+    ]),
+    authentication: 'trust',
+    users: new Map([
+      [
+        'app',
+        {
+          name: 'app',
+          verifier: 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy',
+          serverUser: 'app',
+          serverPassword: 'hunter2',
+          admin: false,
+        },
+      ],
+    ]),
+    controlUser: { name: 'pgweave', password: 'hunter3' },
+    allowCleartextToServers: false,
+    tls: null,
+    limits: {
+      clientsMax: 100,
+      serverConnectionsMax: 20,
+      pipelineDepthMax: 16,
+      messageBytesMax: 64 * 1024 * 1024,
+      acquireTimeoutMs: 10_000,
+      holdMaxMs: 10_000,
+      loginTimeoutMs: 30_000,
+      connectTimeoutMs: 3_000,
+      drainTimeoutMs: 300,
+      serverIdleTimeoutMs: 600_000,
+      mergeBytesMax: 64 * 1024 * 1024,
+      clientBufferBytes: 1024 * 1024,
+      planCacheEntries: 4096,
+      preparedStatementsPerServerMax: 500,
+    },
+    failover: {
+      enabled: true,
+      probeIntervalMs: 100,
+      suspectAfterMs: 250,
+      hangMs: 700,
+      restartGraceMs: 500,
+      promoteTimeoutMs: 5_000,
+      cooldownMs: 30_000,
+      stateDirectory: 'state',
+    },
+    log: { level: 'info' },
+    ...changes,
+  };
+}
