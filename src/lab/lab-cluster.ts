@@ -128,6 +128,17 @@ export class LabCluster {
     if (!kept) await rm(this.directory, { recursive: true, force: true });
   }
 
+  /** Marks the directory as a finished lab, so that a later start finds its servers and rows. */
+  async keep(): Promise<void> {
+    await writeLabRecord(this.directory, this.#record());
+  }
+
+  /** Stops, and removes what start() made, also a directory that was to be kept. */
+  async discard(): Promise<void> {
+    await this.#stopNodes('immediate');
+    await discardLabDirectory(this.#directory);
+  }
+
   async #bringUp(options: LabClusterOptions, installation: Installation): Promise<void> {
     try {
       if (this.existing) {
@@ -141,7 +152,6 @@ export class LabCluster {
         (shard, stop) => this.#prepareShard(shard, stop),
         options.signal,
       );
-      await writeLabRecord(this.directory, this.#record());
     } catch (error) {
       await this.#stopNodes('immediate');
       throw error;

@@ -1,0 +1,79 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { demoConfigText } from './demo-config.ts';
+import { type DemoOwners, loadDemo } from './demo-load.ts';
+import { demoReservationsCount, demoRows } from './demo-rows.ts';
+import { demoShards } from './demo-shards.ts';
+import { LabCluster } from './lab-cluster.ts';
+
+export type DemoOptions = {
+  /** 1 to 26; 4 are a_d, e_o, p_u, v_z. */
+  readonly shards: number;
+  /** Kept between runs; null: a temporary one, removed at the end. */
+  readonly directory: string | null;
+  /** False: tables without rows. */
+  readonly rows: boolean;
+  /** Of pgweave itself, for the configuration. */
+  readonly port: number;
+  readonly adminPort: number;
+  /** The shard map of the written configuration, asked for the owner of every row. */
+  readonly owners: (configText: string) => DemoOwners;
+  /** One line for people, at the start of each step. */
+  readonly onProgress: (line: string) => void;
+  /** Aborting a start leaves nothing behind. */
+  readonly signal?: AbortSignal | undefined;
+};
+
+export type DemoCluster = {
+  /** For nodes, `rebuild` and the superuser's login. */
+  readonly lab: LabCluster;
+  readonly configPath: string;
+  readonly configText: string;
+  /** Within 5 s; nothing is left but a directory that was asked for. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Real shards with synchronous standbys, the booking service's tables and rows, and a configuration
+ * for them. A directory that holds a demo is started again with the rows that it has.
+ */
+export async function startDemoCluster(options: DemoOptions): Promise<DemoCluster> {
+  const { onProgress, signal } = options;
+  const shards = demoShards(options.shards);
+  onProgress(`starting ${shards.length} primaries and their standbys`);
+  const lab = await LabCluster.start({
+    shards: shards.map(({ name }) => name),
+    standbys: true,
+    directory: options.directory,
+    database: 'app',
+    authentication: 'scram-sha-256',
+    locale: { provider: 'builtin', name: 'C.UTF-8' },
+    durable: true,
+    settings: {},
+    signal,
+  });
+  try {
+    const configText = demoConfigText(lab, {
+      shards,
+      port: options.port,
+      adminPort: options.adminPort,
+      stateDirectory: join(lab.directory, 'state'),
+    });
+    const configPath = join(lab.directory, 'pgweave.yaml');
+    await writeFile(configPath, configText, { mode: 0o600 });
+    await chmod(configPath, 0o600);
+    if (!lab.existing) {
+      onProgress(
+        options.rows
+          ? `loading ${demoReservationsCount.toLocaleString('en-US')} reservations of four years`
+          : 'creating the tables',
+      );
+      await loadDemo(lab, options.rows ? demoRows() : null, options.owners(configText), signal);
+      await lab.keep();
+    }
+    return { lab, configPath, configText, stop: () => lab.stop() };
+  } catch (error) {
+    await lab.discard();
+    throw error;
+  }
+}
