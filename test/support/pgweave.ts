@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WireClient } from './wire-client.ts';
 
@@ -23,13 +23,13 @@ export type Login = { readonly user: string; readonly database: string };
 const startTimeoutMs = 20_000;
 const stopTimeoutMs = 10_000;
 
-/** The built command line's `serve` on the given configuration, ready for clients. */
+/** The built command line's `serve` (of the working directory, the checkout) on the given configuration, ready for clients. */
 export async function startPgweave(
   configText: string,
   port: number,
   login: Login,
 ): Promise<RunningPgweave> {
-  const main = join(import.meta.dirname, '../../dist/cli/main.js');
+  const main = resolve('dist/cli/main.js');
   if (!existsSync(main)) throw new Error(`${main} is missing: npm run build`);
   const directory = await mkdtemp(join(tmpdir(), 'pgweave-test-'));
   const file = join(directory, 'pgweave.yaml');

@@ -1,0 +1,111 @@
+import { execFileSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { findFreePorts } from '../../src/lab/free-port.ts';
+import { startServers, startSharded, startUnsharded } from './bench-cluster.ts';
+import { idleClientBytes } from './idle-clients.ts';
+import { type Load, measure, type QueryMode, type Target } from './pgbench.ts';
+import { pgbouncerVersion, startPgbouncer } from './pgbouncer.ts';
+import { ResultsTable } from './results-table.ts';
+
+const help = `Point reads through a direct connection, PgBouncer and pgweave, compared.
+
+  --rounds N    each load runs N times on each target, in turn (default 3)
+  --seconds N   per run (default 5)
+  --quick       one short round of fewer loads: shows that the benchmark works
+  --idle        instead: memory of the proxy per idle client, over 5,000 of them
+`;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '5' },
+    quick: { type: 'boolean', default: false },
+    idle: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const undo: (() => unknown)[] = [];
+
+if (values.help) {
+  print(help);
+} else {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop(1));
+  await main().then(
+    () => stop(0),
+    (error) => {
+      print(`${error instanceof Error ? error.stack : error}\n`);
+      return stop(1);
+    },
+  );
+}
+
+async function main(): Promise<void> {
+  const cluster = await startServers();
+  undo.push(() => cluster.stop());
+  const sharded = await startSharded(cluster);
+  undo.push(() => sharded.stop());
+  if (values.idle) {
+    const bytes = await idleClientBytes(sharded, 5000);
+    print(`5,000 idle clients: ${(bytes / 1024).toFixed(1)} KB of proxy memory each\n`);
+    return;
+  }
+  const unsharded = await startUnsharded(cluster);
+  undo.push(() => unsharded.stop());
+  const serverPort = cluster.shard('whole').primary.port;
+  const targets: Target[] = [
+    { name: 'direct connection', port: serverPort, pid: null },
+    ...(await startPgbouncers(serverPort)),
+    { name: 'pgweave, one unsharded server', port: unsharded.port, pid: unsharded.pid },
+    { name: 'pgweave, four shards', port: sharded.port, pid: sharded.pid },
+  ];
+  print(`${await compare(targets)}\n`);
+}
+
+async function startPgbouncers(serverPort: number): Promise<Target[]> {
+  const version = pgbouncerVersion();
+  if (version === null) {
+    print('PgBouncer is not installed and left out.\n');
+    return [];
+  }
+  print(`${version}\n`);
+  const targets: Target[] = [];
+  for (const poolSize of values.quick ? [10] : [4, 10, 20]) {
+    const [port = 0] = await findFreePorts(1);
+    const pgbouncer = await startPgbouncer({ port, serverPort, poolSize });
+    undo.push(() => pgbouncer.stop());
+    targets.push(pgbouncer);
+  }
+  return targets;
+}
+
+/** Interleaved: what else the machine does hits all targets alike. */
+async function compare(targets: readonly Target[]): Promise<string> {
+  const table = new ResultsTable();
+  const rounds = values.quick ? 1 : Number(values.rounds);
+  for (let round = 1; round <= rounds; round++) {
+    for (const load of loads()) {
+      for (const target of targets) table.add(load, target.name, await measure(target, load));
+    }
+    print(`round ${round} of ${rounds}\n`);
+  }
+  const server = execFileSync('pgbench', ['--version'], { encoding: 'utf8' }).trim();
+  return `${availableParallelism()} cores, Node ${process.version}, ${server}\n\n${table.toMarkdown()}`;
+}
+
+function loads(): readonly Load[] {
+  const modes: readonly QueryMode[] = ['simple', 'extended', 'prepared'];
+  const seconds = values.quick ? 1 : Number(values.seconds);
+  const clients = values.quick ? [1, 64] : [1, 16, 64];
+  return modes.flatMap((mode) => clients.map((count) => ({ mode, clients: count, seconds })));
+}
+
+async function stop(exitCode: number): Promise<void> {
+  for (const step of undo.splice(0).reverse()) await step();
+  process.exit(exitCode);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
