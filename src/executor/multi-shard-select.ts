@@ -1,6 +1,7 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { PlanNode } from '../planner/plan.ts';
+import type { FieldDescription } from '../protocol/row-description.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { RowSink } from './row-sink.ts';
 
@@ -24,6 +25,13 @@ export type MultiShardSelect = {
   /** As in Bind: none (all text), one for all, or one per column. */
   readonly resultFormats: readonly number[];
   readonly wantsDescription: boolean;
+  /** What describing `statementText` says, when the caller knows it already; spares asking. */
+  readonly description?: readonly FieldDescription[];
+  /**
+   * The connections are in a transaction block (or a BEGIN is on its way): a shard's statement that
+   * is given up is read to its end then, because a cancel would fail the transaction.
+   */
+  readonly inTransaction: boolean;
   /** From the configuration: bytes a sort may hold. */
   readonly mergeBytesMax: number;
   /**
