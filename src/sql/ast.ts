@@ -1,0 +1,19 @@
+import type * as pg from 'libpg-query';
+
+/** PostgreSQL's raw parse tree as libpg-query spells it: plain data, never changed in place. */
+export type SqlNode = pg.Node;
+export type SelectNode = pg.SelectStmt;
+export type InsertNode = pg.InsertStmt;
+export type UpdateNode = pg.UpdateStmt;
+export type DeleteNode = pg.DeleteStmt;
+export type RangeVarNode = pg.RangeVar;
+export type JoinNode = pg.JoinExpr;
+export type FunctionCallNode = pg.FuncCall;
+export type OperatorNode = pg.A_Expr;
+export type WindowNode = pg.WindowDef;
+export type WithNode = pg.WithClause;
+export type TypeNode = pg.TypeName;
+export type AliasNode = pg.Alias;
+export type TargetNode = pg.ResTarget;
+export type SubLinkNode = pg.SubLink;
+export type ConstantNode = pg.A_Const;

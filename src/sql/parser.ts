@@ -1,0 +1,44 @@
+import { hasSqlDetails, loadModule, parseSync } from 'libpg-query';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { SqlNode } from './ast.ts';
+import { nestingBound } from './nesting-bound.ts';
+
+const nestingMax = 3500;
+
+/** Loads PostgreSQL's grammar; once, before the first statement. */
+export async function loadParser(): Promise<void> {
+  await loadModule();
+}
+
+export type ParseOutcome =
+  | { readonly kind: 'parsed'; readonly statement: SqlNode }
+  | { readonly kind: 'empty' }
+  /** A server will say what is wrong, and where. */
+  | { readonly kind: 'syntax-error' };
+
+/**
+ * Parses one statement with PostgreSQL's own grammar. Throws 54000 for one that is nested too
+ * deeply; `fingerprint` is the lexer's, which shows the nesting without the literals.
+ */
+export function parseStatement(text: string, fingerprint: string): ParseOutcome {
+  if (nestingBound(fingerprint) > nestingMax) throw tooComplex();
+  try {
+    const { stmts = [] } = parseSync(text);
+    const statement = stmts[0]?.stmt;
+    if (statement === undefined) return { kind: 'empty' };
+    // More than one means that the lexer and the grammar disagree; a server refuses that too.
+    return stmts.length === 1 ? { kind: 'parsed', statement } : { kind: 'syntax-error' };
+  } catch (error) {
+    if (hasSqlDetails(error)) return { kind: 'syntax-error' };
+    throw tooComplex(error);
+  }
+}
+
+function tooComplex(cause?: unknown): PgError {
+  const hint = 'Split it, or join its conditions with AND, OR and lists instead of operators.';
+  return new PgError(SqlState.programLimitExceeded, 'statement is nested too deeply', {
+    hint,
+    cause,
+  });
+}
