@@ -35,6 +35,7 @@ export async function startPgweave(
   const file = join(directory, 'pgweave.yaml');
   await writeFile(file, configText);
   const child = spawn(process.execPath, [main, 'serve', '--config', file], {
+    cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';
