@@ -1,0 +1,39 @@
+import type { Config, ConfigMistake } from '../config/config.ts';
+import { type LoadOptions, loadConfig } from '../config/load-config.ts';
+import { mapText } from '../sharding/map-text.ts';
+import type { CommandResult } from './command-result.ts';
+
+/**
+ * `pgweave check`: every mistake of a configuration as `file:line:column: message` with its remedy
+ * below, exit code 1; or what the configuration says, exit code 0.
+ */
+export function check(text: string, options: LoadOptions): CommandResult {
+  const loaded = loadConfig(text, options);
+  if (loaded.kind === 'loaded') {
+    return { text: summary(loaded.config, options.path), exitCode: 0 };
+  }
+  return { text: mistakesText(loaded.mistakes, options.path), exitCode: 1 };
+}
+
+/** One paragraph for each mistake, as editors and people can follow it. */
+export function mistakesText(mistakes: readonly ConfigMistake[], path: string): string {
+  const paragraphs = mistakes.map(
+    ({ line, column, message, remedy }) => `${path}:${line}:${column}: ${message}\n    ${remedy}\n`,
+  );
+  const count = mistakes.length === 1 ? '1 mistake' : `${mistakes.length} mistakes`;
+  return `${paragraphs.join('')}${count}\n`;
+}
+
+function summary(config: Config, path: string): string {
+  const shards = [...config.nodes].map(
+    ([shard, nodes]) => `  ${shard}: ${nodes.map(({ id }) => id).join(', ')}`,
+  );
+  return [
+    `${path}: no mistakes`,
+    '',
+    `database ${config.database}, ${config.users.size} users, ${shards.length} shards:`,
+    ...shards,
+    '',
+    mapText(config.shardMap),
+  ].join('\n');
+}

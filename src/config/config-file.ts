@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { count, countOrAuto, duration, flag, nonEmpty, size, weight } from './option-types.ts';
+
+const second = 1000;
+const day = 86_400 * second;
+const megabyte = 1024 ** 2;
+const gigabyte = 1024 ** 3;
+
+const address = (port: string) =>
+  z
+    .strictObject({
+      host: nonEmpty('the host').prefault('127.0.0.1'),
+      port: count({ min: 0, max: 65_535 }).prefault(port),
+    })
+    .prefault({});
+
+const limits = z
+  .strictObject({
+    clients_max: count({ min: 1, max: 1_000_000 }).prefault('10000'),
+    server_connections_max: count({ min: 1, max: 10_000 }).prefault('20'),
+    pipeline_depth_max: count({ min: 1, max: 1000 }).prefault('16'),
+    message_bytes_max: size({ min: 64 * 1024, max: gigabyte }).prefault('64MB'),
+    acquire_timeout: duration({ min: 1, max: day }).prefault('10s'),
+    hold_max: duration({ min: 0, max: day }).prefault('10s'),
+    login_timeout: duration({ min: 1, max: day }).prefault('30s'),
+    connect_timeout: duration({ min: 1, max: day }).prefault('3s'),
+    drain_timeout: duration({ min: 0, max: day }).prefault('30s'),
+    server_idle_timeout: duration({ min: second, max: day }).prefault('10min'),
+    merge_bytes_max: size({ min: megabyte, max: 64 * gigabyte }).prefault('64MB'),
+    client_buffer_bytes: size({ min: 16 * 1024, max: gigabyte }).prefault('1MB'),
+    plan_cache_entries: count({ min: 1, max: 1_000_000 }).prefault('4096'),
+    prepared_statements_per_server_max: count({ min: 1, max: 100_000 }).prefault('500'),
+  })
+  .prefault({});
+
+const failover = z
+  .strictObject({
+    enabled: flag().prefault('true'),
+    probe_interval: duration({ min: 10, max: 60 * second }).prefault('100ms'),
+    suspect_after: duration({ min: 20, max: 600 * second }).prefault('250ms'),
+    hang_after: duration({ min: 50, max: 3600 * second }).prefault('700ms'),
+    restart_grace: duration({ min: 0, max: 3600 * second }).prefault('500ms'),
+    promote_timeout: duration({ min: 100, max: 3600 * second }).prefault('5s'),
+    cooldown: duration({ min: 0, max: day }).prefault('30s'),
+    state_directory: nonEmpty('the directory').prefault('state'),
+  })
+  .prefault({});
+
+const distribution = z.strictObject({
+  type: nonEmpty('the type'),
+  fold: z.enum(['upper', 'none']).prefault('none'),
+  ranges: z
+    .array(
+      z.strictObject({
+        shard: nonEmpty('the shard'),
+        from: z.string().nullish(),
+        to: z.string().nullish(),
+      }),
+    )
+    .optional(),
+  ring: z.record(z.string(), weight({ min: 0.01, max: 100 })).optional(),
+  modulo: z.array(nonEmpty('the shard')).optional(),
+});
+
+const table = z.strictObject({
+  distribution: nonEmpty('the distribution').optional(),
+  key: nonEmpty('the key').optional(),
+  reference: flag().prefault('false'),
+});
+
+const user = z.strictObject({
+  password: nonEmpty('the password').optional(),
+  server_user: nonEmpty('the user').optional(),
+  server_password: nonEmpty('the password').optional(),
+  admin: flag().prefault('false'),
+});
+
+/**
+ * The shape of the file: every option, its type, range and default. What options mean together
+ * (names that must exist, ranges without gaps) is checked afterwards by the readers.
+ */
+export const configFile = z.strictObject({
+  database: nonEmpty('the database'),
+  listen: address('6432'),
+  admin: address('9632'),
+  workers: countOrAuto({ min: 0, max: 256 }).prefault('auto'),
+  shards: z.record(z.string(), z.strictObject({ nodes: z.array(z.string()) })),
+  home: nonEmpty('the home shard'),
+  distributions: z.record(z.string(), distribution).prefault({}),
+  tables: z.record(z.string(), table).prefault({}),
+  authentication: z.enum(['scram-sha-256', 'trust']).prefault('scram-sha-256'),
+  users: z.record(z.string(), user).prefault({}),
+  control: z.strictObject({
+    user: nonEmpty('the user'),
+    password: nonEmpty('the password').optional(),
+  }),
+  servers: z.strictObject({ allow_cleartext_password: flag().prefault('false') }).prefault({}),
+  limits,
+  failover,
+  tls: z
+    .strictObject({
+      certificate_file: nonEmpty('the file'),
+      key_file: nonEmpty('the file'),
+    })
+    .optional(),
+  log: z
+    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).prefault('info') })
+    .prefault({}),
+});
+
+export type ConfigFile = z.output<typeof configFile>;
