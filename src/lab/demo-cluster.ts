@@ -33,6 +33,9 @@ export type DemoCluster = {
   stop(): Promise<void>;
 };
 
+// Two nodes with a share of the rows and as much WAL as server-settings.ts lets them keep.
+const shardBytesMax = 512 * 1024 ** 2;
+
 /**
  * Real shards with synchronous standbys, the booking service's tables and rows, and a configuration
  * for them. A directory that holds a demo is started again with the rows that it has.
@@ -45,6 +48,7 @@ export async function startDemoCluster(options: DemoOptions): Promise<DemoCluste
     shards: shards.map(({ name }) => name),
     standbys: true,
     directory: options.directory,
+    bytesMax: shards.length * shardBytesMax,
     database: 'app',
     authentication: 'scram-sha-256',
     locale: { provider: 'builtin', name: 'C.UTF-8' },

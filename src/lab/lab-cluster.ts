@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
@@ -16,6 +15,7 @@ import { runTogether } from './run-together.ts';
 import { chooseServerAccount, type ServerAccount } from './server-account.ts';
 import { type ServerSettings, settingsText } from './server-settings.ts';
 import { type Login, withSession } from './sql.ts';
+import { temporaryParents } from './temporary-parents.ts';
 
 export type LabClusterOptions = {
   readonly shards: readonly string[];
@@ -23,8 +23,8 @@ export type LabClusterOptions = {
   readonly standbys: boolean;
   /** null: a temporary one, removed by stop(). One that holds a lab is started again as it is. */
   readonly directory: string | null;
-  /** Where the temporary one may be made: the first that is usable. Default: the system's. */
-  readonly temporaryParents?: readonly string[];
+  /** How large a temporary one may grow. */
+  readonly bytesMax: number;
   /** Made on every shard, owned by the role `app` with the password `app`. */
   readonly database: string;
   /** `scram-sha-256` makes a random password for the superuser `postgres`. */
@@ -75,7 +75,7 @@ export class LabCluster {
     const account = await chooseServerAccount();
     const directory = await openLabDirectory(
       options.directory,
-      options.temporaryParents ?? [tmpdir(), '/tmp', '/var/tmp'],
+      await temporaryParents(options.bytesMax),
       account,
     );
     try {
@@ -91,7 +91,7 @@ export class LabCluster {
       return cluster;
     } catch (error) {
       await discardLabDirectory(directory);
-      throw inOurWords(error);
+      throw inOurWords(error, directory.path);
     }
   }
 
@@ -239,10 +239,12 @@ function requireShards(record: LabRecord, wanted: readonly string[], directory: 
   );
 }
 
-/** The file system's errors (disk full, no permission) as one line that names the path. */
-function inOurWords(error: unknown): unknown {
-  if (!(error instanceof Error && 'errno' in error && 'syscall' in error)) return error;
-  return new PgError(SqlState.ioError, `cannot set up the servers: ${error.message}`, {
-    cause: error,
-  });
+/** The file system's errors as one line that names the place. */
+function inOurWords(error: unknown, directory: string): unknown {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return error;
+  const reason =
+    error.code === 'ENOSPC'
+      ? `no space left for the servers in ${directory}`
+      : `cannot set up the servers in ${directory}: ${error.message}`;
+  return new PgError(SqlState.ioError, reason, { cause: error });
 }

@@ -48,9 +48,9 @@ const ours: ServerSettings = {
   max_replication_slots: 10,
   max_prepared_transactions: 100,
   min_wal_size: '32MB',
-  max_wal_size: '512MB',
+  max_wal_size: '128MB',
   // What a clone may fall behind while it is copied.
-  wal_keep_size: '128MB',
+  wal_keep_size: '96MB',
   checkpoint_timeout: '15min',
   wal_sender_timeout: '4s',
   wal_receiver_timeout: '4s',

@@ -1,5 +1,3 @@
-import { statfs } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import type { Locale } from '../../src/lab/data-directory.ts';
 import { LabCluster } from '../../src/lab/lab-cluster.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
@@ -26,7 +24,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Lab
     shards: options.shards,
     standbys: options.standbys ?? false,
     directory: null,
-    temporaryParents: await testParents(),
+    bytesMax: 512 * 1024 ** 2,
     database: 'app',
     authentication: 'trust',
     locale: options.locale ?? { provider: 'builtin', name: 'C.UTF-8' },
@@ -62,16 +60,4 @@ export async function startPlainPostgres(
 ): Promise<PlainPostgres> {
   const cluster = await startTestCluster({ ...options, shards: ['plain'] });
   return { server: cluster.shard('plain').primary, stop: () => cluster.stop() };
-}
-
-const memoryBytesMin = 2 ** 31;
-
-/**
- * In memory where there is room: thousands of files that come and go slow a disk's file system down
- * (ext4 searches past every inode freed in the last minute).
- */
-async function testParents(): Promise<readonly string[]> {
-  const memory = await statfs('/dev/shm').catch(() => null);
-  const roomy = memory !== null && memory.bavail * memory.bsize >= memoryBytesMin;
-  return roomy ? ['/dev/shm', tmpdir()] : [tmpdir()];
 }
