@@ -16,7 +16,17 @@ export type Exchange = {
    * NotificationResponse. ParameterStatus is passed while the exchange is at the head.
    */
   onFrame(code: number, chunk: Buffer, start: number, end: number): void;
-  /** No more frames of this exchange in this chunk: write out or copy what was collected. */
+  /**
+   * Optional: takes a DataRow or CopyData that is longer than a socket read (`partBytesMin`) piece
+   * by piece, so that relaying it needs no memory for the whole of it: pieces in order, the first
+   * one begins with code and length, `remaining` bytes follow. Valid as a frame is. Without it such
+   * a row is assembled, and one above the connection's limit ends the connection: onLost 54000.
+   */
+  onFramePart?(code: number, chunk: Buffer, start: number, end: number, remaining: number): void;
+  /**
+   * No more frames of this exchange in this chunk, or ReadyForQuery comes next: write out or copy
+   * what was collected. Only after frames.
+   */
   onChunkEnd(): void;
   /** `remaining` 0 ends the exchange: the connection has already moved on to the next one. */
   onReady(status: TransactionStatus, remaining: number): void;

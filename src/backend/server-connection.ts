@@ -11,17 +11,24 @@ export type ServerConnection = {
   /** False once it broke or was closed; then every exchange got its onLost. */
   readonly alive: boolean;
   readonly settings: SessionSettings;
+  /** The server's ParameterStatus values as they are now: server_version, TimeZone ... */
+  readonly parameters: ReadonlyMap<string, string>;
   /**
    * Queues the exchange and the messages that make it. All writes of one turn of the event loop,
-   * from all clients, leave together. The buffers belong to the connection from now on.
+   * from all clients, leave together. The buffers belong to the connection from now on. On a
+   * connection that is no longer alive: onLost, in a later turn.
    */
   send(exchange: Exchange, messages: readonly Buffer[]): void;
   /** More messages for the exchange at the tail (COPY data, a later Sync). */
   append(messages: readonly Buffer[]): void;
   /** Bytes accepted but not yet taken by the kernel; above the high-water mark stop appending. */
   readonly unsentBytes: number;
+  /** Calls back once when the kernel takes bytes again; never when the connection is lost before. */
   onDrain(callback: () => void): void;
-  /** Back-pressure: stops reading from the server. Affects all exchanges in the pipeline. */
+  /**
+   * Back-pressure: stops reading from the server. Affects all exchanges in the pipeline, and ends
+   * by itself with the exchange at the head. Frames of the chunk at hand still come.
+   */
   pause(): void;
   resume(): void;
   /**
@@ -33,10 +40,23 @@ export type ServerConnection = {
   forgetPrepared(name: string): void;
   /** Forgets all after DISCARD ALL / DEALLOCATE ALL. */
   forgetAllPrepared(): void;
-  /** Sends a CancelRequest if `exchange` is at the head, else does nothing. */
+  /**
+   * Sends a CancelRequest if `exchange` is at the head, else does nothing. It cannot hit another
+   * client: an exchange behind it that is struck gets onLost instead of an error, and the
+   * connection is not handed on before the server has dealt with the request.
+   */
   cancel(exchange: Exchange): void;
   /** The settings that the server session holds now, after the owner changed them itself. */
   adoptSettings(settings: SessionSettings): void;
+  /**
+   * NotificationResponse frames, valid in the call, from now until release; null: they are dropped.
+   */
+  onNotification(callback: ((frame: Buffer) => void) | null): void;
+  /**
+   * The server session holds more than `settings` says (LISTEN, a temporary table, an unknown SET):
+   * it is reset with DISCARD ALL before the next lease.
+   */
+  taint(): void;
   /** Back to the pool. Not idle (in a transaction, exchanges pending): it is closed instead. */
   release(): void;
   /** Closes at once; pending exchanges get onLost. */

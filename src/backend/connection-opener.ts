@@ -1,0 +1,75 @@
+import type { Clock } from '../base/clock.ts';
+import type { PgError } from '../base/pg-error.ts';
+import type { Limits, NodeAddress, User } from '../config/config.ts';
+import { OpenBackoff } from './open-backoff.ts';
+import { type ConnectionOwner, PipelineConnection } from './pipeline-connection.ts';
+import { type LoggedInSocket, shakeHands } from './server-handshake.ts';
+
+export type OpenerOptions = {
+  readonly node: NodeAddress;
+  readonly database: string;
+  readonly limits: Limits;
+  readonly allowCleartext: boolean;
+  readonly clock: Clock;
+  readonly owner: ConnectionOwner;
+  onOpened(connection: PipelineConnection, user: User): void;
+  onFailed(error: PgError, user: User): void;
+};
+
+/** Logs in to one node, and waits a little before it tries again where that failed. */
+export class ConnectionOpener {
+  readonly #options: OpenerOptions;
+  readonly #backoff = new OpenBackoff();
+  /** What abandons each login under way. */
+  readonly #underWay = new Set<() => void>();
+
+  constructor(options: OpenerOptions) {
+    this.#options = options;
+  }
+
+  /** Logins under way. */
+  get count(): number {
+    return this.#underWay.size;
+  }
+
+  /** Why the user's next login must wait, and how long; null: it may begin. */
+  blockedBy(user: User): { readonly error: PgError; readonly waitMs: number } | null {
+    return this.#backoff.current(user.serverUser, this.#options.clock.now());
+  }
+
+  open(user: User): void {
+    const { node, database, limits, allowCleartext, clock } = this.#options;
+    const abandon = shakeHands(
+      { node, user, database, clock, timeoutMs: limits.connectTimeoutMs, allowCleartext },
+      (session) => {
+        this.#underWay.delete(abandon);
+        this.#backoff.noteSuccess(user.serverUser);
+        this.#options.onOpened(this.#connection(session), user);
+      },
+      (error) => {
+        this.#underWay.delete(abandon);
+        this.#backoff.noteFailure(user.serverUser, error, clock.now());
+        this.#options.onFailed(error, user);
+      },
+    );
+    this.#underWay.add(abandon);
+  }
+
+  /** Abandons what is under way, without a callback. */
+  close(): void {
+    for (const abandon of this.#underWay) abandon();
+    this.#underWay.clear();
+  }
+
+  #connection(session: LoggedInSocket): PipelineConnection {
+    const { node, limits, clock, owner } = this.#options;
+    const options = {
+      node,
+      clock,
+      frameBytesMax: limits.messageBytesMax,
+      preparedStatementsMax: limits.preparedStatementsPerServerMax,
+      connectTimeoutMs: limits.connectTimeoutMs,
+    };
+    return new PipelineConnection(options, session, owner);
+  }
+}

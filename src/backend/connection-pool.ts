@@ -1,0 +1,399 @@
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import type { PgError } from '../base/pg-error.ts';
+import type { Telemetry } from '../base/telemetry.ts';
+import type { Limits, NodeAddress, User } from '../config/config.ts';
+import { encodeQuery } from '../protocol/query-message.ts';
+import { ConnectionOpener } from './connection-opener.ts';
+import { isNodeTrouble, noneCameFree } from './node-failure.ts';
+import type { PipelineConnection } from './pipeline-connection.ts';
+import type { LeaseRequest, Pool, PoolCounts } from './pool.ts';
+import { PoolSlot } from './pool-slot.ts';
+import { PoolSlots } from './pool-slots.ts';
+import { type SetupOutcome, setupExchange } from './setup-exchange.ts';
+import { type Ticket, WaitQueue } from './wait-queue.ts';
+
+export type ConnectionPoolOptions = {
+  readonly node: NodeAddress;
+  readonly database: string;
+  /** This worker's part of limits.serverConnectionsMax; 1 at least. */
+  readonly connectionsMax: number;
+  readonly limits: Limits;
+  readonly allowCleartext: boolean;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** The server cannot be reached, or ended a connection without being asked to. */
+  onNodeTrouble(error: PgError): void;
+};
+
+/**
+ * The connections of one worker to one node, for all users together.
+ *
+ * A request takes an idle connection of its server user, the latest used one: it has warm caches,
+ * and the others can time out. A `shared` one may also queue behind others' exchanges. What cannot
+ * be served waits in one line, and for each in the line capacity is on its way: a connection is
+ * being opened, an idle one of another user makes room, or a shared one drains.
+ */
+export class ConnectionPool implements Pool {
+  readonly #options: ConnectionPoolOptions;
+  readonly #opener: ConnectionOpener;
+  readonly #slots = new PoolSlots();
+  readonly #waiting: WaitQueue;
+  #lastReceivedAt = 0;
+  #closedBy: PgError | null = null;
+  #isServing = false;
+  #serveAgain = false;
+  #stopIdleTimer: (() => void) | null = null;
+  #stopRetryTimer: (() => void) | null = null;
+
+  constructor(options: ConnectionPoolOptions) {
+    assert(options.connectionsMax >= 1, 'a pool needs room for a connection');
+    const { clock, limits } = options;
+    this.#options = options;
+    this.#waiting = new WaitQueue(clock, limits.acquireTimeoutMs, (ticket) =>
+      ticket.request.onRefused(noneCameFree(options)),
+    );
+    const owner = {
+      received: () => {
+        this.#lastReceivedAt = clock.now();
+      },
+      advanced: (connection: PipelineConnection) => this.#advanced(this.#slots.of(connection)),
+      released: (connection: PipelineConnection) => this.#released(this.#slots.of(connection)),
+      cancelSettled: (connection: PipelineConnection) => {
+        const slot = this.#slots.of(connection);
+        if (slot.state === 'settling') this.#retire(slot);
+      },
+      ended: (connection: PipelineConnection, error: PgError, isOurs: boolean) =>
+        this.#ended(this.#slots.of(connection), error, isOurs),
+    };
+    this.#opener = new ConnectionOpener({
+      ...options,
+      owner,
+      onOpened: (connection, user) => this.#opened(connection, user),
+      onFailed: (error, user) => this.#openingFailed(error, user),
+    });
+  }
+
+  get lastReceivedAt(): number {
+    return this.#lastReceivedAt;
+  }
+
+  get counts(): PoolCounts {
+    return {
+      idle: this.#slots.idle.length,
+      active: this.#slots.size - this.#slots.idle.length,
+      connecting: this.#opener.count,
+      waiting: this.#waiting.size,
+      waitMs: this.#waiting.longestWaitMs,
+    };
+  }
+
+  lease(request: LeaseRequest): () => void {
+    if (this.#closedBy !== null) {
+      request.onRefused(this.#closedBy);
+      return nothingToGiveUp;
+    }
+    const slot = this.#choose(request);
+    if (slot !== null && slot.connection.settings === request.settings) {
+      this.#hand(slot, request);
+      return nothingToGiveUp;
+    }
+    const ticket: Ticket = { request, since: this.#options.clock.now(), isGivenUp: false };
+    if (slot === null) this.#wait(ticket);
+    else this.#prepare(slot, ticket);
+    return () => {
+      ticket.isGivenUp = true;
+      this.#waiting.delete(ticket);
+    };
+  }
+
+  close(error: PgError): void {
+    if (this.#closedBy !== null) return;
+    this.#closedBy = error;
+    this.#stopIdleTimer?.();
+    this.#stopRetryTimer?.();
+    this.#opener.close();
+    this.#refuse([...this.#waiting], error);
+    for (const { state, connection } of this.#slots.all) {
+      if (state === 'idle') connection.close();
+      else connection.destroy(error.message);
+    }
+  }
+
+  // Serving
+
+  #choose(request: LeaseRequest): PoolSlot | null {
+    const idle = this.#slots.latestIdle(request);
+    if (idle !== null || request.mode === 'exclusive') return idle;
+    const shared = this.#slots.shallowestShared(request, this.#options.limits.pipelineDepthMax);
+    if (shared === null) return null;
+    if (shared.connection.depth >= growthDepth) this.#grow(request.user);
+    return shared;
+  }
+
+  /** The slot is idle, in preparation for this very request, or shared already. */
+  #hand(slot: PoolSlot, request: LeaseRequest): void {
+    this.#slots.takeFromIdle(slot);
+    const { connection } = slot;
+    if (request.mode === 'exclusive') {
+      slot.become('exclusive');
+      request.onLease(connection);
+      return;
+    }
+    if (slot.state !== 'shared') slot.become('shared');
+    request.onLease(connection);
+    // It was not used after all.
+    if (slot.state === 'shared' && connection.depth === 0) this.#retire(slot);
+  }
+
+  /** Hands an idle slot over after its settings have been replayed. */
+  #prepare(slot: PoolSlot, ticket: Ticket): void {
+    const { request } = ticket;
+    const { connection } = slot;
+    const replay = request.settings.replay(connection.settings);
+    if (replay === null) {
+      this.#hand(slot, request);
+      return;
+    }
+    this.#runSetup(slot, replay, (outcome) => {
+      if (outcome.kind === 'done') connection.adoptSettings(request.settings);
+      if (outcome.kind === 'failed') connection.destroy('settings could not be replayed');
+      if (!ticket.isGivenUp) this.#finishPreparing(slot, ticket, outcome);
+      else if (outcome.kind === 'done') this.#becomeIdle(slot);
+    });
+  }
+
+  #finishPreparing(slot: PoolSlot, ticket: Ticket, outcome: SetupOutcome): void {
+    switch (outcome.kind) {
+      case 'done':
+        this.#hand(slot, ticket.request);
+        break;
+      case 'failed':
+        ticket.request.onRefused(outcome.error);
+        break;
+      case 'lost':
+        this.#wait(ticket);
+        break;
+    }
+  }
+
+  /** Runs SQL of the pool's own on a slot that nobody uses. Bounded in time. */
+  #runSetup(slot: PoolSlot, sql: string, onOutcome: (outcome: SetupOutcome) => void): void {
+    const { clock, limits } = this.#options;
+    const { connection } = slot;
+    this.#slots.takeFromIdle(slot);
+    slot.become('preparing');
+    const stopTimer = clock.after(limits.connectTimeoutMs, () =>
+      connection.destroy(`no answer in ${limits.connectTimeoutMs} ms`),
+    );
+    const exchange = setupExchange((outcome) => {
+      stopTimer();
+      onOutcome(outcome);
+    });
+    connection.send(exchange, [encodeQuery(sql)]);
+  }
+
+  // Waiting
+
+  #wait(ticket: Ticket): void {
+    const hopeless = this.#closedBy ?? this.#whyHopeless(ticket.request.user);
+    if (hopeless !== null) {
+      ticket.request.onRefused(hopeless);
+      return;
+    }
+    this.#waiting.add(ticket);
+    this.#arrangeCapacity();
+  }
+
+  /** Logins of this user have just failed, and there is no connection that could come free. */
+  #whyHopeless(user: User): PgError | null {
+    return this.#slots.hasUser(user.serverUser)
+      ? null
+      : (this.#opener.blockedBy(user)?.error ?? null);
+  }
+
+  #serveWaiting(): void {
+    this.#serveAgain = true;
+    // Callbacks may bring it here again: the outer call goes on for them.
+    if (this.#isServing) return;
+    this.#isServing = true;
+    while (this.#serveAgain && this.#waiting.size > 0) {
+      this.#serveAgain = false;
+      this.#serveOnce();
+    }
+    this.#isServing = false;
+    if (this.#waiting.size > 0) this.#arrangeCapacity();
+  }
+
+  #serveOnce(): void {
+    let unserved = 0;
+    for (const ticket of this.#waiting) {
+      const slot = this.#choose(ticket.request);
+      if (slot === null) {
+        if (++unserved === lookahead) return;
+      } else {
+        this.#waiting.delete(ticket);
+        this.#prepare(slot, ticket);
+      }
+    }
+  }
+
+  /** Sees to it that as many connections are on their way as requests wait. */
+  #arrangeCapacity(): void {
+    const coming = this.#opener.count + this.#slots.comingCount;
+    for (const { request } of [...this.#waiting].slice(coming)) {
+      if (!this.#makeRoom(request.user)) return;
+    }
+  }
+
+  #makeRoom(user: User): boolean {
+    const blocked = this.#opener.blockedBy(user);
+    if (blocked !== null) this.#retryLater(blocked.waitMs);
+    else if (this.#hasRoom() || this.#evictIdle(user)) {
+      this.#opener.open(user);
+      return true;
+    }
+    return this.#drainShared(user);
+  }
+
+  #evictIdle(user: User): boolean {
+    const other = this.#slots.idle.find((slot) => slot.serverUser !== user.serverUser);
+    other?.connection.close();
+    return other !== undefined;
+  }
+
+  /** Without this, shared statements could keep a connection busy for ever. */
+  #drainShared(user: User): boolean {
+    const shared = this.#slots.soonestDrained(user.serverUser);
+    shared?.become('draining');
+    return shared !== null;
+  }
+
+  #retryLater(delayMs: number): void {
+    if (this.#stopRetryTimer !== null) return;
+    this.#stopRetryTimer = this.#options.clock.after(delayMs, () => {
+      this.#stopRetryTimer = null;
+      this.#serveWaiting();
+    });
+  }
+
+  #refuse(tickets: readonly Ticket[], error: PgError): void {
+    for (const ticket of tickets) {
+      if (this.#waiting.delete(ticket)) ticket.request.onRefused(error);
+    }
+  }
+
+  // The life of a slot
+
+  #hasRoom(): boolean {
+    return this.#slots.size + this.#opener.count < this.#options.connectionsMax;
+  }
+
+  #grow(user: User): void {
+    const isUnderWay = this.#opener.count > 0;
+    if (!isUnderWay && this.#hasRoom() && this.#opener.blockedBy(user) === null) {
+      this.#opener.open(user);
+    }
+  }
+
+  #opened(connection: PipelineConnection, user: User): void {
+    const slot = new PoolSlot(connection, user.serverUser);
+    this.#slots.add(slot);
+    this.#enterIdle(slot);
+  }
+
+  #openingFailed(error: PgError, user: User): void {
+    const { telemetry, node, onNodeTrouble } = this.#options;
+    telemetry.log('warn', 'could not open a server connection', {
+      node: node.id,
+      sqlState: error.sqlState,
+      error: error.message,
+    });
+    if (isNodeTrouble(error)) onNodeTrouble(error);
+    if (!this.#slots.hasUser(user.serverUser)) {
+      const { serverUser } = user;
+      const same = [...this.#waiting].filter(
+        ({ request }) => request.user.serverUser === serverUser,
+      );
+      this.#refuse(same, error);
+    }
+    this.#serveWaiting();
+  }
+
+  #advanced(slot: PoolSlot): void {
+    const isSpent = slot.connection.depth === 0;
+    if (isSpent && (slot.state === 'shared' || slot.state === 'draining')) this.#retire(slot);
+    else if (this.#waiting.size > 0) this.#serveWaiting();
+  }
+
+  #released(slot: PoolSlot): void {
+    assert(slot.state === 'exclusive', `a ${slot.state} connection was released`);
+    this.#retire(slot);
+  }
+
+  /** Nobody uses it any more: clean it, or close it where it cannot be cleaned. */
+  #retire(slot: PoolSlot): void {
+    const { connection } = slot;
+    if (connection.isUnfit) this.#discard(slot);
+    else if (connection.isCancelling) slot.become('settling');
+    else if (connection.isTainted) this.#reset(slot);
+    else this.#becomeIdle(slot);
+  }
+
+  #discard({ connection }: PoolSlot): void {
+    const { id } = connection.node;
+    const { status } = connection;
+    this.#options.telemetry.log('debug', 'closed an unfinished server session', { id, status });
+    connection.destroy('the session was left unfinished');
+  }
+
+  #reset(slot: PoolSlot): void {
+    const { connection } = slot;
+    this.#runSetup(slot, 'DISCARD ALL', (outcome) => {
+      if (outcome.kind === 'failed') connection.destroy('the session could not be reset');
+      if (outcome.kind !== 'done') return;
+      connection.cleanse();
+      this.#becomeIdle(slot);
+    });
+  }
+
+  #becomeIdle(slot: PoolSlot): void {
+    slot.become('idle');
+    this.#enterIdle(slot);
+  }
+
+  #enterIdle(slot: PoolSlot): void {
+    this.#slots.addToIdle(slot, this.#options.clock.now());
+    if (this.#waiting.size > 0) this.#serveWaiting();
+    if (this.#stopIdleTimer === null) this.#armIdleTimer();
+  }
+
+  #armIdleTimer(): void {
+    const [oldest] = this.#slots.idle;
+    if (oldest === undefined || this.#closedBy !== null) return;
+    const { clock, limits } = this.#options;
+    const delayMs = oldest.idleSince + limits.serverIdleTimeoutMs - clock.now();
+    this.#stopIdleTimer = clock.after(Math.max(1, delayMs), () => {
+      this.#stopIdleTimer = null;
+      const expired = clock.now() - limits.serverIdleTimeoutMs;
+      for (const slot of this.#slots.idle.filter(({ idleSince }) => idleSince <= expired)) {
+        slot.connection.close();
+      }
+      this.#armIdleTimer();
+    });
+  }
+
+  #ended(slot: PoolSlot, error: PgError, isOurs: boolean): void {
+    this.#slots.delete(slot);
+    slot.become('closed');
+    if (!isOurs) this.#options.onNodeTrouble(error);
+    if (this.#closedBy === null && this.#waiting.size > 0) this.#serveWaiting();
+  }
+}
+
+/** A statement that would queue behind so many others is worth another connection. */
+const growthDepth = 2;
+/** Requests at the front of the line that may be passed by others which fit what came free. */
+const lookahead = 16;
+
+function nothingToGiveUp(): void {}

@@ -1,0 +1,40 @@
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { Limits, NodeAddress } from '../config/config.ts';
+
+/** No connection could be made. `cause` is what the network said. */
+export function cannotConnect(node: NodeAddress, cause: Error): PgError {
+  return new PgError(
+    SqlState.cannotConnect,
+    `could not connect to server ${node.id}: ${cause.message}`,
+    { cause },
+  );
+}
+
+/** An open connection broke. */
+export function connectionLost(node: NodeAddress, cause: Error | null): PgError {
+  const reason = cause === null ? 'it closed the connection' : cause.message;
+  return new PgError(
+    SqlState.connectionFailure,
+    `the connection to server ${node.id} was lost: ${reason}`,
+    { cause },
+  );
+}
+
+/** A lease request has waited too long. */
+export function noneCameFree(pool: {
+  readonly node: NodeAddress;
+  readonly connectionsMax: number;
+  readonly limits: Limits;
+}): PgError {
+  const { node, connectionsMax, limits } = pool;
+  return new PgError(SqlState.tooManyConnections, 'sorry, too many statements already', {
+    detail: `None of the ${connectionsMax} connections to server ${node.id} came free within ${limits.acquireTimeoutMs} ms.`,
+    hint: 'Make transactions shorter, or raise the limit of server connections.',
+  });
+}
+
+/** The node itself may be in trouble: not a wrong password, not a full server. */
+export function isNodeTrouble(error: PgError): boolean {
+  return error.sqlState.startsWith('08') || error.sqlState.startsWith('57P');
+}

@@ -1,0 +1,386 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { NodeAddress } from '../config/config.ts';
+import type { CancelKey } from '../protocol/backend-key-data.ts';
+import { terminateMessage } from '../protocol/constant-messages.ts';
+import { decodeErrorFields, decodeErrorResponse, isFatal } from '../protocol/error-response.ts';
+import { FrameReader } from '../protocol/frame-reader.ts';
+import { BackendCode } from '../protocol/message-code.ts';
+import { decodeParameterStatus } from '../protocol/parameter-status.ts';
+import { decodeReadyForQuery } from '../protocol/ready-for-query.ts';
+import { answerCodes } from './answer-codes.ts';
+import { sendCancelRequest } from './cancel-request.ts';
+import type { Exchange, TransactionStatus } from './exchange.ts';
+import { connectionLost } from './node-failure.ts';
+import { PreparedNames } from './prepared-names.ts';
+import type { ServerConnection } from './server-connection.ts';
+import type { LoggedInSocket } from './server-handshake.ts';
+import { emptySettings, type SessionSettings } from './session-settings.ts';
+import { TurnWriter } from './turn-writer.ts';
+
+export type PipelineOptions = {
+  readonly node: NodeAddress;
+  readonly clock: Clock;
+  /** Bytes of one server message that has to be held whole. */
+  readonly frameBytesMax: number;
+  readonly preparedStatementsMax: number;
+  /** For cancel requests. */
+  readonly connectTimeoutMs: number;
+};
+
+/** The pool, as its connections see it. */
+export type ConnectionOwner = {
+  /** Bytes came from the server. */
+  received(): void;
+  /** An exchange ended, and the connection moved on. */
+  advanced(connection: PipelineConnection): void;
+  released(connection: PipelineConnection): void;
+  /** The server has dealt with a cancel request. */
+  cancelSettled(connection: PipelineConnection): void;
+  /** Called before the exchanges get their onLost; `isOurs` when the proxy closed it itself. */
+  ended(connection: PipelineConnection, error: PgError, isOurs: boolean): void;
+};
+
+/**
+ * A server session with a FIFO of exchanges. The server answers in the order of sending and ends
+ * each answer with ReadyForQuery, so counting those is all it takes to know whose frame it is:
+ *
+ *     frames since the last ReadyForQuery belong to queue[0], which awaits #readyLeft more of them
+ */
+export class PipelineConnection implements ServerConnection {
+  readonly node: NodeAddress;
+  /** Set by the pool while exchanges of several clients may queue here. */
+  isShared = false;
+
+  readonly #options: PipelineOptions;
+  readonly #owner: ConnectionOwner;
+  readonly #socket: Socket;
+  readonly #writer: TurnWriter;
+  readonly #reader: FrameReader;
+  readonly #parameters: Map<string, string>;
+  readonly #cancelKey: CancelKey | null;
+  readonly #prepared: PreparedNames;
+
+  #queue: Exchange[] = [];
+  #head: Exchange | undefined;
+  #readyLeft = 0;
+  #status: TransactionStatus = 'idle';
+  #settings: SessionSettings = emptySettings;
+  #lostError: PgError | null = null;
+  /** The server's last words, which say more than the end of the stream. */
+  #farewell: PgError | null = null;
+  /** The chunk of which the head has been given frames since its last onChunkEnd. */
+  #rangeChunk: Buffer | null = null;
+  #isTainted = false;
+  #isPaused = false;
+  #isCancelling = false;
+  /** A cancel request may strike at any time: the session must not be handed on. */
+  #isHaunted = false;
+  /** Exchanges that stood behind the one that was to be cancelled. */
+  #bystanders: Set<Exchange> | null = null;
+  #notify: ((frame: Buffer) => void) | null = null;
+
+  constructor(options: PipelineOptions, session: LoggedInSocket, owner: ConnectionOwner) {
+    this.node = options.node;
+    this.#options = options;
+    this.#owner = owner;
+    this.#socket = session.socket;
+    this.#parameters = session.parameters;
+    this.#cancelKey = session.cancelKey;
+    this.#prepared = new PreparedNames(options.preparedStatementsMax);
+    this.#reader = new FrameReader({ frameBytesMax: options.frameBytesMax });
+    this.#writer = new TurnWriter(this.#socket);
+    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#socket.on('end', () => this.#lose(null));
+    this.#socket.on('error', (cause) => this.#lose(cause));
+    this.#socket.on('close', () => this.#lose(null));
+    this.#socket.resume();
+  }
+
+  get status(): TransactionStatus {
+    return this.#status;
+  }
+
+  get depth(): number {
+    return this.#queue.length;
+  }
+
+  get alive(): boolean {
+    return this.#lostError === null;
+  }
+
+  get settings(): SessionSettings {
+    return this.#settings;
+  }
+
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#parameters;
+  }
+
+  get unsentBytes(): number {
+    return this.#writer.unsentBytes;
+  }
+
+  get isTainted(): boolean {
+    return this.#isTainted;
+  }
+
+  /** Until the owner's cancelSettled. */
+  get isCancelling(): boolean {
+    return this.#isCancelling;
+  }
+
+  /** True when it must not serve another client. */
+  get isUnfit(): boolean {
+    return this.#isHaunted || this.#queue.length > 0 || this.#status !== 'idle';
+  }
+
+  send(exchange: Exchange, messages: readonly Buffer[]): void {
+    const lost = this.#lostError;
+    if (lost !== null) {
+      setImmediate(() => exchange.onLost(lost));
+      return;
+    }
+    this.#queue.push(exchange);
+    if (this.#head === undefined) this.#advance();
+    this.#writer.write(messages);
+  }
+
+  append(messages: readonly Buffer[]): void {
+    if (this.alive) this.#writer.write(messages);
+  }
+
+  onDrain(callback: () => void): void {
+    if (this.alive) this.#writer.onDrain(callback);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  hasPrepared(name: string): boolean {
+    return this.#prepared.has(name);
+  }
+
+  notePrepared(name: string): string | null {
+    return this.#prepared.add(name);
+  }
+
+  forgetPrepared(name: string): void {
+    this.#prepared.delete(name);
+  }
+
+  forgetAllPrepared(): void {
+    this.#prepared.clear();
+  }
+
+  onNotification(callback: ((frame: Buffer) => void) | null): void {
+    this.#notify = callback;
+  }
+
+  taint(): void {
+    this.#isTainted = true;
+  }
+
+  /** After DISCARD ALL. */
+  cleanse(): void {
+    this.#isTainted = false;
+    this.#settings = emptySettings;
+    this.#prepared.clear();
+  }
+
+  adoptSettings(settings: SessionSettings): void {
+    this.#settings = settings;
+  }
+
+  release(): void {
+    this.#notify = null;
+    if (!this.alive) return;
+    if (this.#isPaused) this.resume();
+    this.#owner.released(this);
+  }
+
+  cancel(exchange: Exchange): void {
+    if (exchange !== this.#head || this.#isCancelling || this.#cancelKey === null) return;
+    this.#isCancelling = true;
+    this.#bystanders = new Set(this.#queue.slice(1));
+    this.#requestCancel(this.#cancelKey, (outcome) => {
+      this.#isCancelling = false;
+      if (outcome === 'unknown') this.#isHaunted = true;
+      if (this.alive) this.#owner.cancelSettled(this);
+    });
+  }
+
+  /** Says goodbye: for a session that does nothing. */
+  close(): void {
+    if (!this.alive) return;
+    this.#socket.end(terminateMessage);
+    this.#end(new PgError(SqlState.connectionFailure, 'the connection was closed'), true);
+  }
+
+  destroy(reason: string): void {
+    if (!this.alive) return;
+    // Without this the server would work on for nobody until it has a row to send.
+    if (this.#head !== undefined && this.#cancelKey !== null && !this.#isCancelling) {
+      this.#requestCancel(this.#cancelKey, () => {});
+    }
+    this.#socket.destroy();
+    this.#end(new PgError(SqlState.connectionFailure, reason), true);
+  }
+
+  #requestCancel(key: CancelKey, onOutcome: (outcome: 'settled' | 'unknown') => void): void {
+    const { node, clock, connectTimeoutMs } = this.#options;
+    sendCancelRequest({ node, key, clock, timeoutMs: connectTimeoutMs }, onOutcome);
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#owner.received();
+    const reader = this.#reader;
+    try {
+      reader.push(chunk);
+      while (this.#lostError === null && this.#next()) this.#take(reader);
+      this.#endRange();
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      this.#fail(error);
+    }
+  }
+
+  #next(): boolean {
+    try {
+      return this.#reader.next();
+    } catch (cause) {
+      if (!(cause instanceof PgError)) throw cause;
+      const message = `server ${this.node.id} sent a message that is too long`;
+      throw new PgError(SqlState.programLimitExceeded, message, { detail: cause.detail, cause });
+    }
+  }
+
+  #take(reader: FrameReader): void {
+    const { code, chunk, start, end } = reader;
+    switch (code) {
+      case BackendCode.readyForQuery:
+        this.#ready(decodeReadyForQuery(chunk, start, end));
+        return;
+      case BackendCode.notificationResponse:
+        this.#notify?.(chunk.subarray(start, end));
+        return;
+      case BackendCode.parameterStatus:
+        this.#noteParameter(chunk, start, end);
+        if (this.#head === undefined) return;
+        break;
+      case BackendCode.noticeResponse:
+        if (this.#head === undefined) return;
+        break;
+      case BackendCode.errorResponse:
+        if (this.#isHandled(chunk, start, end)) return;
+        break;
+      default:
+        break;
+    }
+    const head = this.#head;
+    if (head === undefined || answerCodes[code] === 0) throw unexpected(this.node, code);
+    if (this.#rangeChunk !== chunk) {
+      this.#endRange();
+      this.#rangeChunk = chunk;
+    }
+    if (reader.isPart) head.onFramePart?.(code, chunk, start, end, reader.remaining);
+    else head.onFrame(code, chunk, start, end);
+  }
+
+  #ready(status: TransactionStatus | null): void {
+    const head = this.#head;
+    if (head === undefined || status === null) {
+      throw unexpected(this.node, BackendCode.readyForQuery);
+    }
+    this.#endRange();
+    this.#status = status;
+    const remaining = this.#readyLeft - 1;
+    this.#readyLeft = remaining;
+    if (remaining === 0) this.#moveOn(head);
+    head.onReady(status, remaining);
+    if (remaining > 0 || this.#lostError !== null) return;
+    if (this.isShared && status !== 'idle') {
+      this.#fail(new PgError(SqlState.internalError, 'a shared statement began a transaction'));
+    } else this.#owner.advanced(this);
+  }
+
+  #moveOn(finished: Exchange): void {
+    this.#queue.shift();
+    this.#bystanders?.delete(finished);
+    this.#advance();
+    // A pause is the wish of the exchange that was at the head.
+    if (this.#isPaused) this.resume();
+  }
+
+  #advance(): void {
+    const head = this.#queue[0];
+    this.#head = head;
+    this.#readyLeft = head?.readyCount ?? 0;
+    this.#reader.parts = head?.onFramePart !== undefined;
+  }
+
+  #endRange(): void {
+    if (this.#rangeChunk === null) return;
+    this.#rangeChunk = null;
+    this.#head?.onChunkEnd();
+  }
+
+  #noteParameter(chunk: Buffer, start: number, end: number): void {
+    const { name, value } = decodeParameterStatus(chunk, start, end);
+    this.#parameters.set(name, value);
+  }
+
+  /** True when the error is not for the exchange at the head. */
+  #isHandled(chunk: Buffer, start: number, end: number): boolean {
+    const fields = decodeErrorFields(chunk, start, end);
+    if (isFatal(fields)) {
+      this.#farewell = decodeErrorResponse(chunk, start, end);
+      return this.#head === undefined;
+    }
+    const head = this.#head;
+    if (head === undefined || fields.get('C') !== SqlState.queryCanceled) return false;
+    if (this.#bystanders?.has(head) !== true) return false;
+    this.#fail(
+      new PgError(
+        SqlState.connectionFailure,
+        'interrupted by the cancel request of another client',
+      ),
+    );
+    return true;
+  }
+
+  #lose(cause: Error | null): void {
+    if (this.alive) this.#end(this.#farewell ?? connectionLost(this.node, cause), false);
+  }
+
+  #fail(error: PgError): void {
+    this.#socket.destroy();
+    this.#end(error, false);
+  }
+
+  #end(error: PgError, isOurs: boolean): void {
+    if (this.#lostError !== null) return;
+    this.#endRange();
+    this.#lostError = error;
+    this.#socket.destroySoon();
+    const lost = this.#queue;
+    this.#queue = [];
+    this.#head = undefined;
+    this.#owner.ended(this, error, isOurs);
+    for (const exchange of lost) exchange.onLost(error);
+  }
+}
+
+function unexpected(node: NodeAddress, code: number): PgError {
+  const message = `server ${node.id} sent an unexpected message of type ${code}`;
+  return new PgError(SqlState.protocolViolation, message);
+}
