@@ -20,12 +20,12 @@ export function forkedWorkers(
       serialization: 'json',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    const inTransfer = new Set<Socket>();
-    watch(child, inTransfer, events);
+    const queue = new HandOverQueue(child);
+    watch(child, queue, events);
     return {
       pid: child.pid ?? 0,
       send: (message) => deliver(child, message),
-      handOver: (socket, refused) => handOver(child, inTransfer, socket, refused),
+      handOver: (socket, refused) => queue.add(socket, refused),
       end() {
         if (child.connected) child.disconnect();
         parts.clock.after(exitGraceMs, () => {
@@ -36,17 +36,20 @@ export function forkedWorkers(
   };
 }
 
-function watch(child: ChildProcess, inTransfer: Set<Socket>, events: WorkerChannelEvents): void {
+function watch(child: ChildProcess, queue: HandOverQueue, events: WorkerChannelEvents): void {
   let ended = false;
   const onEnded = (reason: string) => {
     if (ended) return;
     ended = true;
-    const untaken = [...inTransfer];
-    inTransfer.clear();
-    events.onEnded(reason, untaken);
+    // Node waits for ever for a dead child to confirm a socket; that must not keep us alive.
+    child.channel?.unref();
+    events.onEnded(reason, queue.end());
   };
-  child.on('message', (message) => {
-    if (!ended) events.onMessage(message as WorkerMessage);
+  child.on('message', (received) => {
+    const message = received as WorkerMessage;
+    if (ended) return;
+    if (message.type === 'taken') queue.taken();
+    else events.onMessage(message);
   });
   child.on('exit', (code, signal) => {
     onEnded(signal === null ? `exit code ${code}` : `signal ${signal}`);
@@ -63,20 +66,48 @@ function deliver(child: ChildProcess, message: SupervisorMessage): void {
 }
 
 /**
- * Node sends one socket at a time and queues the others until the worker has confirmed it. A socket
- * in that queue when the worker dies is in nobody's hands, hence the set.
+ * Sockets on their way to a worker: one is travelling, the others wait for it to be taken. Node
+ * would queue them as well, but those of a worker that dies meanwhile would stay open in its queue,
+ * in nobody's hands, and their clients would wait for ever. Hence also `keepOpen`: our copy of the
+ * socket is closed when the worker has said that it holds its own.
  */
-function handOver(
-  child: ChildProcess,
-  inTransfer: Set<Socket>,
-  socket: Socket,
-  refused: boolean,
-): void {
-  inTransfer.add(socket);
-  if (!child.connected) return;
-  const message: SupervisorMessage = { type: 'client', refused };
-  child.send(message, socket, { keepOpen: false }, (error) => {
-    inTransfer.delete(socket);
-    if (error !== null) socket.destroy();
-  });
+class HandOverQueue {
+  readonly #child: ChildProcess;
+  #travelling: Socket | null = null;
+  #waiting: { readonly socket: Socket; readonly refused: boolean }[] = [];
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  add(socket: Socket, refused: boolean): void {
+    this.#waiting.push({ socket, refused });
+    this.#sendNext();
+  }
+
+  taken(): void {
+    this.#travelling?.destroy();
+    this.#travelling = null;
+    this.#sendNext();
+  }
+
+  /**
+   * The worker is gone. The travelling socket is closed: the worker may have read from it. The
+   * others are untouched.
+   */
+  end(): readonly Socket[] {
+    this.#travelling?.destroy();
+    this.#travelling = null;
+    return this.#waiting.splice(0).map(({ socket }) => socket);
+  }
+
+  #sendNext(): void {
+    if (this.#travelling !== null || !this.#child.connected) return;
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    this.#travelling = next.socket;
+    const message: SupervisorMessage = { type: 'client', refused: next.refused };
+    // An error is that of a worker that just died, as above.
+    this.#child.send(message, next.socket, { keepOpen: true }, () => {});
+  }
 }

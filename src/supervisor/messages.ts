@@ -78,6 +78,8 @@ export type WorkerMessage =
   | { readonly type: 'ready' }
   /** It cannot be built; to be ended. */
   | { readonly type: 'failed'; readonly error: WireError }
+  /** The socket that came with `client` is in the worker's hands. */
+  | { readonly type: 'taken' }
   /** Since the worker started: sockets that it was handed and that are closed again. */
   | { readonly type: 'sessions'; readonly closed: number; readonly refusedClosed: number }
   | { readonly type: 'server-lost'; readonly node: NodeId }

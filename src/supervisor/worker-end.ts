@@ -62,6 +62,7 @@ export class WorkerEnd {
       this.#early.push(message);
     } else if (message.type === 'client') {
       this.#acceptClient(this.#handlers, message.refused, socket);
+      this.#send({ type: 'taken' });
     } else {
       this.#obey(this.#handlers, message);
     }

@@ -28,7 +28,7 @@ type Answer = Extract<WorkerMessage, { type: 'applied' | 'snapshot' | 'drained' 
 /** What concerns more than one worker. */
 export type WorkerRequest = Exclude<
   WorkerMessage,
-  { type: 'applied' | 'snapshot' | 'drained' | 'sessions' | 'ready' | 'failed' }
+  { type: 'applied' | 'snapshot' | 'drained' | 'sessions' | 'taken' | 'ready' | 'failed' }
 >;
 
 export type Reply = (message: SupervisorMessage) => void;
@@ -176,6 +176,9 @@ export class WorkerSlot {
       case 'drained':
         // Absent: it came after the time was up.
         this.#questions.get(message.id)?.(message);
+        break;
+      case 'taken':
+        // Of interest to a channel that has to keep the socket until then.
         break;
       default:
         this.#parts.events.onRequest(message, this.#replyToThisLife());

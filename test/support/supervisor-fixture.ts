@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../../src/base/clock.ts';
+import { PgError } from '../../src/base/pg-error.ts';
+import { SqlState } from '../../src/base/sql-state.ts';
+import type { LogLevel } from '../../src/base/telemetry.ts';
+import type { CatalogueSnapshot, RelationSnapshot } from '../../src/cluster/catalogue-snapshot.ts';
+import type { ShardState } from '../../src/cluster/shard-state.ts';
+import type { Config } from '../../src/config/config.ts';
+import type { ClusterControl, ClusterEvents } from '../../src/supervisor/cluster-control.ts';
+import { Supervisor } from '../../src/supervisor/supervisor.ts';
+import type { OpenWorkerChannel } from '../../src/supervisor/worker-channel.ts';
+import { configFixture, firstShard, secondShard } from './config-fixture.ts';
+
+/** A supervisor over a cluster that does what the test says, and everything it was told. */
+export class SupervisorFixture {
+  readonly supervisor: Supervisor;
+  readonly told: string[] = [];
+  readonly log: { readonly level: LogLevel; readonly message: string; readonly fields: unknown }[] =
+    [];
+  events: ClusterEvents | null = null;
+  states: readonly ShardState[] = [shardState('127.0.0.1:5433')];
+  relations: readonly RelationSnapshot[] = [];
+  catalogueFails = false;
+  catalogueReads = 0;
+  /** What the file says next; null: it has mistakes. */
+  nextConfig: { readonly text: string; readonly config: Config } | null = null;
+
+  constructor(open: OpenWorkerChannel, config: Partial<Config> = {}, configText = 'first') {
+    this.supervisor = new Supervisor({
+      clock: systemClock,
+      telemetry: {
+        log: (level, message, fields) => this.log.push({ level, message, fields }),
+        statement: () => {},
+        shardLatency: () => {},
+      },
+      setLogLevel: (level) => this.told.push(`log level ${level}`),
+      version: '1.2.3',
+      configPath: '/etc/pgweave.yaml',
+      configuration: { text: configText, config: configFixture(config) },
+      readConfiguration: async (version) => this.#read(version),
+      startCluster: async (events) => {
+        this.events = events;
+        return this.#cluster();
+      },
+      openWorker: open,
+    });
+  }
+
+  get port(): number {
+    return this.supervisor.clientPort ?? 0;
+  }
+
+  #read(version: number): { readonly text: string; readonly config: Config } {
+    if (this.nextConfig === null) {
+      throw new PgError(SqlState.configFileError, 'the configuration has 1 mistake', {
+        detail: 'pgweave.yaml:3:5: unknown option "shrads"',
+      });
+    }
+    const { text, config } = this.nextConfig;
+    return { text, config: { ...config, shardMap: { ...config.shardMap, version } } };
+  }
+
+  #cluster(): ClusterControl {
+    return {
+      shardStates: () => this.states,
+      status: () => ({
+        shards: [firstShard, secondShard].map((shard) => ({
+          shard,
+          epoch: 3,
+          primary: this.states[0]?.primary ?? null,
+          standbys: [],
+          state: 'open',
+          durability: 'armed' as const,
+          failovers: 1,
+          reason: this.states[0]?.reason ?? '',
+        })),
+        nodes: [],
+      }),
+      serverLost: (node) => this.told.push(`lost ${node}`),
+      proofOfLife: (nodes) => this.told.push(`life ${nodes.join(' ')}`),
+      failover: async () => {
+        throw new PgError(SqlState.objectNotInPrerequisiteState, 'no standby');
+      },
+      reconfigure: async (config) => {
+        this.told.push(`reconfigure ${config.shardMap.version}`);
+      },
+      readCatalogue: async () => this.#readCatalogue(),
+      stop: async () => {
+        this.told.push('stop');
+      },
+    };
+  }
+
+  #readCatalogue(): CatalogueSnapshot {
+    this.catalogueReads++;
+    if (this.catalogueFails) throw new PgError(SqlState.cannotConnect, 'connection refused');
+    return { version: this.catalogueReads, defaultCollation: 'c', relations: this.relations };
+  }
+}
+
+export function shardState(primary: string | null): ShardState {
+  return {
+    shard: firstShard,
+    epoch: 3,
+    primary: primary as ShardState['primary'],
+    standbys: [],
+    reason: primary === null ? 'promoting' : '',
+  };
+}
+
+/** Waits for something that another process brings about; fails after 10 s. */
+export async function eventually<Value>(
+  look: () => Value | null | undefined | false | Promise<Value | null | undefined | false>,
+): Promise<Value> {
+  const deadline = performance.now() + 10_000;
+  for (;;) {
+    const seen = await look();
+    if (seen !== null && seen !== undefined && seen !== false) return seen;
+    if (performance.now() > deadline) throw new Error(`not within 10 s: ${look.toString()}`);
+    await sleep(10);
+  }
+}
