@@ -79,7 +79,9 @@ describe('the architecture', () => {
   });
 
   it('knows time and chance in one file only', () => {
-    const pattern = /\b(Date\.now|performance\.now|setTimeout|setInterval|Math\.random)\b/g;
+    // Node's own servers and sockets have a method setTimeout, which is theirs to implement.
+    const pattern =
+      /\b(?:Date\.now|performance\.now|(?<!(?:server|socket)\.)setTimeout|setInterval|Math\.random)\b/g;
     const others = sources.filter((file) => file.path !== 'src/base/clock.ts');
     expect(violations(others, (file) => matches(file.code, pattern))).toEqual([]);
   });
@@ -91,7 +93,11 @@ describe('the architecture', () => {
   });
 
   it('writes logs through telemetry, never on the console', () => {
-    expect(violations(sources, (file) => matches(file.code, /\bconsole\.\w+/g))).toEqual([]);
+    expect(
+      violations(sources, (file) =>
+        matches(file.code, /\bconsole\.(?:log|info|warn|error|debug|trace|table)\b/g),
+      ),
+    ).toEqual([]);
   });
 
   it('imports every source file from somewhere', () => {
@@ -170,13 +176,14 @@ function filesUnder(directory: string): string[] {
 function readSource(path: string): SourceFile {
   const text = readFileSync(join(root, path), 'utf8');
   const withoutComments = strip(text, /^\/[/*]/);
-  const pattern = /\b(?:from|import|import\()\s*['"]([^'"\n]+)['"]/g;
+  const pattern =
+    /^(?:import|export)\s(?:[^;'"=(]*?\bfrom\s*)?['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]/gm;
   return {
     path,
     folder: path.split('/')[1] ?? '',
     text,
     code: strip(text, /^/),
-    imports: [...withoutComments.matchAll(pattern)].map((match) => match[1] ?? ''),
+    imports: [...withoutComments.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? ''),
   };
 }
 
