@@ -1,6 +1,7 @@
 import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import { TypeOid } from '../../protocol/type-oid.ts';
+import { literalValue } from '../../sql/literal-value.ts';
 import type { ValueRef } from '../../sql/statement.ts';
 import type { MultiShardSelect } from '../multi-shard-select.ts';
 import { decodeNumeric } from './numeric.ts';
@@ -37,7 +38,11 @@ export function rowRange(
 
 function rowCount(ref: ValueRef | null, values: Values): bigint | null {
   if (ref === null) return null;
-  if (ref.kind === 'literal') return parseCount(literalContent(values.literalText(ref.slot)));
+  if (ref.kind === 'literal') {
+    const token = values.literalText(ref.slot);
+    // A token that only a server can read is no number; backslashes make no difference to that.
+    return parseCount(literalValue(token, true) ?? token);
+  }
   const { typeOids, formats, values: bound } = values.parameters;
   const value = bound[ref.index] ?? null;
   if (value === null) return null;
@@ -60,11 +65,6 @@ function binaryCount(value: Buffer, typeOid: number): bigint {
     'incorrect binary data format in a LIMIT or OFFSET parameter',
     { hint: 'Send it as bigint, or in text format.' },
   );
-}
-
-function literalContent(token: string): string {
-  if (!token.includes("'")) return token;
-  return token.slice(token.indexOf("'") + 1, token.lastIndexOf("'"));
 }
 
 /** An integer as int8in reads it, or a decimal as the cast from numeric rounds it. */
