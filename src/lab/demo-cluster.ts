@@ -1,7 +1,9 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { assert } from '../base/assert.ts';
+import { loadConfig } from '../config/load-config.ts';
 import { demoConfigText } from './demo-config.ts';
-import { type DemoOwners, loadDemo } from './demo-load.ts';
+import { loadDemo } from './demo-load.ts';
 import { demoReservationsCount, demoRows } from './demo-rows.ts';
 import { demoShards } from './demo-shards.ts';
 import { LabCluster } from './lab-cluster.ts';
@@ -16,8 +18,6 @@ export type DemoOptions = {
   /** Of pgweave itself, for the configuration. */
   readonly port: number;
   readonly adminPort: number;
-  /** The shard map of the written configuration, asked for the owner of every row. */
-  readonly owners: (configText: string) => DemoOwners;
   /** One line for people, at the start of each step. */
   readonly onProgress: (line: string) => void;
   /** Aborting a start leaves nothing behind. */
@@ -66,13 +66,15 @@ export async function startDemoCluster(options: DemoOptions): Promise<DemoCluste
     const configPath = join(lab.directory, 'pgweave.yaml');
     await writeFile(configPath, configText, { mode: 0o600 });
     await chmod(configPath, 0o600);
+    const loaded = loadConfig(configText, { path: configPath, environment: {} });
+    assert(loaded.kind === 'loaded', `the demo's configuration has mistakes: ${configPath}`);
     if (!lab.existing) {
       onProgress(
         options.rows
           ? `loading ${demoReservationsCount.toLocaleString('en-US')} reservations of four years`
           : 'creating the tables',
       );
-      await loadDemo(lab, options.rows ? demoRows() : null, options.owners(configText), signal);
+      await loadDemo(lab, options.rows ? demoRows() : null, loaded.config.shardMap, signal);
       await lab.keep();
     }
     return { lab, configPath, configText, stop: () => lab.stop() };

@@ -1,15 +1,13 @@
 import type { Client } from 'pg';
+import { assert } from '../base/assert.ts';
+import { keyFromText } from '../sharding/key-value.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { ShardMap } from '../sharding/shard-map.ts';
 import type { DemoRow, DemoRows } from './demo-rows.ts';
 import { demoConstraintsSql, demoTablesSql } from './demo-schema.ts';
 import type { LabCluster } from './lab-cluster.ts';
 import { runTogether } from './run-together.ts';
 import { withSession } from './sql.ts';
-
-/** The owner of a key: the shard map's answer, in the names of the lab's shards. */
-export type DemoOwners = {
-  customer(custId: string): string;
-  chatSession(id: string): string;
-};
 
 type ShardRows = {
   readonly customers: DemoRow[];
@@ -23,10 +21,10 @@ const batchRows = 10_000;
 export async function loadDemo(
   cluster: LabCluster,
   rows: DemoRows | null,
-  owners: DemoOwners,
+  shardMap: ShardMap,
   signal?: AbortSignal,
 ): Promise<void> {
-  const byShard = rows === null ? null : rowsByShard(cluster, rows, owners);
+  const byShard = rows === null ? null : rowsByShard(rows, shardMap);
   await runTogether(
     cluster.shards,
     async ({ name, primary }, stop) => {
@@ -49,23 +47,30 @@ export async function loadDemo(
   );
 }
 
-function rowsByShard(
-  cluster: LabCluster,
-  rows: DemoRows,
-  owners: DemoOwners,
-): ReadonlyMap<string, ShardRows> {
+function rowsByShard(rows: DemoRows, shardMap: ShardMap): ReadonlyMap<string, ShardRows> {
   const byShard = new Map<string, ShardRows>(
-    cluster.shards.map(({ name }) => [name, { customers: [], reservations: [], chatSessions: [] }]),
+    shardMap.shards.map((shard) => [shard, { customers: [], reservations: [], chatSessions: [] }]),
   );
   for (const { custId, customer, reservations } of rows.customers) {
-    const owner = byShard.get(owners.customer(custId));
+    const owner = byShard.get(ownerOf(shardMap, 'public.customer', custId));
     owner?.customers.push(customer);
     for (const reservation of reservations) owner?.reservations.push(reservation);
   }
   for (const { id, row } of rows.chatSessions) {
-    byShard.get(owners.chatSession(id))?.chatSessions.push(row);
+    byShard.get(ownerOf(shardMap, 'public.chat_session', id))?.chatSessions.push(row);
   }
   return byShard;
+}
+
+function ownerOf(shardMap: ShardMap, table: string, keyText: string): ShardId {
+  const sharding = shardMap.tables.get(table);
+  assert(sharding?.kind === 'distributed', `${table} is not distributed`);
+  const { distribution } = sharding;
+  const target = { keyType: distribution.keyType, valueType: 'unknown', use: 'assign' } as const;
+  const reading = keyFromText(target, keyText);
+  const owner = reading.kind === 'key' ? distribution.shardOf(reading.key) : null;
+  assert(owner !== null, `no shard owns ${keyText} of ${table}`);
+  return owner;
 }
 
 /** One array per column: the server unpacks them in one statement per batch. */

@@ -6,6 +6,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Locale } from './data-directory.ts';
 import { findFreePorts } from './free-port.ts';
+import { Guard } from './guard.ts';
 import { discardLabDirectory, type LabDirectory, openLabDirectory } from './lab-directory.ts';
 import { type LabRecord, readLabRecord, writeLabRecord } from './lab-record.ts';
 import { LabShard } from './lab-shard.ts';
@@ -42,6 +43,7 @@ type Installation = {
   readonly directory: LabDirectory;
   readonly account: ServerAccount | null;
   readonly binaries: PostgresBinaries;
+  readonly guard: Guard;
 };
 
 const portAttemptsMax = 3;
@@ -52,9 +54,10 @@ export class LabCluster {
   /** For the superuser `postgres`, to the lab's database. */
   readonly login: Login;
   readonly #directory: LabDirectory;
+  readonly #guard: Guard;
 
   private constructor(record: LabRecord, installation: Installation) {
-    const { directory, account, binaries } = installation;
+    const { directory, account, binaries, guard } = installation;
     this.shards = record.shards.map(({ name, nodes }) => {
       const servers = nodes.map(
         (node) =>
@@ -63,12 +66,14 @@ export class LabCluster {
             directory: join(directory.path, node.name),
             account,
             binaries,
+            guard,
           }),
       );
       return new LabShard(name, servers);
     });
     this.login = { database: record.database, password: record.password };
     this.#directory = directory;
+    this.#guard = guard;
   }
 
   static async start(options: LabClusterOptions): Promise<LabCluster> {
@@ -78,6 +83,7 @@ export class LabCluster {
       await temporaryParents(options.bytesMax),
       account,
     );
+    const guard = new Guard(directory.kind === 'temporary' ? directory.path : null);
     try {
       const record =
         directory.kind === 'existing'
@@ -86,11 +92,13 @@ export class LabCluster {
       requireShards(record, options.shards, directory.path);
       options.signal?.throwIfAborted();
       const binaries = await preparePostgres(directory.path, account);
-      const cluster = new LabCluster(record, { directory, account, binaries });
-      await cluster.#bringUp(options, { directory, account, binaries });
+      const installation = { directory, account, binaries, guard };
+      const cluster = new LabCluster(record, installation);
+      await cluster.#bringUp(options, installation);
       return cluster;
     } catch (error) {
       await discardLabDirectory(directory);
+      await guard.close();
       throw inOurWords(error, directory.path);
     }
   }
@@ -126,6 +134,7 @@ export class LabCluster {
     const kept = this.#directory.kind !== 'temporary';
     await this.#stopNodes(kept ? 'fast' : 'immediate');
     if (!kept) await rm(this.directory, { recursive: true, force: true });
+    await this.#guard.close();
   }
 
   /** Marks the directory as a finished lab, so that a later start finds its servers and rows. */
@@ -137,6 +146,7 @@ export class LabCluster {
   async discard(): Promise<void> {
     await this.#stopNodes('immediate');
     await discardLabDirectory(this.#directory);
+    await this.#guard.close();
   }
 
   async #bringUp(options: LabClusterOptions, installation: Installation): Promise<void> {

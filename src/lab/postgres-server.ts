@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import type { Guard } from './guard.ts';
 import { isRunning, pidTree, signalAll } from './pid-tree.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 import { commandEnvironment } from './run-command.ts';
 import type { ServerAccount } from './server-account.ts';
+import { releaseSharedMemory } from './shared-memory.ts';
 import { waitUntil } from './wait-until.ts';
 
 export type PostgresServerOptions = {
@@ -19,6 +21,7 @@ export type PostgresServerOptions = {
   readonly port: number;
   readonly binaries: PostgresBinaries;
   readonly account: ServerAccount | null;
+  readonly guard: Guard;
 };
 
 /** Another program listens there: the only failed start that is worth a try on another port. */
@@ -42,6 +45,7 @@ export class PostgresServer {
   readonly directory: string;
   readonly account: ServerAccount | null;
   readonly #binaries: PostgresBinaries;
+  readonly #guard: Guard;
   #port: number;
   #postmaster: ChildProcess | null = null;
   /** Of a killed postmaster: they notice at their next wait, and block a new start until then. */
@@ -52,6 +56,7 @@ export class PostgresServer {
     this.directory = options.directory;
     this.account = options.account;
     this.#binaries = options.binaries;
+    this.#guard = options.guard;
     this.#port = options.port;
   }
 
@@ -131,6 +136,7 @@ export class PostgresServer {
       }
     }
     await this.#waitForOrphans();
+    await releaseSharedMemory(this.dataDirectory, this.account);
   }
 
   /** kill -9 of the postmaster; its backends end by themselves, a little later. */
@@ -177,9 +183,13 @@ export class PostgresServer {
         cause,
       });
     }
+    const { pid } = postmaster;
+    assert(pid !== undefined, 'a started program has a pid');
     this.#postmaster = postmaster;
+    this.#guard.watch(pid);
     postmaster.once('exit', () => {
-      if (this.#postmaster === postmaster) this.#postmaster = null;
+      this.#postmaster = null;
+      this.#guard.release(pid);
     });
   }
 
@@ -195,6 +205,11 @@ export class PostgresServer {
     const lines = log.split('\n').map((line) => line.replace(/^.*\[\d+\] /, ''));
     if (lines.some((line) => /could not bind .*address already in use/i.test(line))) {
       return new PortInUseError(this);
+    }
+    if (lines.some((line) => /lock file "postmaster.pid" already exists/.test(line))) {
+      return new PgError(SqlState.ioError, `${this.name} runs already in ${this.dataDirectory}`, {
+        hint: 'another pgweave has started it: stop that one, or choose another directory',
+      });
     }
     const reason = lines.find((line) => /^(PANIC|FATAL|ERROR|LOG: {2}could not)/.test(line));
     return new PgError(
