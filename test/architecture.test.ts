@@ -45,7 +45,7 @@ const pureBuiltins: { readonly [folder: string]: readonly string[] } = {
 };
 
 /** Files that something other than an import starts. */
-const entryPoints = ['src/cli/main.ts', 'src/supervisor/worker-main.ts'];
+const entryPoints = ['src/cli/main.ts', 'src/cli/worker-main.ts'];
 
 type SourceFile = {
   readonly path: string;
