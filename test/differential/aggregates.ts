@@ -11,7 +11,7 @@ const summable: readonly TypeName[] = [
 ];
 const comparable: readonly TypeName[] = [
   ...(['int2', 'int4', 'int8', 'numeric', 'money2', 'float4', 'float8', 'text'] as const),
-  ...(['varchar', 'bpchar', 'date', 'time', 'timestamp', 'timestamptz'] as const),
+  ...(['label', 'varchar', 'bpchar', 'date', 'time', 'timestamp', 'timestamptz'] as const),
 ];
 
 /** Aggregates over one table, with and without GROUP BY. */

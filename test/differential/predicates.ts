@@ -11,7 +11,17 @@ export type KeyFinder = (table: Table) => Value;
 
 export const sortable: readonly TypeName[] = [
   ...(['int2', 'int4', 'int8', 'numeric', 'money2', 'float4', 'float8', 'bool', 'text'] as const),
-  ...(['varchar', 'bpchar', 'date', 'time', 'timestamp', 'timestamptz', 'uuid', 'bytea'] as const),
+  ...([
+    'label',
+    'varchar',
+    'bpchar',
+    'date',
+    'time',
+    'timestamp',
+    'timestamptz',
+    'uuid',
+    'bytea',
+  ] as const),
 ];
 
 const arrayTypes: { readonly [Type in TypeName]?: TypeName } = {

@@ -9,6 +9,7 @@ import { Scenarios, sessionCount } from './scenarios.ts';
 import { shrinkRows, shrinkStep } from './shrink.ts';
 import { compareStep, type Sides, type Verdict } from './sides.ts';
 import type { Tables } from './table.ts';
+import { traps } from './traps.ts';
 import type { World } from './world.ts';
 
 export type Outcome = { readonly report: Report; readonly failures: readonly string[] };
@@ -34,9 +35,10 @@ export class Differential {
   }
 
   async run(statements: number): Promise<Outcome> {
+    const first = [...traps(this.#tables)];
     let done = 0;
     while (done < statements && this.#failures.size < failuresMax) {
-      const scenario = this.#scenarios.next();
+      const scenario = first.shift() ?? this.#scenarios.next();
       const sides = this.#world.sessions[scenario.session % sessionCount];
       if (sides === undefined) throw new Error('a session is missing');
       const goesOn = await this.#play(scenario, sides);

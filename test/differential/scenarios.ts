@@ -1,6 +1,6 @@
 import { Aggregates } from './aggregates.ts';
 import type { Dice } from './dice.ts';
-import { type Mode, sql } from './fragment.ts';
+import { type Mode, slot, sql } from './fragment.ts';
 import { Joins } from './joins.ts';
 import { Predicates } from './predicates.ts';
 import { plainText, type Query, render } from './query.ts';
@@ -18,7 +18,18 @@ type Construct = {
   /** How often, relative to the others. */
   readonly weight: number;
   readonly expectation: Scenario['expectation'];
+  /** Instead of a random one. */
+  readonly mode?: Mode;
   make(): readonly Query[];
+};
+
+const prepared: Mode = {
+  protocol: 'extended',
+  named: true,
+  declareTypes: false,
+  binaryParameters: true,
+  binaryResults: false,
+  rowsPerFetch: 0,
 };
 
 /** An endless stream of scenarios: the same for the same dice. */
@@ -51,7 +62,12 @@ export class Scenarios {
     for (const construct of this.#constructs) {
       left -= construct.weight;
       if (left > 0) continue;
-      const steps = construct.make().map((query): Step => ({ query, mode: this.#mode() }));
+      const steps = construct.make().map(
+        (query): Step => ({
+          query,
+          mode: construct.mode ?? this.#mode(),
+        }),
+      );
       const session = this.#dice.int(0, sessionCount - 1);
       return { construct: construct.name, expectation: construct.expectation, session, steps };
     }
@@ -64,6 +80,16 @@ export class Scenarios {
     };
     return [
       { ...one('lookup', 12, () => selects.lookup(this.#keyed())), expectation: 'answered' },
+      {
+        name: 'prepared lookup',
+        weight: 2,
+        expectation: 'answered',
+        mode: prepared,
+        make: () => {
+          const table = this.#keyed();
+          return this.#dice.list(3, () => this.#preparedLookup(table));
+        },
+      },
       one('several keys', 12, () => selects.manyKeys(this.#keyed())),
       one('scan', 6, () => selects.scan(this.#distributed())),
       one('sorted scan', 8, () => selects.sorted(this.#distributed())),
@@ -178,6 +204,13 @@ export class Scenarios {
         },
       },
     ];
+  }
+
+  /** The same text each time: prepared once, executed with other keys on other shards. */
+  #preparedLookup(table: Table): Query {
+    const key = slot(this.#findKey(table), { asParameter: true, typed: false });
+    const text = sql`select * from ${table.name} where ${table.key.name} = ${key} order by rid`;
+    return { kind: 'text', text, isOrdered: true };
   }
 
   #mistake(): string {

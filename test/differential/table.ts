@@ -96,7 +96,17 @@ function payload(dice: Dice): Column[] {
 }
 
 const others: readonly TypeName[] = [
-  ...(['int2', 'int8', 'numeric', 'float4', 'float8', 'bool', 'varchar', 'bpchar'] as const),
+  ...([
+    'int2',
+    'int8',
+    'numeric',
+    'float4',
+    'float8',
+    'bool',
+    'label',
+    'varchar',
+    'bpchar',
+  ] as const),
   ...(['time', 'timestamp', 'timestamptz', 'interval', 'uuid', 'bytea', 'jsonb'] as const),
 ];
 

@@ -87,6 +87,14 @@ const types = {
     random: (dice: Dice) => dice.pick(words),
     binary: text,
   },
+  // Deterministic, but not in byte order.
+  label: {
+    oid: 25,
+    sql: 'text collate "und-x-icu"',
+    bare: false,
+    random: (dice: Dice) => dice.pick(words),
+    binary: text,
+  },
   varchar: {
     oid: 1043,
     sql: 'varchar(24)',
