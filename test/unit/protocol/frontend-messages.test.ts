@@ -13,7 +13,7 @@ import { decodeDescribe, encodeDescribe } from '../../../src/protocol/describe-m
 import { decodeExecute, encodeExecute } from '../../../src/protocol/execute-message.ts';
 import { decodeParse, encodeParse, encodeParseHead } from '../../../src/protocol/parse-message.ts';
 import { decodeQuery, encodeQuery } from '../../../src/protocol/query-message.ts';
-import { seededRandom } from './random.ts';
+import { seededRandom } from '../../support/random.ts';
 
 /** Decodes at an offset, as in a real chunk, so that no decoder relies on 0. */
 function decoded<Message>(
@@ -211,7 +211,8 @@ describe('malformed frontend messages', () => {
       resultFormats: [0],
     });
     for (let seed = 1; seed <= 2000; seed++) {
-      const random = seededRandom(seed);
+      const { integer } = seededRandom(seed);
+      const random = (below: number) => integer(0, below - 1);
       const bytes = Buffer.from(good.subarray(0, 5 + random(good.length - 4)));
       for (let change = random(4); change > 0; change--) {
         if (bytes.length > 5) bytes[5 + random(bytes.length - 5)] = random(256);

@@ -1,0 +1,344 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  type ConnectionOwner,
+  PipelineConnection,
+} from '../../../src/backend/pipeline-connection.ts';
+import { shakeHands } from '../../../src/backend/server-handshake.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import { PgError } from '../../../src/base/pg-error.ts';
+import type { User } from '../../../src/config/config.ts';
+import { encodeCommandComplete } from '../../../src/protocol/command-complete.ts';
+import { encodeCopyData } from '../../../src/protocol/copy-messages.ts';
+import { encodeDataRow } from '../../../src/protocol/data-row.ts';
+import { encodeErrorResponse, encodeNoticeResponse } from '../../../src/protocol/error-response.ts';
+import { encodeParameterStatus } from '../../../src/protocol/parameter-status.ts';
+import { encodeQuery } from '../../../src/protocol/query-message.ts';
+import { readyForQuery } from '../../../src/protocol/ready-for-query.ts';
+import { type FakeScript, FakeServer } from '../../support/fake-server.ts';
+import { type RecordedExchange, recordedExchange } from '../../support/recorded-exchange.ts';
+
+const user: User = {
+  name: 'kim',
+  verifier: null,
+  serverUser: 'app',
+  serverPassword: null,
+  admin: false,
+};
+const servers: FakeServer[] = [];
+
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
+});
+
+type Notes = { readonly notes: string[] };
+
+async function connected(
+  script: FakeScript = {},
+  frameBytesMax = 1000,
+): Promise<{ server: FakeServer; connection: PipelineConnection } & Notes> {
+  const server = await FakeServer.start(script);
+  servers.push(server);
+  const notes: string[] = [];
+  const owner: ConnectionOwner = {
+    received: () => {},
+    advanced: (connection) => notes.push(`advanced ${connection.depth}`),
+    released: () => notes.push('released'),
+    cancelSettled: () => notes.push('cancel settled'),
+    ended: (_connection, error, isOurs) => notes.push(`ended ${error.sqlState} ${isOurs}`),
+  };
+  const { node } = server;
+  const options = {
+    node,
+    clock: systemClock,
+    frameBytesMax,
+    preparedStatementsMax: 2,
+    connectTimeoutMs: 200,
+  };
+  const connection = await new Promise<PipelineConnection>((resolve, reject) => {
+    shakeHands(
+      { node, user, database: 'app', clock: systemClock, timeoutMs: 1000, allowCleartext: false },
+      (session) => resolve(new PipelineConnection(options, session, owner)),
+      reject,
+    );
+  });
+  return { server, connection, notes };
+}
+
+function send(connection: PipelineConnection, sql: string, readyCount = 1): RecordedExchange {
+  const exchange = recordedExchange(readyCount);
+  connection.send(exchange, [encodeQuery(sql)]);
+  return exchange;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+const done = (tag = 'SELECT 0') => Buffer.concat([encodeCommandComplete(tag), readyForQuery.idle]);
+
+describe('a pipeline connection', () => {
+  it('gives each exchange its own answer, in order', async () => {
+    const { connection, notes } = await connected();
+    const exchanges = ['one', 'two', 'three'].map((sql) => send(connection, sql));
+    expect(connection.depth).toBe(3);
+    await Promise.all(exchanges.map((exchange) => exchange.ended));
+    expect(exchanges.map(({ events }) => events)).toEqual([
+      ['row one', 'C', '.', 'ready idle 0'],
+      ['row two', 'C', '.', 'ready idle 0'],
+      ['row three', 'C', '.', 'ready idle 0'],
+    ]);
+    expect(notes).toEqual(['advanced 2', 'advanced 1', 'advanced 0']);
+  });
+
+  it('sends the statements of one turn in one write', async () => {
+    const { connection, server } = await connected();
+    await Promise.all(
+      Array.from({ length: 50 }, (_, index) => send(connection, `q${index}`).ended),
+    );
+    expect(server.sessions[0]?.reads.map((read) => read.length)).toEqual([50]);
+  });
+
+  it('counts as many ReadyForQuery as an exchange awaits', async () => {
+    const { connection } = await connected();
+    const exchange = recordedExchange(2);
+    connection.send(exchange, [encodeQuery('begin')]);
+    connection.append([encodeQuery('commit')]);
+    const after = send(connection, 'after');
+    await after.ended;
+    expect(exchange.events.filter((event) => event.startsWith('ready'))).toEqual([
+      'ready in-transaction 1',
+      'ready idle 0',
+    ]);
+    expect(after.events).toEqual(['row after', 'C', '.', 'ready idle 0']);
+  });
+
+  it('reads answers that come byte by byte', async () => {
+    const { connection } = await connected({
+      onQuery: ({ socket }) => {
+        const answer = [...Buffer.concat([encodeDataRow(['slow']), done()])];
+        const next = (): void => {
+          const byte = answer.shift();
+          if (byte !== undefined) socket.write(Buffer.from([byte]), () => setImmediate(next));
+        };
+        next();
+      },
+    });
+    const exchange = send(connection, 'x');
+    await exchange.ended;
+    expect(exchange.events).toEqual(['row slow', '.', 'C', '.', 'ready idle 0']);
+  });
+
+  it('keeps track of parameters and drops notices nobody waits for', async () => {
+    const { connection } = await connected({
+      onQuery: ({ socket }) => {
+        const notice = encodeNoticeResponse({
+          severity: 'NOTICE',
+          sqlState: '00000',
+          message: 'x',
+        });
+        socket.write(
+          Buffer.concat([encodeParameterStatus('TimeZone', 'Asia/Seoul'), done(), notice]),
+        );
+      },
+    });
+    const exchange = send(connection, 'set timezone');
+    await exchange.ended;
+    expect(exchange.events).toEqual(['S', 'C', '.', 'ready idle 0']);
+    expect(connection.parameters.get('TimeZone')).toBe('Asia/Seoul');
+    expect(connection.parameters.get('server_version')).toBe('18.0');
+  });
+
+  it('passes notifications to the owner of the session only', async () => {
+    const notification = Buffer.from([0x41, 0, 0, 0, 10, 0, 0, 0, 7, 0x78, 0]);
+    const { connection } = await connected({
+      onQuery: ({ socket }) => socket.write(Buffer.concat([notification, done()])),
+    });
+    const seen: Buffer[] = [];
+    connection.onNotification((frame) => seen.push(Buffer.from(frame)));
+    const exchange = send(connection, 'x');
+    await exchange.ended;
+    connection.release();
+    await send(connection, 'x').ended;
+    expect(seen).toEqual([notification]);
+    expect(exchange.events).toEqual(['C', '.', 'ready idle 0']);
+  });
+
+  it('tells every exchange when the server goes, after its last words', async () => {
+    const fatal = new PgError('57P01', 'terminating connection', { severity: 'FATAL' });
+    const { connection, notes } = await connected({
+      onQuery: ({ socket }) => socket.end(encodeErrorResponse(fatal)),
+    });
+    const exchanges = [send(connection, 'one'), send(connection, 'two')];
+    await Promise.all(exchanges.map((exchange) => exchange.ended));
+    expect(exchanges[0]?.events).toEqual(['error 57P01', '.', 'lost 57P01']);
+    expect(exchanges[1]?.events).toEqual(['lost 57P01']);
+    expect(notes).toEqual(['ended 57P01 false']);
+    expect(connection.alive).toBe(false);
+    const late = send(connection, 'late');
+    expect(late.events).toEqual([]);
+    await late.ended;
+    expect(late.events).toEqual(['lost 57P01']);
+  });
+
+  it.each([
+    ['an unknown message', Buffer.from([0x21, 0, 0, 0, 4]), '08P01'],
+    ['a startup message', Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0]), '08P01'],
+    ['an impossible length', Buffer.from([0x44, 0, 0, 0, 1]), '54000'],
+    ['a status that does not exist', Buffer.from([0x5a, 0, 0, 0, 5, 0x21]), '08P01'],
+    ['a row above the limit', encodeDataRow(['x'.repeat(2000)]), '54000'],
+    ['an answer too many', Buffer.concat([done(), done()]), '08P01'],
+  ])('breaks the connection at %s', async (_name, bytes, sqlState) => {
+    const { connection, notes } = await connected({ onQuery: ({ socket }) => socket.write(bytes) });
+    const exchange = send(connection, 'x');
+    await exchange.ended;
+    await until(() => !connection.alive);
+    expect(notes.at(-1)).toBe(`ended ${sqlState} false`);
+  });
+
+  it('relays a row of any length in parts to an exchange that takes them', async () => {
+    const row = encodeDataRow(['y'.repeat(5_000_000)]);
+    const { connection } = await connected({
+      onQuery: ({ socket }) => socket.write(Buffer.concat([row, done()])),
+    });
+    const recorded = recordedExchange();
+    let bytes = 0;
+    connection.send(
+      {
+        ...recorded,
+        onFramePart: (_code, _chunk, start, end) => {
+          bytes += end - start;
+        },
+      },
+      [encodeQuery('x')],
+    );
+    await recorded.ended;
+    expect(bytes).toBe(row.length);
+    expect(recorded.events.filter((event) => event !== '.')).toEqual(['C', 'ready idle 0']);
+  });
+
+  it('stops reading while paused, and goes on by itself when the exchange is over', async () => {
+    const rows = Buffer.concat(Array.from({ length: 100 }, () => encodeDataRow(['z'.repeat(900)])));
+    let taken = 0;
+    const { connection } = await connected({
+      onQuery: ({ socket }, sql) => {
+        if (sql !== 'many') return void socket.write(done());
+        const more = (left: number): void => {
+          if (left === 0) socket.write(done());
+          else
+            socket.write(rows, () => {
+              taken += 1;
+              more(left - 1);
+            });
+        };
+        more(400);
+      },
+    });
+    const many = send(connection, 'many');
+    connection.pause();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const stuckAt = taken;
+    expect(stuckAt).toBeLessThan(400);
+    expect(many.events.length).toBe(0);
+    connection.resume();
+    await many.ended;
+    expect(taken).toBe(400);
+    const next = send(connection, 'next');
+    connection.pause();
+    setTimeout(() => connection.resume(), 20);
+    await next.ended;
+    expect(next.events.at(-1)).toBe('ready idle 0');
+  });
+
+  it('says how much is unsent, and when the kernel takes more', async () => {
+    const { connection, server } = await connected({ onMessage: () => {} });
+    server.sessions[0]?.socket.pause();
+    connection.send(recordedExchange(), [encodeQuery('copy x from stdin')]);
+    const block = encodeCopyData(Buffer.alloc(1_000_000));
+    for (let index = 0; index < 20; index++) connection.append([block]);
+    expect(connection.unsentBytes).toBeGreaterThan(20_000_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(connection.unsentBytes).toBeGreaterThan(1_000_000);
+    let drained = false;
+    connection.onDrain(() => {
+      drained = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(drained).toBe(false);
+    server.sessions[0]?.socket.resume();
+    await until(() => drained);
+    expect(connection.unsentBytes).toBe(0);
+  });
+
+  it('evicts the prepared statement that was not used for longest', async () => {
+    const { connection } = await connected();
+    expect(connection.notePrepared('a')).toBeNull();
+    expect(connection.notePrepared('b')).toBeNull();
+    expect(connection.hasPrepared('a')).toBe(true);
+    expect(connection.notePrepared('c')).toBe('b');
+    expect(connection.hasPrepared('b')).toBe(false);
+    connection.forgetPrepared('a');
+    expect(connection.hasPrepared('a')).toBe(false);
+    connection.forgetAllPrepared();
+    expect(connection.hasPrepared('c')).toBe(false);
+  });
+});
+
+describe('cancelling in a pipeline', () => {
+  const canceled = Buffer.concat([
+    encodeErrorResponse(new PgError('57014', 'canceling statement due to user request')),
+    readyForQuery.idle,
+  ]);
+
+  it('is sent only for the exchange at the head', async () => {
+    const { connection, server, notes } = await connected({ onQuery: () => {} });
+    const [first, second] = [send(connection, 'one'), send(connection, 'two')];
+    connection.cancel(second);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(server.cancels).toEqual([]);
+    connection.cancel(first);
+    expect(connection.isCancelling).toBe(true);
+    await until(() => notes.includes('cancel settled'));
+    expect(server.cancels).toEqual([{ backendId: 1, secret: Buffer.from([1, 2, 3, 4]) }]);
+    expect(connection.isCancelling).toBe(false);
+  });
+
+  it('reaches the exchange that asked for it', async () => {
+    const { connection } = await connected({
+      onQuery: ({ socket }, sql) =>
+        void (sql === 'one' && setTimeout(() => socket.write(canceled), 20)),
+    });
+    const first = send(connection, 'one');
+    connection.cancel(first);
+    await first.ended;
+    expect(first.events).toEqual(['error 57014', '.', 'ready idle 0']);
+  });
+
+  it('breaks the connection rather than telling a bystander that it was canceled', async () => {
+    const { connection } = await connected({
+      onQuery: ({ socket }, sql) => {
+        if (sql === 'two') socket.write(Buffer.concat([done(), canceled]));
+      },
+    });
+    const [first, second] = [send(connection, 'one'), send(connection, 'two')];
+    connection.cancel(first);
+    await Promise.all([first.ended, second.ended]);
+    expect(first.events).toEqual(['C', '.', 'ready idle 0']);
+    expect(second.events).toEqual(['lost 08006']);
+  });
+
+  it('makes the session unfit for others when nobody knows whether it still comes', async () => {
+    const { connection, notes } = await connected({ onCancel: () => {}, onQuery: () => {} });
+    connection.cancel(send(connection, 'one'));
+    await until(() => notes.includes('cancel settled'));
+    expect(connection.isUnfit).toBe(true);
+  });
+
+  it('stops what a destroyed session was doing', async () => {
+    const { connection, server } = await connected({ onQuery: () => {} });
+    const exchange = send(connection, 'select pg_sleep(1000)');
+    await until(() => server.sessions[0]?.queries.length === 1);
+    connection.destroy('the client has gone');
+    await until(() => server.cancels.length === 1);
+    expect(exchange.events).toEqual(['lost 08006']);
+  });
+});
