@@ -127,7 +127,8 @@ function syntaxError(message: string): PgError {
 
 /** Comments and blanks cut; quoted names and strings are one token with their quotes. */
 function tokens(sql: string): string[] {
-  const token = /--[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"]|"")*"|'(?:[^']|'')*'|[^\s;"'=(),]+|[;"'=(),]/g;
+  const token =
+    /--[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"]|"")*"|'(?:[^']|'')*'|(?:(?!--|\/\*)[^\s;"'=(),])+|[;"'=(),]/g;
   return (sql.match(token) ?? []).filter(
     (text) => !text.startsWith('--') && !text.startsWith('/*'),
   );

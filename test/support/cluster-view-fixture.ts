@@ -1,0 +1,122 @@
+import type { ClusterView, WorkerView } from '../../src/admin/cluster-view.ts';
+import { PgError } from '../../src/base/pg-error.ts';
+import { SqlState } from '../../src/base/sql-state.ts';
+import type { ClusterStatus } from '../../src/cluster/cluster-status.ts';
+import type { NodeId } from '../../src/config/config.ts';
+import { configFixture, firstShard, secondShard } from './config-fixture.ts';
+
+const id = (port: number) => `127.0.0.1:${port}` as NodeId;
+
+export const statusFixture: ClusterStatus = {
+  shards: [
+    {
+      shard: firstShard,
+      epoch: 4,
+      primary: id(5433),
+      standbys: [id(5434)],
+      state: 'open',
+      durability: 'armed',
+      failovers: 1,
+      reason: '',
+    },
+    {
+      shard: secondShard,
+      epoch: 2,
+      primary: null,
+      standbys: [],
+      state: 'promoting',
+      durability: 'solo',
+      failovers: 0,
+      reason: 'promoting 127.0.0.1:5436',
+    },
+  ],
+  nodes: [
+    {
+      shard: firstShard,
+      node: id(5433),
+      role: 'primary',
+      state: 'up',
+      lagBytes: null,
+      epoch: 4,
+      pid: 4711,
+    },
+    {
+      shard: firstShard,
+      node: id(5434),
+      role: 'standby',
+      state: 'up',
+      lagBytes: 128,
+      epoch: 4,
+      pid: null,
+    },
+  ],
+};
+
+const counts = { idle: 2, active: 1, connecting: 0, waiting: 3, waitMs: 12.34 };
+
+export const workersFixture: readonly WorkerView[] = [
+  {
+    index: 0,
+    pid: 100,
+    state: 'ready',
+    clientsCount: 1,
+    restarts: 0,
+    clients: [
+      {
+        processId: 5,
+        user: 'app',
+        database: 'shop',
+        applicationName: 'psql',
+        address: '10.0.0.7',
+        port: 40_000,
+        tls: true,
+        state: 'in-transaction',
+        shards: ['a_m'],
+        connectedAt: Date.UTC(2024, 0, 31, 12),
+      },
+    ],
+    pools: [{ node: id(5433), counts }],
+    statements: { 'single-shard': 10, home: 1 },
+  },
+  {
+    index: 1,
+    pid: null,
+    state: 'resting',
+    clientsCount: 0,
+    restarts: 2,
+    clients: [],
+    pools: [{ node: id(5433), counts: { ...counts, waitMs: 99 } }],
+    statements: { 'single-shard': 5 },
+  },
+];
+
+/** A view of fixed values; `changed` collects what commands changed. */
+export function clusterViewFixture(changes: Partial<ClusterView> = {}): {
+  readonly view: ClusterView;
+  readonly changed: string[];
+} {
+  const changed: string[] = [];
+  const view: ClusterView = {
+    version: '1.2.3',
+    configPath: '/etc/pgweave.yaml',
+    config: () => configFixture(),
+    status: () => statusFixture,
+    workers: async ({ clients }) =>
+      clients ? workersFixture : workersFixture.map((worker) => ({ ...worker, clients: [] })),
+    reload: async () => {
+      changed.push('reload');
+      return { shardMapVersion: 2, warnings: ['workers: 4 takes effect after a restart'] };
+    },
+    failover: async (shard) => {
+      changed.push(`failover ${shard}`);
+      if (shard === secondShard) {
+        throw new PgError(SqlState.objectNotInPrerequisiteState, 'no standby of shard "n_z"');
+      }
+      return id(5434);
+    },
+    obstacles: () => [],
+    metrics: async () => ({ contentType: 'text/plain', body: 'pgweave_up 1\n' }),
+    ...changes,
+  };
+  return { view, changed };
+}

@@ -1,0 +1,212 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { showSubjects } from '../../../src/admin/admin-command.ts';
+import { createAdminConsole } from '../../../src/admin/console.ts';
+import { silentTelemetry } from '../../../src/base/telemetry.ts';
+import type { AdminResult } from '../../../src/frontend/admin-console.ts';
+import { clusterViewFixture } from '../../support/cluster-view-fixture.ts';
+
+const operator = { name: 'ops', admin: true };
+const visitor = { name: 'app', admin: false };
+
+function run(sql: string, user = operator): Promise<AdminResult> {
+  return createAdminConsole(clusterViewFixture().view, silentTelemetry).execute(sql, user);
+}
+
+describe('the admin console', () => {
+  it('shows the shards', async () => {
+    expect(await run('SHOW SHARDS')).toEqual({
+      tag: 'SHOW',
+      notice: null,
+      columns: [
+        'shard',
+        'state',
+        'primary',
+        'standbys',
+        'epoch',
+        'durability',
+        'failovers',
+        'reason',
+      ],
+      rows: [
+        ['a_m', 'open', '127.0.0.1:5433', '127.0.0.1:5434', '4', 'armed', '1', null],
+        ['n_z', 'promoting', null, '', '2', 'solo', '0', 'promoting 127.0.0.1:5436'],
+      ],
+    });
+  });
+
+  it('shows the nodes, NULL for what is not known', async () => {
+    expect((await run('show nodes')).rows).toEqual([
+      ['a_m', '127.0.0.1:5433', 'primary', 'up', null, '4', '4711'],
+      ['a_m', '127.0.0.1:5434', 'standby', 'up', '128', '4', null],
+    ]);
+  });
+
+  it('adds pools up over the workers, and takes the longest wait', async () => {
+    expect((await run('show pools')).rows).toEqual([
+      ['a_m', '127.0.0.1:5433', '4', '2', '0', '6', '99.0'],
+    ]);
+  });
+
+  it('shows the clients', async () => {
+    const { columns, rows } = await run('show clients');
+    expect(rows).toEqual([
+      [
+        'app',
+        'shop',
+        'in-transaction',
+        '10.0.0.7',
+        '40000',
+        'yes',
+        'psql',
+        'a_m',
+        '2024-01-31T12:00:00.000Z',
+        '0',
+        '5',
+      ],
+    ]);
+    expect(columns).toHaveLength(rows[0]?.length ?? 0);
+  });
+
+  it('shows workers and statements', async () => {
+    expect((await run('show workers')).rows).toEqual([
+      ['0', '100', 'ready', '1', '0'],
+      ['1', null, 'resting', '0', '2'],
+    ]);
+    expect((await run('show stats')).rows).toEqual([
+      ['single-shard', '15'],
+      ['home', '1'],
+    ]);
+  });
+
+  it('shows the shard map with its tables', async () => {
+    expect((await run('show map')).rows).toEqual([
+      ['customers', 'ranges', 'a_m', null, 'N', null, 'public.customer'],
+      ['customers', 'ranges', 'n_z', 'N', null, null, 'public.customer'],
+      [null, 'reference', null, null, null, null, 'public.item'],
+      [null, 'home', 'a_m', null, null, null, null],
+    ]);
+  });
+
+  it('shows the configuration without a password or a verifier', async () => {
+    const { rows } = await run('show config');
+    const values = new Map(rows.map(([name, value]) => [name, value]));
+    expect(values.get('limits.acquire_timeout')).toBe('10000ms');
+    expect(values.get('limits.clients_max')).toBe('100');
+    expect(values.get('users')).toBe('app');
+    expect(JSON.stringify(rows)).not.toMatch(/hunter|SCRAM|c2FsdA/);
+  });
+
+  it.each([
+    'show shards;',
+    '  Show   SHARDS ; ; ',
+    'SHOW shards -- all of them',
+    '/* monitoring */ show/**/shards',
+    'show\nshards\n;',
+  ])('takes %j as an operator types it', async (sql) => {
+    expect((await run(sql)).tag).toBe('SHOW');
+  });
+
+  it.each(['', ' ; ', '-- nothing'])('answers %j with nothing', async (sql) => {
+    expect(await run(sql)).toEqual({ columns: [], rows: [], tag: '', notice: null });
+  });
+
+  it.each([
+    ['show shrads', 'did you mean "shards"?'],
+    ['shwo shards', 'did you mean "show"?'],
+    ['show', 'see SHOW HELP'],
+    ['show shards nodes', 'see SHOW HELP'],
+    ['show shards; show nodes', 'see SHOW HELP'],
+    ['select * from pg_class', 'see SHOW HELP'],
+    ['set search_path to x', 'RELOAD'],
+    ['begin', 'see SHOW HELP'],
+    ['failover', 'see SHOW HELP'],
+    ['reload now', 'see SHOW HELP'],
+    ['"', 'see SHOW HELP'],
+    [`show ${' '.repeat(1_000)}`, 'see SHOW HELP'],
+  ])('refuses %j and says what to do', async (sql, hint) => {
+    await expect(run(sql)).rejects.toMatchObject({
+      sqlState: '42601',
+      hint: expect.stringContaining(hint),
+    });
+  });
+
+  it('takes a command at its limit of characters', async () => {
+    expect((await run('show shards'.padEnd(1_000))).tag).toBe('SHOW');
+  });
+
+  it.each([
+    'SET extra_float_digits = 3',
+    "set client_encoding to 'UTF8'",
+    "SET SESSION timezone TO 'UTC'",
+    "set time zone 'UTC'",
+    'set application_name = "x"',
+  ])('accepts %j, which drivers send on connecting', async (sql) => {
+    expect(await run(sql, visitor)).toEqual({ columns: [], rows: [], tag: 'SET', notice: null });
+  });
+
+  it('answers the questions by which pools see that a connection lives', async () => {
+    expect(await run('SELECT 1', visitor)).toMatchObject({ rows: [['1']], tag: 'SELECT 1' });
+    expect((await run('select version();', visitor)).rows).toEqual([['pgweave 1.2.3']]);
+  });
+
+  it('reloads, and passes on what only a restart changes', async () => {
+    expect(await run('RELOAD;')).toEqual({
+      columns: [],
+      rows: [],
+      tag: 'RELOAD',
+      notice: 'workers: 4 takes effect after a restart',
+    });
+  });
+
+  it.each([
+    'failover a_m',
+    'FAILOVER SHARD a_m;',
+    'failover "a_m"',
+    "failover 'a_m'",
+    'failover A_M',
+  ])('promotes with %j', async (sql) => {
+    const { view, changed } = clusterViewFixture();
+    const result = await createAdminConsole(view, silentTelemetry).execute(sql, operator);
+    expect(changed).toEqual(['failover a_m']);
+    expect(result).toMatchObject({
+      tag: 'FAILOVER',
+      notice: 'the primary of shard "a_m" is now 127.0.0.1:5434',
+    });
+  });
+
+  it('passes on why a failover is refused', async () => {
+    await expect(run('failover n_z')).rejects.toMatchObject({ sqlState: '55000' });
+  });
+
+  it('names the shard that was meant', async () => {
+    await expect(run('failover a_n')).rejects.toMatchObject({
+      sqlState: '22023',
+      message: 'shard "a_n" does not exist',
+      hint: 'did you mean "a_m"?',
+    });
+  });
+
+  it.each(['RELOAD', 'FAILOVER a_m'])('keeps %s for admins', async (sql) => {
+    const { view, changed } = clusterViewFixture();
+    const refused = createAdminConsole(view, silentTelemetry).execute(sql, visitor);
+    await expect(refused).rejects.toMatchObject({ sqlState: '42501' });
+    expect(changed).toEqual([]);
+    expect((await run('SHOW MAP', visitor)).tag).toBe('SHOW');
+  });
+
+  it('lists every SHOW in its help', async () => {
+    const listed = (await run('help')).rows.map(([command]) => command);
+    for (const subject of showSubjects) expect(listed).toContain(`SHOW ${subject.toUpperCase()}`);
+  });
+
+  it.each(showSubjects)('documents the columns of SHOW %s', async (subject) => {
+    const manual = readFileSync(join(import.meta.dirname, '../../../docs/admin.md'), 'utf8');
+    const { columns } = await run(`show ${subject}`);
+    const heading = `### \`SHOW ${subject.toUpperCase()}\``;
+    const section = manual.split(heading)[1]?.split('\n### ')[0] ?? '';
+    const documented = [...section.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]);
+    expect(documented).toEqual(columns);
+  });
+});
