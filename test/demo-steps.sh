@@ -47,7 +47,8 @@ expect '\d reservation' 'payment'
 expect 'select count(*) from reservation' '^200000$'
 customer=$(sql 'select cust_id from customer order by cust_id limit 1 offset 1000')
 expect "select cust_id from customer where cust_id = '${customer//\'/\'\'}'" "^${customer//[^[:alnum:]]/.}\$"
-expect 'select date, sum(payment) from reservation group by date order by date limit 3' '\|[0-9]+\.[0-9][0-9]'
+expect "select date_trunc('month', date) as month, sum(payment) as revenue, count(*)
+          from reservation group by 1 order by 1 desc limit 12" '\|[0-9]+\.[0-9][0-9]\|'
 expect 'explain select count(*) from reservation' '(a_d|scatter|4 shards|all shards)'
 curl --fail --silent "http://127.0.0.1:$admin_port/healthz" >/dev/null || fail 'healthz'
 curl --fail --silent "http://127.0.0.1:$admin_port/metrics" | grep -q '^pgweave_' || fail 'metrics'
