@@ -9,12 +9,13 @@ import type { CommandResult } from './command-result.ts';
 
 /**
  * `pgweave where TABLE KEY`: the shard that owns a key, and why. `table` is `table` or
- * `schema.table`. Exit code 1 when no shard owns it or the question cannot be answered.
+ * `schema.table`. With `key` null (`pgweave where TABLE`): the SQL expression that gives the owner of
+ * each row. Exit code 1 when no shard owns the key or the question cannot be answered.
  */
 export function where(
   text: string,
   options: LoadOptions,
-  { table, key }: { readonly table: string; readonly key: string },
+  { table, key }: { readonly table: string; readonly key: string | null },
 ): CommandResult {
   const loaded = loadConfig(text, options);
   if (loaded.kind === 'rejected') {
@@ -23,7 +24,7 @@ export function where(
   return locate(loaded.config.shardMap, table, key);
 }
 
-function locate(map: ShardMap, table: string, key: string): CommandResult {
+function locate(map: ShardMap, table: string, key: string | null): CommandResult {
   const name = table.includes('.') ? table : `public.${table}`;
   const sharding = map.tables.get(name) ?? { kind: 'local' };
   switch (sharding.kind) {
@@ -32,10 +33,18 @@ function locate(map: ShardMap, table: string, key: string): CommandResult {
     case 'reference':
       return found(map.shards.join(', '), `${name} is a reference table: a full copy everywhere`);
     case 'distributed':
-      return locateKey(sharding.distribution, key);
+      return key === null
+        ? placement(sharding.distribution, sharding.key)
+        : locateKey(sharding.distribution, key);
     default:
       return unreachable(sharding);
   }
+}
+
+/** Alone on its line, so that it can be pasted or captured. */
+function placement(distribution: Distribution, column: string): CommandResult {
+  const columnSql = `"${column.replaceAll('"', '""')}"`;
+  return { text: `${distribution.placementSql(columnSql)}\n`, exitCode: 0 };
 }
 
 function locateKey(distribution: Distribution, text: string): CommandResult {
