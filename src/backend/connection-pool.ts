@@ -5,6 +5,7 @@ import type { Telemetry } from '../base/telemetry.ts';
 import type { Limits, NodeAddress, User } from '../config/config.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import { ConnectionOpener } from './connection-opener.ts';
+import { IdleTimer } from './idle-timer.ts';
 import { isNodeTrouble, noneCameFree } from './node-failure.ts';
 import type { PipelineConnection } from './pipeline-connection.ts';
 import type { LeaseRequest, Pool, PoolCounts } from './pool.ts';
@@ -39,17 +40,18 @@ export class ConnectionPool implements Pool {
   readonly #opener: ConnectionOpener;
   readonly #slots = new PoolSlots();
   readonly #waiting: WaitQueue;
+  readonly #idleTimer: IdleTimer;
   #lastReceivedAt = 0;
   #closedBy: PgError | null = null;
   #isServing = false;
   #serveAgain = false;
-  #stopIdleTimer: (() => void) | null = null;
   #stopRetryTimer: (() => void) | null = null;
 
   constructor(options: ConnectionPoolOptions) {
     assert(options.connectionsMax >= 1, 'a pool needs room for a connection');
     const { clock, limits } = options;
     this.#options = options;
+    this.#idleTimer = new IdleTimer(clock, limits.serverIdleTimeoutMs, this.#slots);
     this.#waiting = new WaitQueue(clock, limits.acquireTimeoutMs, (ticket) =>
       ticket.request.onRefused(noneCameFree(options)),
     );
@@ -110,7 +112,7 @@ export class ConnectionPool implements Pool {
   close(error: PgError): void {
     if (this.#closedBy !== null) return;
     this.#closedBy = error;
-    this.#stopIdleTimer?.();
+    this.#idleTimer.stop();
     this.#stopRetryTimer?.();
     this.#opener.close();
     this.#refuse([...this.#waiting], error);
@@ -242,18 +244,19 @@ export class ConnectionPool implements Pool {
   #arrangeCapacity(): void {
     const coming = this.#opener.count + this.#slots.comingCount;
     for (const { request } of [...this.#waiting].slice(coming)) {
-      if (!this.#makeRoom(request.user)) return;
+      if (!this.#makeRoom(request)) return;
     }
   }
 
-  #makeRoom(user: User): boolean {
+  #makeRoom(request: LeaseRequest): boolean {
+    const { user } = request;
     const blocked = this.#opener.blockedBy(user);
     if (blocked !== null) this.#retryLater(blocked.waitMs);
     else if (this.#hasRoom() || this.#evictIdle(user)) {
       this.#opener.open(user);
       return true;
     }
-    return this.#drainShared(user);
+    return this.#drainShared(request);
   }
 
   #evictIdle(user: User): boolean {
@@ -263,8 +266,11 @@ export class ConnectionPool implements Pool {
   }
 
   /** Without this, shared statements could keep a connection busy for ever. */
-  #drainShared(user: User): boolean {
-    const shared = this.#slots.soonestDrained(user.serverUser);
+  #drainShared(request: LeaseRequest): boolean {
+    // It only has to wait until one of them is less deep.
+    const fits = request.mode === 'shared' && this.#slots.shallowestShared(request, Infinity);
+    if (fits) return true;
+    const shared = this.#slots.soonestDrained(request.user.serverUser);
     shared?.become('draining');
     return shared !== null;
   }
@@ -365,22 +371,7 @@ export class ConnectionPool implements Pool {
   #enterIdle(slot: PoolSlot): void {
     this.#slots.addToIdle(slot, this.#options.clock.now());
     if (this.#waiting.size > 0) this.#serveWaiting();
-    if (this.#stopIdleTimer === null) this.#armIdleTimer();
-  }
-
-  #armIdleTimer(): void {
-    const [oldest] = this.#slots.idle;
-    if (oldest === undefined || this.#closedBy !== null) return;
-    const { clock, limits } = this.#options;
-    const delayMs = oldest.idleSince + limits.serverIdleTimeoutMs - clock.now();
-    this.#stopIdleTimer = clock.after(Math.max(1, delayMs), () => {
-      this.#stopIdleTimer = null;
-      const expired = clock.now() - limits.serverIdleTimeoutMs;
-      for (const slot of this.#slots.idle.filter(({ idleSince }) => idleSince <= expired)) {
-        slot.connection.close();
-      }
-      this.#armIdleTimer();
-    });
+    this.#idleTimer.arm();
   }
 
   #ended(slot: PoolSlot, error: PgError, isOurs: boolean): void {
