@@ -1,0 +1,88 @@
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { Config, NodeAddress } from '../config/config.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { ShardMap } from '../sharding/shard-map.ts';
+import { shardingOf } from './catalogue-schema.ts';
+import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
+import { withControlConnection } from './control-connection.ts';
+import { findSchemaMistakes, ownersOf, type SchemaMistake } from './schema-mistakes.ts';
+import { fullName, readShardCatalogue, type ShardCatalogue } from './shard-catalogue.ts';
+
+export type CatalogueReading = {
+  readonly snapshot: CatalogueSnapshot;
+  readonly mistakes: readonly SchemaMistake[];
+};
+
+/** A catalogue with ten thousands of relations takes a while. */
+const statementTimeoutMs = 30_000;
+
+/**
+ * Reads the catalogue of all shards. The snapshot of an unchanged catalogue is equal to the one
+ * before, version included.
+ */
+export class CatalogueReader {
+  #version = 0;
+  #last = '';
+
+  /**
+   * `primaryOf` names the node to ask; null: 57P03. Rejects when a shard cannot be read: a catalogue
+   * with a gap would send statements to the wrong place.
+   */
+  async read(
+    config: Config,
+    primaryOf: (shard: ShardId) => NodeAddress | null,
+  ): Promise<CatalogueReading> {
+    const { shardMap } = config;
+    const read = await Promise.all(
+      shardMap.shards.map((shard) => readShard(config, shard, primaryOf(shard))),
+    );
+    const catalogues = new Map(read.map((catalogue) => [catalogue.shard, catalogue]));
+    const relations = mergeRelations(shardMap, catalogues);
+    const defaultCollation = catalogues.get(shardMap.home)?.defaultCollation ?? 'linguistic';
+    const text = JSON.stringify([defaultCollation, relations]);
+    if (text !== this.#last) {
+      this.#last = text;
+      this.#version += 1;
+    }
+    return {
+      snapshot: { version: this.#version, defaultCollation, relations },
+      mistakes: findSchemaMistakes(shardMap, catalogues),
+    };
+  }
+}
+
+async function readShard(
+  config: Config,
+  shard: ShardId,
+  node: NodeAddress | null,
+): Promise<ShardCatalogue> {
+  if (node === null) {
+    throw new PgError(
+      SqlState.cannotConnectNow,
+      `the catalogue cannot be read: shard "${shard}" has no primary`,
+    );
+  }
+  const { database, controlUser, shardMap } = config;
+  const login = { database, user: controlUser.name, password: controlUser.password };
+  return await withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, (session) =>
+    readShardCatalogue(shard, session, { system: shard === shardMap.home }),
+  );
+}
+
+/** Unlisted relations as the home shard has them, listed ones as their first owner has them. */
+function mergeRelations(
+  shardMap: ShardMap,
+  catalogues: ReadonlyMap<ShardId, ShardCatalogue>,
+): RelationSnapshot[] {
+  const merged = new Map(catalogues.get(shardMap.home)?.relations);
+  for (const shard of shardMap.shards.toReversed()) {
+    const relations = catalogues.get(shard)?.relations ?? new Map<string, RelationSnapshot>();
+    for (const relation of relations.values()) {
+      const sharding = shardingOf(relation, relations, shardMap);
+      if (sharding.kind === 'local') continue;
+      if (ownersOf(sharding, shardMap).includes(shard)) merged.set(fullName(relation), relation);
+    }
+  }
+  return [...merged.values()];
+}

@@ -1,0 +1,78 @@
+import type { RelationSchema, Schema } from '../planner/schema.ts';
+import type { ShardMap, TableSharding } from '../sharding/shard-map.ts';
+import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
+import { fullName } from './shard-catalogue.ts';
+
+type Relations = ReadonlyMap<string, RelationSnapshot>;
+
+/** Puts the servers' description and the shard map together into what the planner reads. */
+export function schemaFromSnapshot(
+  snapshot: CatalogueSnapshot,
+  shardMap: ShardMap,
+  version: number,
+): Schema {
+  const relations: Relations = new Map(
+    snapshot.relations.map((relation) => [fullName(relation), relation]),
+  );
+  const schemas = new Map<string, Map<string, RelationSchema>>();
+  for (const relation of snapshot.relations) {
+    const { schema, name, kind, columns, uniqueKeys } = relation;
+    const inSchema = schemas.get(schema) ?? new Map<string, RelationSchema>();
+    schemas.set(schema, inSchema);
+    inSchema.set(name, {
+      schema,
+      name,
+      kind,
+      columns,
+      uniqueKeys,
+      sharding: shardingOf(relation, relations, shardMap),
+      readsDistributed:
+        kind === 'view' && readsDistributed(relation, relations, shardMap, new Set()),
+    });
+  }
+  return {
+    version,
+    defaultCollation: snapshot.defaultCollation,
+    relation(schema, name, searchPath) {
+      if (schema !== null) return schemas.get(schema)?.get(name) ?? null;
+      const path = searchPath.includes('pg_catalog') ? searchPath : ['pg_catalog', ...searchPath];
+      for (const entry of path) {
+        const relation = schemas.get(entry)?.get(name);
+        if (relation !== undefined) return relation;
+      }
+      return null;
+    },
+  };
+}
+
+/** Its own, or that of the nearest listed table it is a part of. */
+export function shardingOf(
+  relation: RelationSnapshot,
+  relations: Relations,
+  shardMap: ShardMap,
+): TableSharding {
+  const listed = shardMap.tables.get(fullName(relation));
+  if (listed !== undefined) return listed;
+  for (const name of relation.parents) {
+    const parent = relations.get(name);
+    const sharding = parent === undefined ? null : shardingOf(parent, relations, shardMap);
+    if (sharding !== null && sharding.kind !== 'local') return sharding;
+  }
+  return { kind: 'local' };
+}
+
+/** A view may read the same relation on many ways; `seen` visits each once. */
+function readsDistributed(
+  view: RelationSnapshot,
+  relations: Relations,
+  shardMap: ShardMap,
+  seen: Set<string>,
+): boolean {
+  return view.reads.some((name) => {
+    const relation = relations.get(name);
+    if (relation === undefined || seen.has(name)) return false;
+    seen.add(name);
+    if (shardingOf(relation, relations, shardMap).kind === 'distributed') return true;
+    return relation.kind === 'view' && readsDistributed(relation, relations, shardMap, seen);
+  });
+}

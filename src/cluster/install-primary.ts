@@ -1,0 +1,102 @@
+import type { Clock } from '../base/clock.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { NodeAddress } from '../config/config.ts';
+import {
+  type ControlConnection,
+  type ControlLogin,
+  withControlConnection,
+} from './control-connection.ts';
+import { fencedNames } from './fence.ts';
+import { setNames, setting } from './node-commands.ts';
+import { pause } from './pause.ts';
+import type { ProbeAnswer } from './probe-answer.ts';
+import { ProbeQuery } from './probe-query.ts';
+import { lockSettings } from './settings-lock.ts';
+import type { Intent } from './shard-record.ts';
+
+export type InstallOptions = {
+  readonly node: NodeAddress;
+  readonly intent: Intent;
+  /** See FailoverTask `install`. */
+  readonly emptyNames: boolean;
+  readonly login: ControlLogin;
+  readonly clock: Clock;
+  readonly promoteTimeoutMs: number;
+};
+
+export type Installed = { readonly answer: ProbeAnswer; readonly askedAt: number };
+
+const pollMs = 5;
+const statementTimeoutMs = 2000;
+
+/**
+ * Makes a node the writable primary of an epoch, from whatever state it is in; every step may have
+ * been done by an earlier attempt. Its own commits wait for nobody: the standbys may all be gone.
+ */
+export async function installPrimary(options: InstallOptions): Promise<Installed> {
+  const { node, login, clock } = options;
+  const settings = { default_transaction_read_only: 'off' };
+  const connection = { node, login, settings, timeoutMs: statementTimeoutMs };
+  return await withControlConnection(connection, async (session) => {
+    if (options.emptyNames) await forgetStandbys(session, clock);
+    await promote(session, options);
+    await writeEpoch(session, options.intent);
+    // From here on as any probe: this session's own setting is not the server's.
+    await session.execute('set synchronous_commit to default');
+    const askedAt = clock.now();
+    return { answer: await new ProbeQuery().ask(session), askedAt };
+  });
+}
+
+/** Before the promotion, so that no commit of the new primary waits for a standby it lacks. */
+async function forgetStandbys(session: ControlConnection, clock: Clock): Promise<void> {
+  const names = await setting(session, 'synchronous_standby_names');
+  if (names === '') return;
+  await lockSettings(session, clock);
+  if (names === fencedNames) {
+    await session.execute('alter system reset default_transaction_read_only');
+  }
+  await setNames(session, '');
+}
+
+/** pg_promote's own waiting looks every 100 ms only. */
+async function promote(session: ControlConnection, options: InstallOptions): Promise<void> {
+  const { clock, promoteTimeoutMs, node } = options;
+  if (!(await isInRecovery(session))) return;
+  await session.query('select pg_promote(wait => false)');
+  const deadline = clock.now() + promoteTimeoutMs;
+  while (await isInRecovery(session)) {
+    if (clock.now() >= deadline) {
+      throw new PgError(
+        SqlState.objectNotInPrerequisiteState,
+        `${node.id} did not end its recovery within ${promoteTimeoutMs} ms`,
+      );
+    }
+    await pause(clock, pollMs);
+  }
+}
+
+async function isInRecovery(session: ControlConnection): Promise<boolean> {
+  const [row] = await session.query<{ recovering: boolean }>(
+    'select pg_is_in_recovery() as recovering',
+  );
+  return row?.recovering !== false;
+}
+
+/** The rows travel with the WAL: whoever holds this one has this line of history. */
+async function writeEpoch(session: ControlConnection, intent: Intent): Promise<void> {
+  await session.execute(`
+    set synchronous_commit = local;
+    create schema if not exists pgweave;
+    create table if not exists pgweave.epoch (
+      epoch bigint primary key,
+      uuid text not null,
+      node text not null,
+      began_at timestamptz not null default now()
+    )`);
+  await session.query(
+    'insert into pgweave.epoch (epoch, uuid, node) values ($1, $2, $3) on conflict do nothing',
+    [intent.epoch, intent.uuid, intent.candidate],
+  );
+}

@@ -1,0 +1,172 @@
+import type { Clock } from '../base/clock.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { NodeAddress } from '../config/config.ts';
+import {
+  type ControlConnection,
+  type ControlLogin,
+  controlApplicationName,
+  withControlConnection,
+} from './control-connection.ts';
+import { fencedNames } from './fence.ts';
+import { pause } from './pause.ts';
+import { lockSettings } from './settings-lock.ts';
+import { namesFor, synchronousOnly } from './synchronous-names.ts';
+
+export type NodeCommandsParts = { readonly login: ControlLogin; readonly clock: Clock };
+
+/** Reloading is asynchronous: after this long a changed setting counts in every backend. */
+const reloadMs = 100;
+const pollMs = 5;
+const statementTimeoutMs = 2000;
+const catchUpMs = 5000;
+const drainMs = 1000;
+
+/** What the machine has done to servers, apart from making one primary. All bounded in time. */
+export class NodeCommands {
+  readonly #parts: NodeCommandsParts;
+
+  constructor(parts: NodeCommandsParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves with the primary's start time: see TaskResult `armed`. */
+  async arm(primary: NodeAddress, applicationName: string): Promise<string> {
+    return await this.#locked(primary, async (session) => {
+      const names = await setting(session, 'synchronous_standby_names');
+      if (!synchronousOnly(names, applicationName)) {
+        await setNames(session, namesFor(applicationName));
+      }
+      await pause(this.#parts.clock, reloadMs);
+      const [sample] = await session.query<{ lsn: string; started_at: string }>(
+        `select pg_current_wal_flush_lsn()::text as lsn,
+          (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text as started_at`,
+      );
+      await this.#until(`${applicationName} to confirm ${sample?.lsn}`, catchUpMs, async () => {
+        const [row] = await session.query<{ confirmed: boolean }>(
+          `select flush_lsn >= $1::pg_lsn as confirmed from pg_stat_replication
+            where application_name = $2 and state = 'streaming'
+              and sync_state in ('sync', 'quorum')`,
+          [sample?.lsn ?? '0/0', applicationName],
+        );
+        return row?.confirmed === true;
+      });
+      return sample?.started_at ?? '';
+    });
+  }
+
+  async disarm(primary: NodeAddress): Promise<void> {
+    await this.#locked(primary, async (session) => {
+      await setNames(session, '');
+      await pause(this.#parts.clock, reloadMs);
+    });
+  }
+
+  /** Best effort: whoever owns the server can undo it. */
+  async fence(node: NodeAddress): Promise<void> {
+    await this.#locked(node, async (session) => {
+      await raiseFence(session);
+      await terminateClients(session);
+    });
+  }
+
+  /**
+   * For a switchover. Lets running transactions end for a while, then makes the primary unable to
+   * acknowledge anything, and waits until the candidate has all that it ever acknowledged.
+   */
+  async drain(primary: NodeAddress, candidate: NodeAddress): Promise<void> {
+    await this.#locked(primary, async (session) => {
+      await this.#untilIdle(session);
+      await raiseFence(session);
+      await pause(this.#parts.clock, reloadMs);
+      await terminateClients(session);
+      const [sample] = await session.query<{ lsn: string }>(
+        'select pg_current_wal_flush_lsn()::text as lsn',
+      );
+      await this.#connected(candidate, async (standby) => {
+        await this.#until(`${candidate.id} to replay ${sample?.lsn}`, catchUpMs, async () => {
+          const [row] = await standby.query<{ replayed: boolean }>(
+            'select pg_last_wal_replay_lsn() >= $1::pg_lsn as replayed',
+            [sample?.lsn ?? '0/0'],
+          );
+          return row?.replayed === true;
+        });
+      });
+    });
+  }
+
+  async #untilIdle(session: ControlConnection): Promise<void> {
+    const { clock } = this.#parts;
+    const deadline = clock.now() + drainMs;
+    while (clock.now() < deadline) {
+      const rows = await session.query(
+        `select from pg_stat_activity where backend_type = 'client backend'
+          and state <> 'idle' and application_name <> $1 limit 1`,
+        [controlApplicationName],
+      );
+      if (rows.length === 0) return;
+      await pause(clock, pollMs);
+    }
+  }
+
+  async #until(what: string, timeoutMs: number, reached: () => Promise<boolean>): Promise<void> {
+    const { clock } = this.#parts;
+    const deadline = clock.now() + timeoutMs;
+    while (!(await reached())) {
+      if (clock.now() >= deadline) {
+        throw new PgError(
+          SqlState.objectNotInPrerequisiteState,
+          `waited ${timeoutMs} ms for ${what}`,
+        );
+      }
+      await pause(clock, pollMs);
+    }
+  }
+
+  async #locked<Result>(
+    node: NodeAddress,
+    work: (session: ControlConnection) => Promise<Result>,
+  ): Promise<Result> {
+    return await this.#connected(node, async (session) => {
+      await lockSettings(session, this.#parts.clock);
+      return await work(session);
+    });
+  }
+
+  #connected<Result>(
+    node: NodeAddress,
+    work: (session: ControlConnection) => Promise<Result>,
+  ): Promise<Result> {
+    const { login } = this.#parts;
+    return withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, work);
+  }
+}
+
+/** ALTER SYSTEM takes no parameters. */
+export async function setNames(session: ControlConnection, names: string): Promise<void> {
+  await session.execute(
+    `alter system set synchronous_standby_names = '${names.replaceAll("'", "''")}'`,
+  );
+  await session.execute('select pg_reload_conf()');
+}
+
+async function raiseFence(session: ControlConnection): Promise<void> {
+  await session.execute('alter system set default_transaction_read_only = on');
+  await setNames(session, fencedNames);
+}
+
+/** Also ends commits that wait for a standby: without a tag, so nobody takes them for done. */
+async function terminateClients(session: ControlConnection): Promise<void> {
+  await session.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+      where backend_type = 'client backend' and application_name <> $1`,
+    [controlApplicationName],
+  );
+}
+
+export async function setting(session: ControlConnection, name: string): Promise<string> {
+  const [row] = await session.query<{ value: string }>('select current_setting($1) as value', [
+    name,
+  ]);
+  return row?.value ?? '';
+}

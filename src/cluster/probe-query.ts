@@ -1,0 +1,121 @@
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { ControlConnection } from './control-connection.ts';
+import type { ProbeAnswer } from './probe-answer.ts';
+
+type ProbeRow = {
+  readonly in_recovery: boolean;
+  readonly system_id: string;
+  readonly timeline: number;
+  readonly started_at: string;
+  readonly lsn: string;
+  readonly replay_lsn: string;
+  readonly has_epoch: boolean;
+  readonly epoch: { readonly epoch: number; readonly uuid: string } | null;
+  readonly conninfo: string | null;
+  readonly cluster_name: string;
+  readonly receiver_age_ms: number | null;
+  readonly synchronous_standby_names: string;
+  readonly synchronous_commit: string;
+  readonly standbys: readonly {
+    readonly applicationName: string;
+    readonly state: string;
+    readonly syncState: string;
+    readonly flushLsn: string | null;
+  }[];
+};
+
+/**
+ * Everything about a node in one round trip. Log positions are compared as "greater of received and
+ * replayed": after a restart a standby has received nothing, yet replayed up to where it stopped.
+ */
+export class ProbeQuery {
+  #hasEpoch = true;
+
+  async ask(connection: ControlConnection): Promise<ProbeAnswer> {
+    const row = await this.#row(connection);
+    // The table has just appeared: its row belongs to this answer.
+    if (row.has_epoch && !this.#hasEpoch) {
+      this.#hasEpoch = true;
+      return answerOf(await this.#row(connection));
+    }
+    return answerOf(row);
+  }
+
+  async #row(connection: ControlConnection): Promise<ProbeRow> {
+    try {
+      const [row] = await connection.query<ProbeRow>(probeSql(this.#hasEpoch));
+      if (row !== undefined) return row;
+    } catch (error) {
+      const missing = error instanceof PgError && error.sqlState === SqlState.undefinedTable;
+      if (!missing || !this.#hasEpoch) throw error;
+      this.#hasEpoch = false;
+      return await this.#row(connection);
+    }
+    throw new PgError(SqlState.connectionFailure, 'the probe got no row');
+  }
+}
+
+function probeSql(withEpoch: boolean): string {
+  const epoch = withEpoch
+    ? `(select json_build_object('epoch', e.epoch, 'uuid', e.uuid)
+        from pgweave.epoch e order by e.epoch desc limit 1)`
+    : 'null::json';
+  return `
+    select n.in_recovery, (select system_identifier::text from pg_control_system()) as system_id,
+      case when n.in_recovery
+        then coalesce(r.received_tli, (select timeline_id from pg_control_checkpoint()))
+        else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+      end as timeline,
+      (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text as started_at,
+      (case when n.in_recovery
+        then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), '0/0'::pg_lsn)
+        else pg_current_wal_flush_lsn() end - '0/0'::pg_lsn)::text as lsn,
+      (case when n.in_recovery
+        then coalesce(pg_last_wal_replay_lsn(), '0/0'::pg_lsn)
+        else pg_current_wal_flush_lsn() end - '0/0'::pg_lsn)::text as replay_lsn,
+      to_regclass('pgweave.epoch') is not null as has_epoch,
+      ${epoch} as epoch,
+      case when n.in_recovery then current_setting('primary_conninfo') end as conninfo,
+      current_setting('cluster_name') as cluster_name,
+      case when r.status = 'streaming' then
+        extract(epoch from clock_timestamp() - r.last_msg_receipt_time)::float8 * 1000
+      end as receiver_age_ms,
+      current_setting('synchronous_standby_names') as synchronous_standby_names,
+      current_setting('synchronous_commit') as synchronous_commit,
+      coalesce((select json_agg(json_build_object(
+          'applicationName', s.application_name, 'state', s.state, 'syncState', s.sync_state,
+          'flushLsn', (s.flush_lsn - '0/0'::pg_lsn)::text))
+        from pg_stat_replication s), '[]') as standbys
+    from (select pg_is_in_recovery() as in_recovery) n left join pg_stat_wal_receiver r on true`;
+}
+
+function answerOf(row: ProbeRow): ProbeAnswer {
+  return {
+    inRecovery: row.in_recovery,
+    systemId: row.system_id,
+    timeline: row.timeline,
+    startedAt: row.started_at,
+    lsn: BigInt(row.lsn),
+    replayLsn: BigInt(row.replay_lsn),
+    epoch: row.epoch,
+    applicationName: row.conninfo === null ? null : standbyName(row.conninfo, row.cluster_name),
+    receiverAgeMs: row.receiver_age_ms,
+    synchronousStandbyNames: row.synchronous_standby_names,
+    synchronousCommit: row.synchronous_commit,
+    standbys: row.standbys.map((standby) => ({
+      ...standby,
+      flushLsn: BigInt(standby.flushLsn ?? 0),
+    })),
+  };
+}
+
+/** As a walreceiver chooses it: application_name of primary_conninfo, cluster_name, or its default. */
+export function standbyName(conninfo: string, clusterName: string): string {
+  const match = /(?:^|\s)application_name\s*=\s*(?:'((?:\\.|[^'\\])*)'|((?:\\.|\S)+))/.exec(
+    conninfo,
+  );
+  const name = (match?.[1] ?? match?.[2] ?? '').replace(/\\(.)/g, '$1');
+  if (name !== '') return name;
+  return clusterName === '' ? 'walreceiver' : clusterName;
+}

@@ -1,0 +1,191 @@
+import type { ColumnSchema } from '../planner/schema.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { ShardMap, TableSharding } from '../sharding/shard-map.ts';
+import type { RelationSnapshot } from './catalogue-snapshot.ts';
+import { comparedSettings, type ShardCatalogue } from './shard-catalogue.ts';
+
+/** Where the servers do not fit the shard map, or each other. */
+export type SchemaMistake = {
+  /** `error`: answers could be wrong or keys could not be found; do not serve. */
+  readonly severity: 'error' | 'warning';
+  readonly shard: ShardId;
+  /** `schema.name`; null: about the server as a whole. */
+  readonly table: string | null;
+  readonly message: string;
+  readonly remedy: string;
+};
+
+/** All of them, in map order. `catalogues` holds every shard of the map. */
+export function findSchemaMistakes(
+  shardMap: ShardMap,
+  catalogues: ReadonlyMap<ShardId, ShardCatalogue>,
+): SchemaMistake[] {
+  return [
+    ...settingMistakes(shardMap, catalogues),
+    ...[...shardMap.tables].flatMap(([table, sharding]) =>
+      tableMistakes(table, sharding, shardMap, catalogues),
+    ),
+  ];
+}
+
+const requiredSettings: ReadonlyMap<string, string> = new Map([
+  ['server_encoding', 'UTF8'],
+  ['integer_datetimes', 'on'],
+  ['standard_conforming_strings', 'on'],
+]);
+
+function settingMistakes(
+  shardMap: ShardMap,
+  catalogues: ReadonlyMap<ShardId, ShardCatalogue>,
+): SchemaMistake[] {
+  const mistakes: SchemaMistake[] = [];
+  const home = catalogues.get(shardMap.home);
+  for (const catalogue of catalogues.values()) {
+    const about = { shard: catalogue.shard, table: null };
+    for (const name of comparedSettings) {
+      const value = catalogue.settings.get(name);
+      const required = requiredSettings.get(name);
+      const model = home?.settings.get(name);
+      if (required !== undefined && value !== required) {
+        mistakes.push({
+          ...about,
+          severity: 'error',
+          message: `${name} is ${value ?? 'not known'}, pgweave needs ${required}`,
+          remedy: `set ${name} to ${required} (the encoding: when the database is created)`,
+        });
+      } else if (value !== model) {
+        mistakes.push({
+          ...about,
+          severity: 'warning',
+          message: `${name} is ${value ?? 'not set'}, on the home shard it is ${model ?? 'not set'}`,
+          remedy: 'give all shards the same value: answers depend on it',
+        });
+      }
+    }
+    if (home !== undefined && catalogue.defaultCollation !== home.defaultCollation) {
+      mistakes.push({
+        ...about,
+        severity: 'error',
+        message: 'the default collation of its database sorts differently from the home shard',
+        remedy: 'create the database with the same locale on all shards',
+      });
+    }
+  }
+  return mistakes;
+}
+
+function tableMistakes(
+  table: string,
+  sharding: TableSharding,
+  shardMap: ShardMap,
+  catalogues: ReadonlyMap<ShardId, ShardCatalogue>,
+): SchemaMistake[] {
+  const owners = ownersOf(sharding, shardMap);
+  const present = owners.flatMap((shard) => {
+    const relation = catalogues.get(shard)?.relations.get(table);
+    return relation === undefined ? [] : [{ shard, relation }];
+  });
+  const [model] = present;
+  const mistakes: SchemaMistake[] = owners
+    .filter((shard) => !present.some((one) => one.shard === shard))
+    .map((shard) => ({
+      severity: 'warning',
+      shard,
+      table,
+      message: `${table} does not exist`,
+      remedy: 'create it, or take it out of the list of tables',
+    }));
+  for (const { shard, relation } of present) {
+    if (model !== undefined && shard !== model.shard) {
+      mistakes.push(...differences(shard, table, relation, model));
+    }
+    const indexes = catalogues.get(shard)?.uniqueIndexes.get(table) ?? [];
+    if (sharding.kind !== 'distributed') continue;
+    mistakes.push(...keyMistakes(shard, table, relation, sharding));
+    for (const index of indexes) {
+      if (index.columns.includes(sharding.key)) continue;
+      mistakes.push({
+        severity: 'warning',
+        shard,
+        table,
+        message: `unique index ${index.name} does not contain the key column ${sharding.key}`,
+        remedy: 'it is unique within a shard only: add the key to it, or drop it',
+      });
+    }
+  }
+  return mistakes;
+}
+
+/** The shards that must have the table. */
+export function ownersOf(sharding: TableSharding, shardMap: ShardMap): readonly ShardId[] {
+  switch (sharding.kind) {
+    case 'distributed':
+      return sharding.distribution.shards;
+    case 'reference':
+      return shardMap.shards;
+    default:
+      return [shardMap.home];
+  }
+}
+
+function keyMistakes(
+  shard: ShardId,
+  table: string,
+  relation: RelationSnapshot,
+  { key, distribution }: TableSharding & { readonly kind: 'distributed' },
+): SchemaMistake[] {
+  const about = { severity: 'error', shard, table } as const;
+  const column = relation.columns.find(({ name }) => name === key);
+  if (column === undefined) {
+    const names = relation.columns.map(({ name }) => name).join(', ');
+    const message = `the key column ${key} does not exist`;
+    return [{ ...about, message, remedy: `name one of its columns: ${names}` }];
+  }
+  const mistakes: SchemaMistake[] = [];
+  if (column.typeName !== distribution.keyType) {
+    mistakes.push({
+      ...about,
+      message: `the key column ${key} is of type ${column.typeName}, the distribution ${distribution.name} is of type ${distribution.keyType}`,
+      remedy: 'change the type of the column or of the distribution',
+    });
+  }
+  if (column.collation === 'nondeterministic') {
+    mistakes.push({
+      ...about,
+      message: `the key column ${key} has a nondeterministic collation: equal keys could lie on different shards`,
+      remedy: 'give it a deterministic collation (use fold for upper and lower case)',
+    });
+  }
+  return mistakes;
+}
+
+function differences(
+  shard: ShardId,
+  table: string,
+  relation: RelationSnapshot,
+  model: { readonly shard: ShardId; readonly relation: RelationSnapshot },
+): SchemaMistake[] {
+  const about = { severity: 'warning', shard, table } as const;
+  const remedy = `make it as on shard ${model.shard}`;
+  const names = (columns: readonly ColumnSchema[]) => columns.map(({ name }) => name).join(', ');
+  if (names(relation.columns) !== names(model.relation.columns)) {
+    const message = `its columns are (${names(relation.columns)}), on shard ${model.shard} they are (${names(model.relation.columns)})`;
+    return [{ ...about, message, remedy }];
+  }
+  return relation.columns.flatMap((column, index) => {
+    const other = model.relation.columns[index];
+    if (other === undefined) return [];
+    const facts = [
+      ['type', column.typeName, other.typeName],
+      ['collation', column.collation, other.collation],
+      ['not null', String(column.notNull), String(other.notNull)],
+    ] as const;
+    return facts
+      .filter(([, mine, theirs]) => mine !== theirs)
+      .map(([what, mine, theirs]) => ({
+        ...about,
+        message: `${what} of column ${column.name} is ${mine}, on shard ${model.shard} it is ${theirs}`,
+        remedy,
+      }));
+  });
+}

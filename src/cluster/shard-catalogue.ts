@@ -1,0 +1,213 @@
+import type { CollationKind, ColumnSchema, RelationKind } from '../planner/schema.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { RelationSnapshot } from './catalogue-snapshot.ts';
+import { collationKind } from './collation-kind.ts';
+import type { ControlConnection } from './control-connection.ts';
+
+/** What one shard's primary says about its database. */
+export type ShardCatalogue = {
+  readonly shard: ShardId;
+  readonly defaultCollation: CollationKind;
+  /** By `schema.name`. */
+  readonly relations: ReadonlyMap<string, RelationSnapshot>;
+  /** By `schema.name`: all unique indexes, those that are partial or on expressions included. */
+  readonly uniqueIndexes: ReadonlyMap<string, readonly UniqueIndex[]>;
+  /** Settings that all shards must agree on, by name. */
+  readonly settings: ReadonlyMap<string, string>;
+};
+
+export type UniqueIndex = { readonly name: string; readonly columns: readonly string[] };
+
+type Row = {
+  readonly schema: string;
+  readonly name: string;
+  readonly relkind: string;
+  readonly columns: readonly {
+    readonly name: string;
+    readonly typeOid: number;
+    readonly typeName: string;
+    readonly notNull: boolean;
+    readonly provider: string | null;
+    readonly deterministic: boolean | null;
+    readonly collate: string | null;
+  }[];
+  readonly indexes: readonly (UniqueIndex & { readonly whole: boolean })[];
+  readonly parents: readonly string[];
+  readonly reads: readonly string[];
+};
+
+const relationKinds: { readonly [relkind: string]: RelationKind } = {
+  r: 'table',
+  p: 'table',
+  v: 'view',
+  m: 'materialized-view',
+  f: 'foreign-table',
+  S: 'sequence',
+  c: 'composite',
+};
+
+/** `system`: with pg_catalog and information_schema, which are the same on every shard. */
+export async function readShardCatalogue(
+  shard: ShardId,
+  session: ControlConnection,
+  { system }: { readonly system: boolean },
+): Promise<ShardCatalogue> {
+  await session.execute('begin isolation level repeatable read read only');
+  const settings = await readSettings(session);
+  const defaultCollation = await readDefaultCollation(session);
+  const rows = await session.query<Row>(relationsSql, [system ? 1 : 0]);
+  await session.execute('commit');
+  const relations = rows.map((row) => relationOf(row, defaultCollation));
+  return {
+    shard,
+    defaultCollation,
+    relations: new Map(relations.map((relation) => [fullName(relation), relation])),
+    uniqueIndexes: new Map(rows.map((row) => [fullName(row), row.indexes])),
+    settings,
+  };
+}
+
+export function fullName({
+  schema,
+  name,
+}: {
+  readonly schema: string;
+  readonly name: string;
+}): string {
+  return `${schema}.${name}`;
+}
+
+function relationOf(row: Row, defaultCollation: CollationKind): RelationSnapshot {
+  const columns = row.columns.map(
+    (column): ColumnSchema => ({
+      name: column.name,
+      typeOid: column.typeOid,
+      typeName: column.typeName,
+      notNull: column.notNull,
+      collation:
+        column.provider === null
+          ? 'none'
+          : collationKind(
+              {
+                provider: column.provider,
+                deterministic: column.deterministic !== false,
+                collate: column.collate,
+              },
+              defaultCollation,
+            ),
+    }),
+  );
+  return {
+    schema: row.schema,
+    name: row.name,
+    kind: relationKinds[row.relkind] ?? 'table',
+    columns,
+    uniqueKeys: row.indexes.filter((index) => index.whole).map((index) => index.columns),
+    parents: row.parents,
+    reads: row.reads,
+  };
+}
+
+async function readSettings(session: ControlConnection): Promise<ReadonlyMap<string, string>> {
+  // What a new session of an ordinary role gets: this one's search_path is our own.
+  const rows = await session.query<{ name: string; value: string }>(
+    `select name, case when name = 'search_path' then boot_val else reset_val end as value
+      from pg_settings where name = any (string_to_array($1, ','))`,
+    [comparedSettings.join(',')],
+  );
+  return new Map(rows.map(({ name, value }) => [name, value]));
+}
+
+/** Settings on which the meaning or the text of an answer depends. */
+export const comparedSettings = [
+  'server_encoding',
+  'integer_datetimes',
+  'standard_conforming_strings',
+  'TimeZone',
+  'DateStyle',
+  'IntervalStyle',
+  'bytea_output',
+  'extra_float_digits',
+  'lc_monetary',
+  'lc_numeric',
+  'default_text_search_config',
+  'xmloption',
+  'server_version_num',
+] as const;
+
+async function readDefaultCollation(session: ControlConnection): Promise<CollationKind> {
+  const [row] = await session.query<{ provider: string; collate: string }>(
+    `select datlocprovider as provider, datcollate as collate from pg_database
+      where datname = current_database()`,
+  );
+  const facts = { provider: row?.provider ?? 'c', collate: row?.collate ?? null };
+  return collationKind({ ...facts, deterministic: true }, 'linguistic');
+}
+
+/** $1 = 1: with the system's own schemas. Temporary relations belong to their sessions only. */
+const relationsSql = `
+  with recursive domain(oid, base, not_null) as (
+    select oid, typbasetype, typnotnull from pg_type where typtype = 'd'
+    union all
+    select d.oid, t.typbasetype, d.not_null or t.typnotnull
+    from domain d join pg_type t on t.oid = d.base where t.typtype = 'd'
+  ),
+  base_type as (
+    select t.oid, t.oid as base, t.typname, false as not_null
+    from pg_type t where t.typtype <> 'd'
+    union all
+    select d.oid, t.oid, t.typname, d.not_null
+    from domain d join pg_type t on t.oid = d.base where t.typtype <> 'd'
+  ),
+  relation as (
+    select c.oid, n.nspname, c.relname, c.relkind, c.relhasindex,
+      n.nspname in ('pg_catalog', 'information_schema') as is_system
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+      and n.nspname !~ '^pg_(toast|temp)'
+      and n.nspname <> 'pgweave'
+      and ($1::int = 1 or n.nspname not in ('pg_catalog', 'information_schema'))
+  )
+  select r.nspname as schema, r.relname as name, r.relkind::text as relkind,
+    coalesce((
+      select json_agg(json_build_object(
+          'name', a.attname, 'typeOid', t.base::int8, 'typeName', t.typname,
+          'notNull', a.attnotnull or t.not_null, 'provider', l.collprovider,
+          'deterministic', l.collisdeterministic, 'collate', l.collcollate)
+        order by a.attnum)
+      from pg_attribute a
+        join base_type t on t.oid = a.atttypid
+        left join pg_collation l on l.oid = a.attcollation
+      where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+    ), '[]') as columns,
+    coalesce((
+      select json_agg(json_build_object(
+          'name', ic.relname,
+          'whole', i.indpred is null and i.indexprs is null,
+          'columns', (
+            select coalesce(json_agg(a.attname order by k.position), '[]')
+            from unnest(i.indkey::int2[]) with ordinality k(attnum, position)
+              join pg_attribute a on a.attrelid = r.oid and a.attnum = k.attnum
+            where k.position <= i.indnkeyatts))
+        order by ic.relname)
+      from pg_index i join pg_class ic on ic.oid = i.indexrelid
+      where i.indrelid = r.oid and i.indisunique and i.indisvalid
+    ), '[]') as indexes,
+    coalesce((
+      select json_agg(pn.nspname || '.' || p.relname order by h.inhseqno)
+      from pg_inherits h
+        join pg_class p on p.oid = h.inhparent
+        join pg_namespace pn on pn.oid = p.relnamespace
+      where h.inhrelid = r.oid
+    ), '[]') as parents,
+    case when r.is_system then '[]' else coalesce((
+      select json_agg(distinct sn.nspname || '.' || s.relname)
+      from pg_rewrite w
+        join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid
+          and d.refclassid = 'pg_class'::regclass
+        join pg_class s on s.oid = d.refobjid
+        join pg_namespace sn on sn.oid = s.relnamespace
+      where w.ev_class = r.oid and d.refobjid <> r.oid
+    ), '[]') end as reads
+  from relation r
+  order by r.nspname, r.relname`;

@@ -1,0 +1,203 @@
+import type { LeaseRequest, Pool, PoolCounts } from '../backend/pool.ts';
+import type { Clock } from '../base/clock.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { NodeAddress } from '../config/config.ts';
+import type { ShardState } from './shard-state.ts';
+
+export type ShardLineParts = {
+  readonly clock: Clock;
+  /** null: the node is not configured (any more). */
+  openPool(state: ShardState): { readonly node: NodeAddress; readonly pool: Pool } | null;
+  /** How long a request may wait for a primary. */
+  holdMaxMs(): number;
+};
+
+/** A request from lease() until it is granted, refused or given up. */
+type Ticket = {
+  readonly request: LeaseRequest;
+  readonly since: number;
+  /** Takes the request back from the pool that has it; null while it is held here. */
+  withdraw: (() => void) | null;
+  ended: boolean;
+  /** Why the last pool refused it. */
+  failure: PgError | null;
+};
+
+/** Where connecting failed although there should be a primary, it is tried again after this long. */
+const retryMs = 50;
+
+/**
+ * The requests for one shard's primary, and the pool that serves them. While there is no primary they
+ * stand in line, oldest first; a client has one request at most, so the line is as bounded as clients
+ * are. What a replaced primary still says is discarded with its connections.
+ */
+export class ShardLine {
+  readonly #parts: ShardLineParts;
+  #state: ShardState;
+  #current: { readonly node: NodeAddress; readonly pool: Pool } | null = null;
+  #held: Ticket[] = [];
+  #cancelTimer: (() => void) | null = null;
+
+  constructor(parts: ShardLineParts, state: ShardState) {
+    this.#parts = parts;
+    this.#state = state;
+  }
+
+  get state(): ShardState {
+    return this.#state;
+  }
+
+  /** The pool in use and its counts; what is held here counts as waiting there. */
+  reading(): {
+    readonly node: NodeAddress;
+    readonly pool: Pool;
+    readonly counts: PoolCounts;
+  } | null {
+    if (this.#current === null) return null;
+    const { node, pool } = this.#current;
+    const { counts } = pool;
+    const [oldest] = this.#held;
+    const heldMs = oldest === undefined ? 0 : this.#parts.clock.now() - oldest.since;
+    return {
+      node,
+      pool,
+      counts: {
+        ...counts,
+        waiting: counts.waiting + this.#held.length,
+        waitMs: Math.max(counts.waitMs, heldMs),
+      },
+    };
+  }
+
+  lease(request: LeaseRequest): () => void {
+    const since = this.#parts.clock.now();
+    const ticket: Ticket = { request, since, withdraw: null, ended: false, failure: null };
+    // Whoever waits already goes first.
+    if (this.#state.primary === null || this.#held.length > 0) this.#hold(ticket);
+    else this.#submit(ticket);
+    return () => {
+      if (ticket.ended) return;
+      ticket.ended = true;
+      ticket.withdraw?.();
+      this.#held = this.#held.filter((held) => held !== ticket);
+    };
+  }
+
+  update(state: ShardState): void {
+    const { epoch, primary } = this.#state;
+    const replaced =
+      state.epoch !== epoch ||
+      (state.primary !== null && state.primary !== (this.#current?.node.id ?? primary));
+    this.#state = state;
+    if (replaced) this.#cut();
+    if (state.primary !== null) this.#replay();
+  }
+
+  /** Refuses what waits and closes what is open. */
+  close(error: PgError): void {
+    const held = this.#held;
+    this.#held = [];
+    this.#stopTimer();
+    for (const ticket of held) this.#refuse(ticket, error);
+    this.#current?.pool.close(error);
+    this.#current = null;
+  }
+
+  #cut(): void {
+    const old = this.#current;
+    this.#current = null;
+    old?.pool.close(
+      new PgError(
+        SqlState.connectionFailure,
+        `the primary ${old.node.id} of shard "${this.#state.shard}" was replaced`,
+      ),
+    );
+  }
+
+  #replay(): void {
+    const held = this.#held;
+    this.#held = [];
+    this.#stopTimer();
+    for (const ticket of held) if (!ticket.ended) this.#submit(ticket);
+  }
+
+  #submit(ticket: Ticket): void {
+    this.#current ??= this.#parts.openPool(this.#state);
+    if (this.#current === null) {
+      this.#hold(ticket);
+      return;
+    }
+    const { pool } = this.#current;
+    const { request } = ticket;
+    let settled = false;
+    const withdraw = pool.lease({
+      user: request.user,
+      settings: request.settings,
+      mode: request.mode,
+      onLease: (connection) => {
+        settled = true;
+        ticket.ended = true;
+        request.onLease(connection);
+      },
+      onRefused: (error) => {
+        settled = true;
+        this.#refused(ticket, error);
+      },
+    });
+    if (!settled) ticket.withdraw = withdraw;
+  }
+
+  /** Nothing was sent yet: another connection, perhaps to another server, may do. */
+  #refused(ticket: Ticket, error: PgError): void {
+    ticket.withdraw = null;
+    if (ticket.ended) return;
+    ticket.failure = error;
+    if (isOutage(error)) this.#hold(ticket);
+    else this.#refuse(ticket, error);
+  }
+
+  #hold(ticket: Ticket): void {
+    if (this.#parts.clock.now() - ticket.since >= this.#parts.holdMaxMs()) {
+      this.#refuse(ticket, this.#tooLong(ticket));
+      return;
+    }
+    this.#held.push(ticket);
+    this.#held.sort((a, b) => a.since - b.since);
+    this.#cancelTimer ??= this.#parts.clock.every(retryMs, () => this.#tick());
+  }
+
+  #tick(): void {
+    const now = this.#parts.clock.now();
+    const holdMaxMs = this.#parts.holdMaxMs();
+    const late = this.#held.filter((ticket) => now - ticket.since >= holdMaxMs);
+    this.#held = this.#held.filter((ticket) => !late.includes(ticket));
+    for (const ticket of late) this.#refuse(ticket, this.#tooLong(ticket));
+    if (this.#state.primary !== null) this.#replay();
+    if (this.#held.length === 0) this.#stopTimer();
+  }
+
+  #tooLong(ticket: Ticket): PgError {
+    const { shard, primary, reason } = this.#state;
+    if (primary !== null && ticket.failure !== null) return ticket.failure;
+    return new PgError(SqlState.cannotConnectNow, `shard "${shard}" has no primary: ${reason}`, {
+      hint: 'nothing was sent to a server; the statement can be repeated',
+    });
+  }
+
+  #refuse(ticket: Ticket, error: PgError): void {
+    if (ticket.ended) return;
+    ticket.ended = true;
+    ticket.request.onRefused(error);
+  }
+
+  #stopTimer(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+}
+
+/** The server is away, going, or not yet there. */
+function isOutage({ sqlState }: PgError): boolean {
+  return /^(?:08(?!P01)|57P0[123])/.test(sqlState);
+}

@@ -1,0 +1,218 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { sleep, systemClock } from '../../src/base/clock.ts';
+import type { LabShard } from '../../src/lab/lab-shard.ts';
+import type { PostgresServer } from '../../src/lab/postgres-server.ts';
+import { withSession } from '../../src/lab/sql.ts';
+import { startTestCluster } from '../support/lab.ts';
+import { WatchedCluster } from '../support/watched-cluster.ts';
+
+let watched: WatchedCluster | null = null;
+
+afterEach(async () => {
+  await watched?.stop();
+  watched = null;
+});
+
+async function startPair(): Promise<{ cluster: WatchedCluster; shard: LabShard }> {
+  const lab = await startTestCluster({
+    shards: ['a'],
+    standbys: true,
+    schema: 'create table written (id int primary key)',
+  });
+  watched = await WatchedCluster.start(lab);
+  const shard = lab.shard('a');
+  await watched.untilArmed(shard);
+  return { cluster: watched, shard };
+}
+
+function standbyOf(shard: LabShard): PostgresServer {
+  if (shard.standby === null) throw new Error('no standby');
+  return shard.standby;
+}
+
+describe('failover of a real pair', () => {
+  it('finds the roles, writes the first epoch and arms the standby', async () => {
+    const { cluster, shard } = await startPair();
+    expect(cluster.primary(shard)).toBe(shard.primary);
+    expect(cluster.states).toEqual([
+      {
+        shard: 'a',
+        epoch: 1,
+        primary: shard.primary.id,
+        standbys: [standbyOf(shard).id],
+        reason: '',
+      },
+    ]);
+    expect(cluster.role(standbyOf(shard))).toBe('standby');
+  });
+
+  it('replaces a killed primary at once and keeps every acknowledged row', async () => {
+    const { cluster, shard } = await startPair();
+    const writer = startWriter(cluster, shard);
+    await sleep(300);
+    const killedAt = systemClock.now();
+    await shard.primary.kill();
+    await cluster.until('the standby to be primary', () => {
+      return cluster.primary(shard) === standbyOf(shard);
+    });
+    const openedMs = systemClock.now() - killedAt;
+    await sleep(300);
+    const acknowledged = await writer.stop();
+    expect(acknowledged.length).toBeGreaterThan(20);
+    expect(await idsOf(cluster, standbyOf(shard))).toEqual(expect.arrayContaining(acknowledged));
+    expect(cluster.states[0]?.epoch).toBe(2);
+    expect(cluster.journals[0]).toMatchObject({ cause: 'failure', epoch: 2 });
+    expect(openedMs).toBeLessThan(1000);
+    expect(cluster.durability(shard)).toBe('solo');
+  });
+
+  it('quarantines the old primary when it returns, and arms it again once it is rebuilt', async () => {
+    const { cluster, shard } = await startPair();
+    await shard.primary.kill();
+    await cluster.until('a failover', () => cluster.primary(shard) === standbyOf(shard));
+    await shard.primary.start();
+    await cluster.until('quarantine', () => cluster.role(shard.primary) === 'quarantined');
+    expect(cluster.primary(shard)).toBe(standbyOf(shard));
+    await untilFenced(cluster, shard.primary);
+    await cluster.lab.rebuild(shard.primary);
+    await cluster.untilArmed(shard);
+    expect(cluster.role(shard.primary)).toBe('standby');
+    await standbyOf(shard).kill();
+    await cluster.until('a failover back', () => cluster.primary(shard) === shard.primary);
+    expect(cluster.states[0]?.epoch).toBe(3);
+    await withSession(shard.primary, cluster.lab.login, (session) =>
+      session.query('insert into written values (-1)'),
+    );
+  });
+
+  it('replaces a primary that hangs, and does not believe it when it wakes', async () => {
+    const { cluster, shard } = await startPair();
+    const writer = startWriter(cluster, shard);
+    await sleep(200);
+    await shard.primary.pause();
+    await cluster.until('a failover', () => cluster.primary(shard) === standbyOf(shard));
+    await shard.primary.resume();
+    await cluster.until('quarantine', () => cluster.role(shard.primary) === 'quarantined');
+    const acknowledged = await writer.stop();
+    expect(await idsOf(cluster, standbyOf(shard))).toEqual(expect.arrayContaining(acknowledged));
+    expect(cluster.journals).toHaveLength(1);
+  });
+
+  it('goes on alone when the standby dies, and then does not promote it', async () => {
+    const { cluster, shard } = await startPair();
+    await standbyOf(shard).kill();
+    await cluster.until('solo', () => cluster.durability(shard) === 'solo');
+    await withSession(shard.primary, cluster.lab.login, (session) =>
+      session.query('insert into written values (1)'),
+    );
+    await shard.primary.kill();
+    await standbyOf(shard).start();
+    await cluster.until('blocked', () => /it was not armed/.test(cluster.states[0]?.reason ?? ''));
+    await sleep(1000);
+    expect(cluster.primary(shard)).toBeNull();
+    await expect(cluster.monitor.failover('a' as never)).rejects.toMatchObject({
+      sqlState: '55000',
+    });
+    await shard.primary.start();
+    await cluster.until('the primary again', () => cluster.primary(shard) === shard.primary);
+    expect(cluster.states[0]?.epoch).toBe(1);
+    await cluster.untilArmed(shard);
+  });
+
+  it('waits for a primary that restarts quickly after a crash of one backend', async () => {
+    const { cluster, shard } = await startPair();
+    const pid = await withSession(shard.primary, cluster.lab.login, async (session) => {
+      const { rows } = await session.query<{ pid: number }>(
+        "select pid from pg_stat_activity where backend_type = 'background writer'",
+      );
+      return rows[0]?.pid ?? 0;
+    });
+    process.kill(pid, 'SIGKILL');
+    await cluster.until('a suspicion', () => cluster.history.some((s) => s.primary === null));
+    await cluster.until('a primary', () => cluster.primary(shard) !== null);
+    await cluster.until('a safe state', () => cluster.durability(shard) !== 'arming');
+  });
+
+  it('switches over by an operator without losing a row', async () => {
+    const { cluster, shard } = await startPair();
+    const writer = startWriter(cluster, shard);
+    await sleep(200);
+    await expect(cluster.monitor.failover('a' as never)).resolves.toBe(standbyOf(shard).id);
+    expect(cluster.primary(shard)).toBe(standbyOf(shard));
+    const acknowledged = await writer.stop();
+    expect(await idsOf(cluster, standbyOf(shard))).toEqual(expect.arrayContaining(acknowledged));
+    expect(cluster.journals[0]).toMatchObject({ cause: 'operator' });
+  });
+
+  it('promotes also when the primary died while no monitor ran', async () => {
+    const { cluster, shard } = await startPair();
+    cluster.stopMonitor();
+    await shard.primary.kill();
+    await cluster.startMonitor();
+    expect(cluster.primary(shard)).toBe(standbyOf(shard));
+    expect(cluster.states[0]?.epoch).toBe(2);
+  });
+});
+
+async function untilFenced(cluster: WatchedCluster, node: PostgresServer): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const fenced = await withSession(node, cluster.lab.login, async (session) => {
+      const { rows } = await session.query<{ names: string }>(
+        "select current_setting('synchronous_standby_names') as names",
+      );
+      return rows[0]?.names === '__fenced__';
+    }).catch(() => false);
+    if (fenced) return;
+    await sleep(25);
+  }
+  throw new Error(`${node.name} was not fenced:\n${cluster.lines.slice(-20).join('\n')}`);
+}
+
+async function idsOf(cluster: WatchedCluster, node: PostgresServer): Promise<number[]> {
+  const { rows } = await withSession(node, cluster.lab.login, (session) =>
+    session.query<{ id: number }>('select id from written order by id'),
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Inserts one number after another on whatever primary is published; a new one needs a new session. */
+function startWriter(cluster: WatchedCluster, shard: LabShard): { stop(): Promise<number[]> } {
+  const acknowledged: number[] = [];
+  let running = true;
+  let id = 0;
+  const write = async (node: PostgresServer) => {
+    await withSession(node, cluster.lab.login, async (session) => {
+      while (running && cluster.primary(shard) === node) {
+        id += 1;
+        const epoch = cluster.states[0]?.epoch;
+        const answer = session.query('insert into written values ($1)', [id]).then(() => true);
+        const believed = await Promise.race([answer, sleep(2000).then(() => false)]);
+        if (!believed) throw new Error('no answer');
+        if (cluster.states[0]?.epoch === epoch) acknowledged.push(id);
+      }
+    });
+  };
+  const done = (async () => {
+    while (running) {
+      const node = cluster.primary(shard);
+      if (node === null) await sleep(2);
+      else await Promise.race([write(node).catch(() => {}), cutOff(cluster, shard, node)]);
+    }
+  })();
+  return {
+    stop: async () => {
+      running = false;
+      await done;
+      return acknowledged;
+    },
+  };
+}
+
+/** Resolves when another primary than `node` is published, as the workers' cut does. */
+async function cutOff(cluster: WatchedCluster, shard: LabShard, node: PostgresServer) {
+  for (;;) {
+    const primary = cluster.primary(shard);
+    if (primary !== null && primary !== node) return;
+    await sleep(5);
+  }
+}
