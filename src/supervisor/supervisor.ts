@@ -18,7 +18,7 @@ import { restartWarnings } from './restart-warnings.ts';
 import { metricsPage, obstacles, workerViews } from './supervisor-view.ts';
 import type { OpenWorkerChannel } from './worker-channel.ts';
 import type { Reply, WorkerRequest } from './worker-slot.ts';
-import { Workers } from './workers.ts';
+import { type ApplyOutcome, Workers } from './workers.ts';
 
 /** Tables made behind the proxy's back are seen after this time at the latest. */
 const cataloguePeriodMs = 5_000;
@@ -195,15 +195,29 @@ export class Supervisor {
       warnings.push('the tables could not be read yet, new ones are known as soon as they are');
       return null;
     });
+    const previous = this.#configuration;
     this.#configuration = next;
     if (catalogue !== null) this.#keeper.adopt(catalogue);
+    const { refused, silent } = await this.#applyConfiguration();
+    if (refused.length > 0) {
+      // What only a worker finds out, a certificate that cannot be read for example.
+      this.#configuration = previous;
+      await cluster.reconfigure(previous.config);
+      await this.#applyConfiguration();
+      throw new PgError(SqlState.configFileError, 'the workers refuse the configuration', {
+        detail: refused.join('\n'),
+      });
+    }
     setLogLevel(next.config.log.level);
     this.#listener.setClientsMax(next.config.limits.clientsMax);
-    const configuration = this.#workerConfiguration();
-    const late = await this.#workers.apply((id) => ({ type: 'configuration', id, configuration }));
     const shardMapVersion = next.config.shardMap.version;
-    telemetry.log('info', 'reloaded', { shardMapVersion, warnings, late });
-    return { shardMapVersion, warnings: [...warnings, ...late] };
+    telemetry.log('info', 'reloaded', { shardMapVersion, warnings, silent });
+    return { shardMapVersion, warnings: [...warnings, ...silent] };
+  }
+
+  async #applyConfiguration(): Promise<ApplyOutcome> {
+    const configuration = this.#workerConfiguration();
+    return await this.#workers.apply((id) => ({ type: 'configuration', id, configuration }));
   }
 
   #workerConfiguration(): WorkerConfiguration {
@@ -223,8 +237,8 @@ export class Supervisor {
   }
 
   async #publishCatalogue(catalogue: CatalogueSnapshot): Promise<void> {
-    const late = await this.#workers.apply((id) => ({ type: 'catalogue', id, catalogue }));
-    this.#parts.telemetry.log('info', 'the tables of the shards were read', { late });
+    const { silent } = await this.#workers.apply((id) => ({ type: 'catalogue', id, catalogue }));
+    this.#parts.telemetry.log('info', 'the tables of the shards were read', { silent });
   }
 
   #onRequest(request: Exclude<WorkerRequest, { type: 'cancel' }>, reply: Reply): void {

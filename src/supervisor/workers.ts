@@ -38,6 +38,12 @@ export type WorkersParts = {
   readonly events: WorkersEvents;
 };
 
+/** A line for each reason to refuse, and for each worker that did not answer in time. */
+export type ApplyOutcome = {
+  readonly refused: readonly string[];
+  readonly silent: readonly string[];
+};
+
 /** All workers: started together, addressed together or by index. */
 export class Workers {
   readonly slots: readonly WorkerSlot[];
@@ -107,19 +113,22 @@ export class Workers {
   }
 
   /**
-   * Sends to all and waits until it is in force everywhere. The result is a line for each worker
-   * that refused or did not answer. One that is about to be restarted starts with the new state.
+   * Sends to all and waits until it is in force everywhere, or refused, or the time is up. A worker
+   * that is about to be restarted starts with the new state.
    */
-  async apply(message: (id: number) => SupervisorMessage): Promise<readonly string[]> {
+  async apply(message: (id: number) => SupervisorMessage): Promise<ApplyOutcome> {
     const ready = this.slots.filter((slot) => slot.state === 'ready');
     // It was configured with the old state and keeps this message until it is ready.
     for (const slot of this.slots) if (slot.state === 'starting') slot.send(message(0));
-    const outcomes = ready.map(async (slot) => {
+    const refused: string[] = [];
+    const silent: string[] = [];
+    const asked = ready.map(async (slot) => {
       const answer = await slot.ask(message, applyTimeoutMs);
-      if (answer?.type === 'applied') return problem(slot, answer.error);
-      return slot.state === 'ready' ? `worker ${slot.index} does not answer` : null;
+      if (answer?.type === 'applied' && answer.error !== null) refused.push(whole(answer.error));
+      if (answer === null && slot.state === 'ready') silent.push(`worker ${slot.index} is stuck`);
     });
-    return (await Promise.all(outcomes)).filter((line) => line !== null);
+    await Promise.all(asked);
+    return { refused: [...new Set(refused)], silent };
   }
 
   /** By worker index; null where a worker is not ready or did not answer in time. */
@@ -177,6 +186,6 @@ export class Workers {
   }
 }
 
-function problem(slot: WorkerSlot, error: WireError | null): string | null {
-  return error === null ? null : `worker ${slot.index}: ${error.message}`;
+function whole(error: WireError): string {
+  return error.detail === null ? error.message : `${error.message}: ${error.detail}`;
 }

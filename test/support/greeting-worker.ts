@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { PgError } from '../../src/base/pg-error.ts';
+import { SqlState } from '../../src/base/sql-state.ts';
 import type { NodeId } from '../../src/config/config.ts';
 import { createTrafficMetrics } from '../../src/observability/traffic-metrics.ts';
 import type { StartWorker, WorkerStart } from '../../src/supervisor/worker-link.ts';
@@ -73,6 +75,9 @@ export const startGreetingWorker: StartWorker = async (link, start) => {
       state = { ...state, catalogue };
     },
     configuration: (configuration) => {
+      if (configuration.configText === 'refuse me') {
+        throw new PgError(SqlState.configFileError, 'the certificate cannot be used');
+      }
       state = configuration;
     },
     cancel: (key) => cancels.push(`${key.processId}:${key.secretKey}`),

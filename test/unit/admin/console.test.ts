@@ -98,6 +98,17 @@ describe('the admin console', () => {
     expect(JSON.stringify(rows)).not.toMatch(/hunter|SCRAM|c2FsdA/);
   });
 
+  it('names options as the configuration file does', async () => {
+    const manual = readFileSync(
+      join(import.meta.dirname, '../../../docs/configuration.md'),
+      'utf8',
+    );
+    for (const [name] of (await run('show config')).rows) {
+      if (name?.startsWith('(')) continue;
+      for (const part of name?.split('.') ?? []) expect(manual).toContain(part);
+    }
+  });
+
   it.each([
     'show shards;',
     '  Show   SHARDS ; ; ',

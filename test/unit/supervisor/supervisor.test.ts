@@ -110,6 +110,20 @@ describe('a supervisor with its worker in the same process', () => {
     expect(JSON.stringify(refusal)).toContain('pgweave.yaml:3:5: unknown option');
   });
 
+  it('goes back to the running configuration when a worker refuses the new one', async () => {
+    const { running, client } = await start();
+    running.nextConfig = { text: 'refuse me', config: configFixture({ log: { level: 'warn' } }) };
+    await expect(running.supervisor.reload()).rejects.toMatchObject({
+      sqlState: 'F0000',
+      detail: 'the certificate cannot be used',
+    });
+    expect(await client.ask('version')).toBe('1 first');
+    expect(running.told).toEqual(['reconfigure 2', 'reconfigure 1']);
+    running.nextConfig = { text: 'second', config: configFixture() };
+    await running.supervisor.reload();
+    expect(await client.ask('version')).toBe('2 second');
+  });
+
   it('says what a reload cannot change', async () => {
     const { running } = await start();
     const config = configFixture({ workers: 4, listen: { host: '127.0.0.1', port: 6432 } });
