@@ -5,7 +5,7 @@ import { emptySettings, type SessionSettings } from '../../src/backend/session-s
 import { systemClock } from '../../src/base/clock.ts';
 import { PgError } from '../../src/base/pg-error.ts';
 import { silentTelemetry } from '../../src/base/telemetry.ts';
-import type { Limits, User } from '../../src/config/config.ts';
+import type { Limits, NodeAddress, User } from '../../src/config/config.ts';
 import { encodeQuery } from '../../src/protocol/query-message.ts';
 import { type FakeScript, FakeServer } from './fake-server.ts';
 import { type RecordedExchange, recordedExchange } from './recorded-exchange.ts';
@@ -52,6 +52,24 @@ type PoolTest = {
   readonly trouble: string[];
 };
 
+export function poolOn(options: {
+  readonly node: NodeAddress;
+  readonly connectionsMax: number;
+  readonly changed?: Partial<Limits>;
+  readonly allowCleartext?: boolean;
+  onNodeTrouble(error: PgError): void;
+}): ConnectionPool {
+  const { changed = {}, allowCleartext = false, ...others } = options;
+  return new ConnectionPool({
+    database: 'app',
+    limits: { ...limits, ...changed },
+    allowCleartext,
+    clock: systemClock,
+    telemetry: silentTelemetry,
+    ...others,
+  });
+}
+
 export async function poolOf(
   connectionsMax: number,
   script: FakeScript = {},
@@ -59,14 +77,10 @@ export async function poolOf(
 ): Promise<PoolTest> {
   const server = await FakeServer.start(script);
   const trouble: string[] = [];
-  const pool = new ConnectionPool({
+  const pool = poolOn({
     node: server.node,
-    database: 'app',
     connectionsMax,
-    limits: { ...limits, ...changed },
-    allowCleartext: false,
-    clock: systemClock,
-    telemetry: silentTelemetry,
+    changed,
     onNodeTrouble: (error) => trouble.push(error.sqlState),
   });
   opened.push({ pool, server });
@@ -107,6 +121,6 @@ export async function shared(
   return exchange;
 }
 
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 2));
 }
