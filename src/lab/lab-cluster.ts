@@ -144,8 +144,7 @@ export class LabCluster {
   /** Within 5 s, also of nodes that hang. What is kept is shut down cleanly. */
   async stop(): Promise<void> {
     const kept = this.#directory.kind !== 'temporary';
-    await this.#endRebuilds();
-    await this.#stopNodes(kept ? 'fast' : 'immediate');
+    await this.#end(kept ? 'fast' : 'immediate');
     if (!kept) await rm(this.directory, { recursive: true, force: true });
     await this.#guard.close();
   }
@@ -157,8 +156,7 @@ export class LabCluster {
 
   /** Stops, and removes what start() made, also a directory that was to be kept. */
   async discard(): Promise<void> {
-    await this.#endRebuilds();
-    await this.#stopNodes('immediate');
+    await this.#end('immediate');
     await discardLabDirectory(this.#directory);
     await this.#guard.close();
   }
@@ -221,8 +219,10 @@ export class LabCluster {
     });
   }
 
-  async #endRebuilds(): Promise<void> {
+  /** A rebuild ends because its servers do; it starts none after the abort. */
+  async #end(mode: 'fast' | 'immediate'): Promise<void> {
     this.#stopping.abort(new PgError(SqlState.adminShutdown, 'the lab is stopping'));
+    await this.#stopNodes(mode);
     await Promise.allSettled(this.#rebuilding);
   }
 

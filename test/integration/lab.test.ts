@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, lstatSync } from 'node:fs';
 import { chmod, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LabCluster } from '../../src/lab/lab-cluster.ts';
@@ -12,10 +11,12 @@ import { findPostgresPackage, preparePostgres } from '../../src/lab/postgres-bin
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { runCommand } from '../../src/lab/run-command.ts';
 import { withSession } from '../../src/lab/sql.ts';
+import { temporaryParents } from '../../src/lab/temporary-parents.ts';
 import { waitUntil } from '../../src/lab/wait-until.ts';
 import { startPlainPostgres, startTestCluster } from '../support/lab.ts';
 
 const dist = join(import.meta.dirname, '../../dist');
+const [scratch = '/tmp'] = await temporaryParents(2 ** 29);
 // Not when we are one: then all of this file shows it. Nor when the checkout is closed to others.
 const ordinaryUserCanRun =
   process.geteuid?.() === 0 &&
@@ -98,14 +99,26 @@ describe('a lab of two shards with standbys', () => {
     await ask(standby, 'select pg_promote()');
     await ask(standby, "insert into note values (2, 'after')");
 
+    let written = 2;
+    let rebuilt = false;
+    const writing = withSession(standby, cluster.login, async (session) => {
+      while (!rebuilt) {
+        written += 1;
+        await session.query("insert into note values ($1, repeat('x', 5000))", [written]);
+      }
+    });
     await cluster.rebuild(primary);
+    rebuilt = true;
+    await writing;
 
-    await ask(standby, "insert into note values (3, 'streamed')");
+    const contents = "select count(*), md5(string_agg(text, ',' order by id)) from note";
+    const expected = await ask(standby, contents);
     const arrived = await waitUntil(
-      async () => (await ask(primary, 'select from note')).length === 3,
+      async () => JSON.stringify(await ask(primary, contents)) === JSON.stringify(expected),
       { timeoutMs: 5000, pollMs: 20 },
     );
     expect(arrived).toBe(true);
+    expect(written).toBeGreaterThan(10);
     expect(await ask(primary, 'select pg_is_in_recovery() as recovering')).toEqual([
       { recovering: true },
     ]);
@@ -181,7 +194,7 @@ describe('a program with a lab', () => {
 
 describe('a kept directory', () => {
   it("starts again with its rows, and is nobody else's meanwhile", async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'pgweave-test-'));
+    const directory = await mkdtemp(join(scratch, 'pgweave-test-'));
     await chmod(directory, 0o711);
     const options = {
       shards: ['s1'],
@@ -223,7 +236,7 @@ describe('a kept directory', () => {
   });
 
   it('is not taken when it holds something else, which stays untouched', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'pgweave-test-'));
+    const directory = await mkdtemp(join(scratch, 'pgweave-test-'));
     await writeFile(join(directory, 'thesis.txt'), 'precious');
     await chmod(directory, 0o711);
     try {
@@ -237,7 +250,7 @@ describe('a kept directory', () => {
 
 describe('a start that is interrupted', () => {
   it.each([0, 300, 700, 1000])('after %d ms leaves nothing behind', async (delayMs) => {
-    const directory = join(await mkdtemp(join(tmpdir(), 'pgweave-test-')), 'lab');
+    const directory = join(await mkdtemp(join(scratch, 'pgweave-test-')), 'lab');
     await chmod(dirname(directory), 0o711);
     const interrupt = new AbortController();
     setTimeout(() => interrupt.abort(new Error('interrupted')), delayMs);
@@ -268,7 +281,7 @@ describe('a start that is interrupted', () => {
 
 describe('a package whose install script did not run', () => {
   it('is used from a copy that has the links between its libraries', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'pgweave-test-'));
+    const directory = await mkdtemp(join(scratch, 'pgweave-test-'));
     try {
       const root = join(directory, 'package');
       await cp(findPostgresPackage(), root, {
@@ -281,6 +294,25 @@ describe('a package whose install script did not run', () => {
     } finally {
       await rm(directory, { recursive: true });
     }
+  });
+});
+
+describe('stopping while a node is rebuilt', () => {
+  it('ends the rebuild, also when its primary hangs', async () => {
+    const cluster = await startTestCluster({ shards: ['s1'], standbys: true });
+    const { primary, standby } = cluster.shard('s1');
+    if (standby === null) throw new Error('s1 has no standby');
+    await standby.kill();
+    await primary.pause();
+    const rebuilding = cluster.rebuild(standby).then(
+      () => 'rebuilt',
+      () => 'ended',
+    );
+    await waitUntil(() => false, { timeoutMs: 100, pollMs: 50 });
+    await cluster.stop();
+    expect(await rebuilding).toBe('ended');
+    expect(cluster.nodes.map(({ pid }) => pid)).toEqual([null, null]);
+    expect(existsSync(cluster.directory)).toBe(false);
   });
 });
 
