@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { DistributionDescription } from '../sharding/build-shard-map.ts';
 import type { KeyType } from '../sharding/distribution.ts';
 import type { RingMember } from '../sharding/hash-ring.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
 import { configFile } from './config-file.ts';
 import type { ConfigPath, ConfigSource } from './config-source.ts';
 import { readRanges } from './read-ranges.ts';
@@ -41,6 +42,7 @@ const textTypes: readonly KeyType[] = ['text', 'varchar', 'bpchar', 'citext'];
 const remaindersMax = 1024;
 
 export function readDistributions(source: ConfigSource): readonly DistributionDescription[] {
+  checkRingMembers(source);
   const entries = readEntries(source, ['distributions'], entrySchema);
   return [...entries].flatMap(([name, entry]) => {
     const path = ['distributions', name];
@@ -51,6 +53,19 @@ export function readDistributions(source: ConfigSource): readonly DistributionDe
     const placement = readPlacement(source, path, { entry, keyType, fold });
     return placement === null ? [] : [{ name, keyType, fold, placement }];
   });
+}
+
+/** Apart from the rest, so that a bad weight does not hide an unknown shard. */
+function checkRingMembers(source: ConfigSource): void {
+  const known = source.names(['shards']);
+  for (const distribution of source.names(['distributions'])) {
+    const path = ['distributions', distribution, 'ring'];
+    for (const name of source.names(path)) {
+      if (known.includes(name)) continue;
+      const message = `there is no shard "${name}"`;
+      source.reportName([...path, name], message, suggest(name, known));
+    }
+  }
 }
 
 function readKeyType(source: ConfigSource, path: ConfigPath, written: string): KeyType | null {
@@ -102,14 +117,12 @@ function readRing(
   path: ConfigPath,
   ring: { readonly [shard: string]: number },
 ): Placement | null {
-  const members = Object.entries(ring).flatMap(([name, weight]): RingMember[] => {
-    const shard = readShard(source, [...path, name], name);
-    return shard === null ? [] : [{ shard, weight }];
-  });
-  if (Object.keys(ring).length === 0) {
-    source.report(path, 'the ring has no shards', 'write shards with weights, like { a: 1, b: 1 }');
-  }
-  return members.length === 0 ? null : { method: 'ring', members };
+  const members = Object.entries(ring).map(
+    ([name, weight]): RingMember => ({ shard: name as ShardId, weight }),
+  );
+  if (members.length > 0) return { method: 'ring', members };
+  source.report(path, 'the ring has no shards', 'write shards with weights, like { a: 1, b: 1 }');
+  return null;
 }
 
 function readModulo(

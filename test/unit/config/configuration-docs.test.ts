@@ -54,7 +54,10 @@ describe('the example', () => {
 
   it('shows every option and, for limits and failover, the defaults', () => {
     for (const { name, default: value } of options) {
-      const option = name.replace(/\[\]|\.<[a-z]+>/g, '').split('.').at(-1);
+      const option = name
+        .replace(/\[\]|\.<[a-z]+>/g, '')
+        .split('.')
+        .at(-1);
       expect(example, name).toMatch(new RegExp(`\\b${option}:`));
       if (/^(limits|failover)\./.test(name)) expect(example).toContain(`${option}: ${value} `);
     }
@@ -65,7 +68,9 @@ describe('the example', () => {
 function optionsOf(schema: Schema, name: string): readonly Option[] {
   const under = (step: string) => (name === '' ? step : `${name}.${step}`);
   if (schema.properties !== undefined) {
-    return Object.entries(schema.properties).flatMap(([step, child]) => optionsOf(child, under(step)));
+    return Object.entries(schema.properties).flatMap(([step, child]) =>
+      optionsOf(child, under(step)),
+    );
   }
   if (schema.additionalProperties) {
     const step = name.endsWith('.ring') ? '<shard>' : '<name>';
