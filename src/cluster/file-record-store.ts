@@ -4,8 +4,9 @@ import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import { parseStoredRecord } from './parse-stored-record.ts';
 import type { RecordStore, StoredRecord } from './record-store.ts';
-import { parseShardRecord, type ShardRecord } from './shard-record.ts';
+import type { ShardRecord } from './shard-record.ts';
 
 /**
  * One file per shard in a directory that one supervisor owns. A save writes a new file, forces it to
@@ -29,12 +30,11 @@ export class FileRecordStore implements RecordStore {
       if (isErrno(cause, 'ENOENT')) return null;
       throw failed('read', path, cause);
     }
-    const record = parseShardRecord(text, path);
-    const { revision } = JSON.parse(text) as { revision?: unknown };
-    if (typeof revision !== 'number' || record.shard !== shard) {
+    const stored = parseStoredRecord(text, path);
+    if (stored.record.shard !== shard) {
       throw new PgError(SqlState.ioError, `cluster record ${path} is of another shard`);
     }
-    return { record, revision };
+    return stored;
   }
 
   async save(record: ShardRecord, expected: number): Promise<number | null> {
@@ -54,7 +54,7 @@ export class FileRecordStore implements RecordStore {
     const path = this.#path(record.shard);
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-      const text = `${JSON.stringify({ revision, ...record }, null, 2)}\n`;
+      const text = `${JSON.stringify({ revision, record }, null, 2)}\n`;
       await writeDurably(`${path}.new`, text);
       await rename(`${path}.new`, path);
       await syncDirectory(this.#directory);

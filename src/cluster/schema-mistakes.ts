@@ -15,6 +15,12 @@ export type SchemaMistake = {
   readonly remedy: string;
 };
 
+/** One line for a person. */
+export function mistakeText({ shard, table, message, remedy }: SchemaMistake): string {
+  const about = table === null ? `shard ${shard}` : `shard ${shard}, table ${table}`;
+  return `${about}: ${message}; ${remedy}`;
+}
+
 /** All of them, in map order. `catalogues` holds every shard of the map. */
 export function findSchemaMistakes(
   shardMap: ShardMap,

@@ -109,10 +109,10 @@ function relationOf(row: Row, defaultCollation: CollationKind): RelationSnapshot
 }
 
 async function readSettings(session: ControlConnection): Promise<ReadonlyMap<string, string>> {
-  // What a new session of an ordinary role gets: this one's search_path is our own.
+  // What a new session gets, not what this one was given.
   const rows = await session.query<{ name: string; value: string }>(
-    `select name, case when name = 'search_path' then boot_val else reset_val end as value
-      from pg_settings where name = any (string_to_array($1, ','))`,
+    `select name, reset_val as value from pg_settings
+      where name = any (string_to_array($1, ','))`,
     [comparedSettings.join(',')],
   );
   return new Map(rows.map(({ name, value }) => [name, value]));

@@ -45,6 +45,7 @@ export class ShardMonitor {
   readonly #commands: NodeCommands;
   readonly #probes = new Map<NodeId, NodeProbe>();
   readonly #events: FailoverEvent[] = [];
+  readonly #running = new Set<Promise<void>>();
   #state: FailoverState;
   #dispatching = false;
   #stopped = false;
@@ -132,10 +133,12 @@ export class ShardMonitor {
     });
   }
 
-  stop(): void {
+  /** Resolves when nothing of it is under way any more; tasks are bounded in time. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     for (const probe of this.#probes.values()) probe.stop();
     this.#answerOperator({ reason: 'pgweave is stopping', hint: undefined });
+    await Promise.all(this.#running);
   }
 
   #take(event: FailoverEvent): void {
@@ -197,10 +200,13 @@ export class ShardMonitor {
   #start(task: number, work: FailoverTask): void {
     const report = (result: TaskResult) =>
       this.dispatch({ kind: 'task', at: this.#parts.clock.now(), task, result });
-    this.#run(work).then(report, (error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      report({ kind: 'failed', reason });
-    });
+    const running = this.#run(work)
+      .then(report, (error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        report({ kind: 'failed', reason });
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
   }
 
   async #run(work: FailoverTask): Promise<TaskResult> {

@@ -1,5 +1,3 @@
-import { PgError } from '../base/pg-error.ts';
-import { SqlState } from '../base/sql-state.ts';
 import type { NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { EpochRow } from './probe-answer.ts';
@@ -38,60 +36,3 @@ export type ShardRecord = {
   readonly durability: Durability;
   readonly phase: ShardPhase;
 };
-
-/** Reads a record back from JSON; 58030 when it is not one. `source` names it in the error. */
-export function parseShardRecord(text: string, source: string): ShardRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw damaged(source, cause);
-  }
-  if (!isShardRecord(value)) throw damaged(source, undefined);
-  return value;
-}
-
-function damaged(source: string, cause: unknown): PgError {
-  return new PgError(SqlState.ioError, `cluster record ${source} is damaged`, {
-    hint: 'restore it from a backup, or remove it while all nodes of the shard are up',
-    cause,
-  });
-}
-
-function isShardRecord(value: unknown): value is ShardRecord {
-  if (!isObject(value)) return false;
-  return (
-    isText(value['shard']) &&
-    isEpoch(value) &&
-    isText(value['systemId']) &&
-    Number.isInteger(value['timeline']) &&
-    isText(value['primary']) &&
-    isDurability(value['durability']) &&
-    isPhase(value['phase'])
-  );
-}
-
-function isDurability(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  return value['kind'] === 'solo' || (value['kind'] === 'armed' && isText(value['member']));
-}
-
-function isPhase(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  if (value['kind'] === 'open') return true;
-  if (value['kind'] !== 'claimed' && value['kind'] !== 'promoting') return false;
-  const intent = value['intent'];
-  return isObject(intent) && isText(intent['candidate']) && isEpoch(intent);
-}
-
-function isEpoch(value: Record<string, unknown>): boolean {
-  return Number.isSafeInteger(value['epoch']) && isText(value['uuid']);
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== '';
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}

@@ -146,7 +146,7 @@ describe('failover of a real pair', () => {
 
   it('promotes also when the primary died while no monitor ran', async () => {
     const { cluster, shard } = await startPair();
-    cluster.stopMonitor();
+    await cluster.stopMonitor();
     await shard.primary.kill();
     await cluster.startMonitor();
     expect(cluster.primary(shard)).toBe(standbyOf(shard));

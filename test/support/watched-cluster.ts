@@ -65,13 +65,13 @@ export class WatchedCluster {
     });
   }
 
-  stopMonitor(): void {
-    this.#monitor?.stop();
+  async stopMonitor(): Promise<void> {
+    await this.#monitor?.stop();
     this.#monitor = null;
   }
 
   async stop(): Promise<void> {
-    this.stopMonitor();
+    await this.stopMonitor();
     await rm(this.config.failover.stateDirectory, { recursive: true, force: true });
     await this.lab.stop();
   }
