@@ -49,7 +49,11 @@ export type MultiShardSelect = {
 export type MultiShardCursor = {
   /** Emits up to `maxRows` rows (0: all) into the sink, then suspended(), complete() or failed(). */
   fetch(maxRows: number): void;
-  /** Gives up: cancels the shards that still run and releases their connections. Idempotent. */
+  /**
+   * Gives up, says nothing more to the sink and releases the connections. Shards that still run are
+   * cancelled, which fails a transaction; between two fetches of a transaction none does, and the
+   * portals are closed. Before the transaction ends every cursor of it must be closed. Idempotent.
+   */
   close(): void;
 };
 

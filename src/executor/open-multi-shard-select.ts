@@ -89,8 +89,11 @@ class MultiShardRead implements MultiShardCursor {
 
   close(): void {
     if (this.#state === 'over') return;
+    // A portal closed at rest must not fail its transaction. Whoever closes one that still runs wants
+    // it stopped, and PostgreSQL fails the transaction, too.
+    const isAtRest = this.#state === 'suspended' && this.#request.inTransaction;
     this.#enter('over');
-    this.#stopShards(this.#request.inTransaction ? 'drain' : 'cancel');
+    this.#stopShards(isAtRest ? 'drain' : 'cancel');
   }
 
   #begin(maxRows: number): void {

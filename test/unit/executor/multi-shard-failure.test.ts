@@ -147,7 +147,7 @@ describe('close', () => {
     shard.deliver(...head([name]), ...rows([wide]));
     expect(shard.isPaused).toBe(true);
     cursor.close();
-    expect([shard.isPaused, shard.cancelled.length]).toEqual([false, 0]);
+    expect([shard.isPaused, shard.cancelled.length]).toEqual([false, 1]);
     shard.deliver(...rows([wide]), done);
     expect(shard.isPaused).toBe(false);
     shard.ready('in-transaction');
