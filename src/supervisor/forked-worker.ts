@@ -6,6 +6,9 @@ import type { OpenWorkerChannel, WorkerChannelEvents } from './worker-channel.ts
 
 /** From the polite request to SIGKILL. */
 const exitGraceMs = 1_000;
+/** A dead worker's last messages are read before it counts as gone; they are in the kernel already. */
+const lastWordsMs = 200;
+const lastWordsPollMs = 5;
 
 /**
  * Workers as processes of their own. `entryPath` is a file that calls runWorkerProcess. They log to
@@ -21,7 +24,7 @@ export function forkedWorkers(
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     const queue = new HandOverQueue(child);
-    watch(child, queue, events);
+    watch(child, queue, events, parts.clock);
     return {
       pid: child.pid ?? 0,
       send: (message) => deliver(child, message),
@@ -36,14 +39,20 @@ export function forkedWorkers(
   };
 }
 
-function watch(child: ChildProcess, queue: HandOverQueue, events: WorkerChannelEvents): void {
+function watch(
+  child: ChildProcess,
+  queue: HandOverQueue,
+  events: WorkerChannelEvents,
+  clock: Clock,
+): void {
   let ended = false;
   const onEnded = (reason: string) => {
     if (ended) return;
     ended = true;
+    const untaken = queue.end({ allRead: !child.connected });
     // Node waits for ever for a dead child to confirm a socket; that must not keep us alive.
     child.channel?.unref();
-    events.onEnded(reason, queue.end());
+    events.onEnded(reason, untaken);
   };
   child.on('message', (received) => {
     const message = received as WorkerMessage;
@@ -52,7 +61,16 @@ function watch(child: ChildProcess, queue: HandOverQueue, events: WorkerChannelE
     else events.onMessage(message);
   });
   child.on('exit', (code, signal) => {
-    onEnded(signal === null ? `exit code ${code}` : `signal ${signal}`);
+    const diedAt = clock.now();
+    const conclude = () => {
+      // Not the event `disconnect`: Node withholds it while a socket is unconfirmed.
+      if (child.connected && clock.now() - diedAt < lastWordsMs) {
+        clock.after(lastWordsPollMs, conclude);
+      } else {
+        onEnded(signal === null ? `exit code ${code}` : `signal ${signal}`);
+      }
+    };
+    conclude();
   });
   child.on('error', (error) => {
     // Also raised by a failed kill; only a worker that never began has no pid.
@@ -92,13 +110,18 @@ class HandOverQueue {
   }
 
   /**
-   * The worker is gone. The travelling socket is closed: the worker may have read from it. The
-   * others are untouched.
+   * The worker is gone; the result are sockets that it never had. It says `taken` before it can read
+   * from a socket, so without that word, when all its words were read, the travelling one is as
+   * untouched as the others.
    */
-  end(): readonly Socket[] {
-    this.#travelling?.destroy();
+  end(channel: { readonly allRead: boolean }): readonly Socket[] {
+    const travelling = this.#travelling;
     this.#travelling = null;
-    return this.#waiting.splice(0).map(({ socket }) => socket);
+    const untaken = this.#waiting.splice(0).map(({ socket }) => socket);
+    if (travelling === null) return untaken;
+    if (channel.allRead) return [travelling, ...untaken];
+    travelling.destroy();
+    return untaken;
   }
 
   #sendNext(): void {

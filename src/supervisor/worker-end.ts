@@ -61,8 +61,9 @@ export class WorkerEnd {
       assert(message.type !== 'client', 'a client came before the worker was ready');
       this.#early.push(message);
     } else if (message.type === 'client') {
-      this.#acceptClient(this.#handlers, message.refused, socket);
+      // Before anything is read or written: whoever finds no such word may give the client away.
       this.#send({ type: 'taken' });
+      this.#acceptClient(this.#handlers, message.refused, socket);
     } else {
       this.#obey(this.#handlers, message);
     }

@@ -13,14 +13,17 @@ export type Compiled = {
 
 /**
  * Compiles a TypeScript file and what it imports, for a process that Node starts by itself: a test
- * can fork today's sources and needs no build before.
+ * can fork today's sources and needs no build before. `others` lie beside it in the same way.
  */
-export async function compileForNode(entry: string): Promise<Compiled> {
+export async function compileForNode(
+  entry: string,
+  others: readonly string[] = [],
+): Promise<Compiled> {
   const directory = await mkdtemp(join(root, 'node_modules/.pgweave-test-'));
   const config = {
     extends: '../../tsconfig.json',
     compilerOptions: { noEmit: false, noCheck: true, rootDir: '../..', outDir: './out' },
-    files: [relative(directory, entry)],
+    files: [entry, ...others].map((file) => relative(directory, file)),
     include: [],
   };
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(config));
