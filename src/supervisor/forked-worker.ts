@@ -21,6 +21,8 @@ export function forkedWorkers(
   return (events) => {
     const child = fork(entryPath, [], {
       serialization: 'json',
+      // A debugger's port belongs to the supervisor; `workers: 0` is the way to debug sessions.
+      execArgv: process.execArgv.filter((option) => !option.startsWith('--inspect')),
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     const queue = new HandOverQueue(child);
