@@ -7,7 +7,7 @@ import { encodeQuery } from '../protocol/query-message.ts';
 import { ConnectionOpener } from './connection-opener.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { isNodeTrouble, noneCameFree } from './node-failure.ts';
-import type { PipelineConnection } from './pipeline-connection.ts';
+import type { ConnectionEnd, PipelineConnection } from './pipeline-connection.ts';
 import type { LeaseRequest, Pool, PoolCounts } from './pool.ts';
 import { PoolSlot } from './pool-slot.ts';
 import { PoolSlots } from './pool-slots.ts';
@@ -65,8 +65,8 @@ export class ConnectionPool implements Pool {
         const slot = this.#slots.of(connection);
         if (slot.state === 'settling') this.#retire(slot);
       },
-      ended: (connection: PipelineConnection, error: PgError, isOurs: boolean) =>
-        this.#ended(this.#slots.of(connection), error, isOurs),
+      ended: (connection: PipelineConnection, error: PgError, end: ConnectionEnd) =>
+        this.#ended(this.#slots.of(connection), error, end),
     };
     this.#opener = new ConnectionOpener({
       ...options,
@@ -309,13 +309,8 @@ export class ConnectionPool implements Pool {
   }
 
   #openingFailed(error: PgError, user: User): void {
-    const { telemetry, node, onNodeTrouble } = this.#options;
-    telemetry.log('warn', 'could not open a server connection', {
-      node: node.id,
-      sqlState: error.sqlState,
-      error: error.message,
-    });
-    if (isNodeTrouble(error)) onNodeTrouble(error);
+    this.#warn('could not open a server connection', error);
+    if (isNodeTrouble(error)) this.#options.onNodeTrouble(error);
     if (!this.#slots.hasUser(user.serverUser)) {
       const { serverUser } = user;
       const same = [...this.#waiting].filter(
@@ -374,11 +369,17 @@ export class ConnectionPool implements Pool {
     this.#idleTimer.arm();
   }
 
-  #ended(slot: PoolSlot, error: PgError, isOurs: boolean): void {
+  #ended(slot: PoolSlot, error: PgError, end: ConnectionEnd): void {
     this.#slots.delete(slot);
     slot.become('closed');
-    if (!isOurs) this.#options.onNodeTrouble(error);
+    if (end === 'lost') this.#options.onNodeTrouble(error);
+    if (end === 'failed') this.#warn('gave up a server connection', error);
     if (this.#closedBy === null && this.#waiting.size > 0) this.#serveWaiting();
+  }
+
+  #warn(message: string, { sqlState, message: error }: PgError): void {
+    const node = this.#options.node.id;
+    this.#options.telemetry.log('warn', message, { node, sqlState, error });
   }
 }
 

@@ -30,6 +30,12 @@ export type PipelineOptions = {
   readonly connectTimeoutMs: number;
 };
 
+/**
+ * `lost`: the server or the network ended it; `failed`: what the server said cannot be right, or
+ * not be held; `closed`: we did not need it any more.
+ */
+export type ConnectionEnd = 'lost' | 'failed' | 'closed';
+
 /** The pool, as its connections see it. */
 export type ConnectionOwner = {
   /** Bytes came from the server. */
@@ -39,8 +45,8 @@ export type ConnectionOwner = {
   released(connection: PipelineConnection): void;
   /** The server has dealt with a cancel request. */
   cancelSettled(connection: PipelineConnection): void;
-  /** Called before the exchanges get their onLost; `isOurs` when the proxy closed it itself. */
-  ended(connection: PipelineConnection, error: PgError, isOurs: boolean): void;
+  /** Called before the exchanges get their onLost. */
+  ended(connection: PipelineConnection, error: PgError, end: ConnectionEnd): void;
 };
 
 /**
@@ -223,7 +229,7 @@ export class PipelineConnection implements ServerConnection {
   close(): void {
     if (!this.alive) return;
     this.#socket.end(terminateMessage);
-    this.#end(new PgError(SqlState.connectionFailure, 'the connection was closed'), true);
+    this.#end(new PgError(SqlState.connectionFailure, 'the connection was closed'), 'closed');
   }
 
   destroy(reason: string): void {
@@ -233,7 +239,7 @@ export class PipelineConnection implements ServerConnection {
       this.#requestCancel(this.#cancelKey, () => {});
     }
     this.#socket.destroy();
-    this.#end(new PgError(SqlState.connectionFailure, reason), true);
+    this.#end(new PgError(SqlState.connectionFailure, reason), 'closed');
   }
 
   #requestCancel(key: CancelKey, onOutcome: (outcome: 'settled' | 'unknown') => void): void {
@@ -359,15 +365,15 @@ export class PipelineConnection implements ServerConnection {
   }
 
   #lose(cause: Error | null): void {
-    if (this.alive) this.#end(this.#farewell ?? connectionLost(this.node, cause), false);
+    if (this.alive) this.#end(this.#farewell ?? connectionLost(this.node, cause), 'lost');
   }
 
   #fail(error: PgError): void {
     this.#socket.destroy();
-    this.#end(error, false);
+    this.#end(error, 'failed');
   }
 
-  #end(error: PgError, isOurs: boolean): void {
+  #end(error: PgError, end: ConnectionEnd): void {
     if (this.#lostError !== null) return;
     this.#endRange();
     this.#lostError = error;
@@ -375,7 +381,7 @@ export class PipelineConnection implements ServerConnection {
     const lost = this.#queue;
     this.#queue = [];
     this.#head = undefined;
-    this.#owner.ended(this, error, isOurs);
+    this.#owner.ended(this, error, end);
     for (const exchange of lost) exchange.onLost(error);
   }
 }

@@ -14,7 +14,7 @@ export class TurnWriter {
   readonly #flushTurn = (): void => {
     this.#isScheduled = false;
     this.flush();
-    if (!this.#socket.writableNeedDrain) this.#drained();
+    if (this.#socket.writable && !this.#socket.writableNeedDrain) this.#drained();
   };
 
   constructor(socket: Socket) {
@@ -36,7 +36,7 @@ export class TurnWriter {
     this.#schedule();
   }
 
-  /** Calls back once, in a later turn, when the kernel takes bytes. */
+  /** Calls back once, in a later turn, when the kernel takes bytes; never once the socket is gone. */
   onDrain(callback: () => void): void {
     this.#drainCallbacks.push(callback);
     if (!this.#socket.writableNeedDrain) this.#schedule();

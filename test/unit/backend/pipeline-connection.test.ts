@@ -8,13 +8,13 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { PgError } from '../../../src/base/pg-error.ts';
 import type { User } from '../../../src/config/config.ts';
 import { encodeCommandComplete } from '../../../src/protocol/command-complete.ts';
-import { encodeCopyData } from '../../../src/protocol/copy-messages.ts';
 import { encodeDataRow } from '../../../src/protocol/data-row.ts';
 import { encodeErrorResponse, encodeNoticeResponse } from '../../../src/protocol/error-response.ts';
 import { encodeParameterStatus } from '../../../src/protocol/parameter-status.ts';
 import { encodeQuery } from '../../../src/protocol/query-message.ts';
 import { readyForQuery } from '../../../src/protocol/ready-for-query.ts';
 import { type FakeScript, FakeServer } from '../../support/fake-server.ts';
+import { seededRandom } from '../../support/random.ts';
 import { type RecordedExchange, recordedExchange } from '../../support/recorded-exchange.ts';
 
 const user: User = {
@@ -44,7 +44,7 @@ async function connected(
     advanced: (connection) => notes.push(`advanced ${connection.depth}`),
     released: () => notes.push('released'),
     cancelSettled: () => notes.push('cancel settled'),
-    ended: (_connection, error, isOurs) => notes.push(`ended ${error.sqlState} ${isOurs}`),
+    ended: (_connection, error, end) => notes.push(`${end} ${error.sqlState}`),
   };
   const { node } = server;
   const options = {
@@ -128,6 +128,37 @@ describe('a pipeline connection', () => {
     expect(exchange.events).toEqual(['row slow', '.', 'C', '.', 'ready idle 0']);
   });
 
+  it('keeps every answer with its exchange for any cut of the stream', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const { integer } = seededRandom(seed);
+      const { connection } = await connected({
+        onQuery: ({ socket }, sql) => {
+          const rowsOfAnswer = Array.from({ length: integer(0, 5) }, () => encodeDataRow([sql]));
+          const bytes = Buffer.concat([...rowsOfAnswer, done()]);
+          const cut = integer(0, bytes.length);
+          socket.write(bytes.subarray(0, cut));
+          socket.write(bytes.subarray(cut));
+        },
+      });
+      const exchanges = Array.from({ length: 40 }, (_, index) => {
+        const exchange = recordedExchange(integer(1, 3));
+        const queries = Array.from({ length: exchange.readyCount }, () => encodeQuery(`q${index}`));
+        connection.send(exchange, queries);
+        return exchange;
+      });
+      for (const [index, exchange] of exchanges.entries()) {
+        await exchange.ended;
+        const { events, readyCount } = exchange;
+        expect(events.filter((event) => event.startsWith('ready')).length, `seed ${seed}`).toBe(
+          readyCount,
+        );
+        const rows = events.filter((event) => event.startsWith('row'));
+        expect(new Set(rows).size <= 1 && rows.every((row) => row === `row q${index}`)).toBe(true);
+      }
+      connection.destroy('done');
+    }
+  });
+
   it('keeps track of parameters and drops notices nobody waits for', async () => {
     const { connection } = await connected({
       onQuery: ({ socket }) => {
@@ -172,7 +203,7 @@ describe('a pipeline connection', () => {
     await Promise.all(exchanges.map((exchange) => exchange.ended));
     expect(exchanges[0]?.events).toEqual(['error 57P01', '.', 'lost 57P01']);
     expect(exchanges[1]?.events).toEqual(['lost 57P01']);
-    expect(notes).toEqual(['ended 57P01 false']);
+    expect(notes).toEqual(['lost 57P01']);
     expect(connection.alive).toBe(false);
     const late = send(connection, 'late');
     expect(late.events).toEqual([]);
@@ -192,7 +223,7 @@ describe('a pipeline connection', () => {
     const exchange = send(connection, 'x');
     await exchange.ended;
     await until(() => !connection.alive);
-    expect(notes.at(-1)).toBe(`ended ${sqlState} false`);
+    expect(notes.at(-1)).toBe(`failed ${sqlState}`);
   });
 
   it('relays a row of any length in parts to an exchange that takes them', async () => {
@@ -253,7 +284,10 @@ describe('a pipeline connection', () => {
     const { connection, server } = await connected({ onMessage: () => {} });
     server.sessions[0]?.socket.pause();
     connection.send(recordedExchange(), [encodeQuery('copy x from stdin')]);
-    const block = encodeCopyData(Buffer.alloc(1_000_000));
+    const block = Buffer.concat([
+      Buffer.from([0x64, 0x00, 0x0f, 0x42, 0x44]),
+      Buffer.alloc(1_000_000),
+    ]);
     for (let index = 0; index < 20; index++) connection.append([block]);
     expect(connection.unsentBytes).toBeGreaterThan(20_000_000);
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -21,7 +21,6 @@ import {
   rowCountOfTag,
 } from '../../../src/protocol/command-complete.ts';
 import * as constant from '../../../src/protocol/constant-messages.ts';
-import { decodeCopyResponse, encodeCopyResponse } from '../../../src/protocol/copy-messages.ts';
 import { DataRowReader, encodeDataRow } from '../../../src/protocol/data-row.ts';
 import {
   decodeErrorFields,
@@ -220,7 +219,6 @@ describe('backend messages, against the parser of pg-protocol', () => {
     const key = encodeBackendKeyData({ backendId: -5, secret: Buffer.from([1, 2, 3, 4]) });
     const tag = encodeCommandComplete('INSERT 0 3');
     const parameters = encodeParameterDescription([23, 25]);
-    const copy = encodeCopyResponse({ direction: 'in', format: 1, columnFormats: [1, 1] });
     expect(decodeParameterStatus(status, 0, status.length)).toEqual({
       name: 'TimeZone',
       value: 'Asia/Seoul',
@@ -231,17 +229,11 @@ describe('backend messages, against the parser of pg-protocol', () => {
     });
     expect(decodeCommandComplete(tag, 0, tag.length)).toBe('INSERT 0 3');
     expect(decodeParameterDescription(parameters, 0, parameters.length)).toEqual([23, 25]);
-    expect(decodeCopyResponse(copy, 0, copy.length)).toEqual({
-      direction: 'in',
-      format: 1,
-      columnFormats: [1, 1],
-    });
-    expect(await parsed(status, key, tag, parameters, copy)).toMatchObject([
+    expect(await parsed(status, key, tag, parameters)).toMatchObject([
       { parameterName: 'TimeZone', parameterValue: 'Asia/Seoul' },
       { processID: -5, secretKey: 0x01020304 },
       { text: 'INSERT 0 3' },
       { dataTypeIDs: [23, 25] },
-      { name: 'copyInResponse', binary: true, columnTypes: [1, 1] },
     ]);
   });
 

@@ -8,7 +8,6 @@ import {
   syncMessage,
   terminateMessage,
 } from '../../../src/protocol/constant-messages.ts';
-import { encodeCopyData, encodeCopyFail } from '../../../src/protocol/copy-messages.ts';
 import { decodeDescribe, encodeDescribe } from '../../../src/protocol/describe-message.ts';
 import { decodeExecute, encodeExecute } from '../../../src/protocol/execute-message.ts';
 import { decodeParse, encodeParse, encodeParseHead } from '../../../src/protocol/parse-message.ts';
@@ -109,10 +108,6 @@ describe('frontend messages, against the serializer of pg-protocol', () => {
     expect(flushMessage).toEqual(serialize.flush());
     expect(terminateMessage).toEqual(serialize.end());
     expect(copyDone).toEqual(serialize.copyDone());
-    expect(encodeCopyData(Buffer.from('1\t2\n'))).toEqual(
-      serialize.copyData(Buffer.from('1\t2\n')),
-    );
-    expect(encodeCopyFail('no')).toEqual(serialize.copyFail('no'));
   });
 });
 
