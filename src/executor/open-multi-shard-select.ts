@@ -3,7 +3,7 @@ import type { ServerConnection } from '../backend/server-connection.ts';
 import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { encodeRowDescription, type FieldDescription } from '../protocol/row-description.ts';
-import { describeStatement } from './describe-statement.ts';
+import { type Answers, askFirstShard } from './first-shard-questions.ts';
 import { buildOperators } from './merge/build-operators.ts';
 import { mayWriteFloats, type PlanShape, planShape } from './merge/plan-shape.ts';
 import { type RowRange, rowRange } from './merge/row-count.ts';
@@ -12,6 +12,7 @@ import { cutRowWriter, type RowWriter, wholeRowWriter } from './merge/row-writer
 import { agreedColumns } from './merge/shard-columns.ts';
 import {
   formatOf,
+  lacksParameterTypes,
   type ShardQueryMessages,
   shardQueryMessages,
 } from './merge/shard-query-messages.ts';
@@ -21,7 +22,6 @@ import type {
   MultiShardSelect,
   OpenMultiShardSelect,
 } from './multi-shard-select.ts';
-import { readFloatDigits } from './read-float-digits.ts';
 import type { RowSink } from './row-sink.ts';
 
 /**
@@ -47,6 +47,12 @@ const transitions: { readonly [From in State]: readonly State[] } = {
   over: [],
 };
 
+type Arrival = {
+  readonly stream: ShardStream;
+  readonly connection: ServerConnection;
+  readonly release: () => void;
+};
+
 const wholeRange: RowRange = { offset: 0, count: Infinity };
 
 class MultiShardRead implements MultiShardCursor {
@@ -56,11 +62,14 @@ class MultiShardRead implements MultiShardCursor {
   #state: State = 'idle';
   #streams: readonly ShardStream[] = [];
   #giveUps: (() => void)[] = [];
-  /** Questions to the first shard that must be answered before the first row. */
-  #questions = 0;
+  #portal: string | null = null;
   #isAsked = false;
-  #description: readonly FieldDescription[] | null;
-  #extraFloatDigits = 1;
+  /** null until the first shard has answered. */
+  #answers: Answers | null = null;
+  /** null until everything is known that they are made of. */
+  #messages: ShardQueryMessages | null = null;
+  /** Connections that wait for `#messages`; the first one may still be answering. */
+  #arrivals: Arrival[] = [];
   #range = wholeRange;
   #operators: RowSource | null = null;
   #writer: RowWriter | null = null;
@@ -75,7 +84,6 @@ class MultiShardRead implements MultiShardCursor {
     this.#request = request;
     this.#sink = sink;
     this.#shape = planShape(request.root);
-    this.#description = request.description ?? null;
   }
 
   fetch(maxRows: number): void {
@@ -100,28 +108,33 @@ class MultiShardRead implements MultiShardCursor {
     const request = this.#request;
     const shape = this.#shape;
     // Between two fetches of a transaction the client may need the connections for something else.
-    const readsInPieces = request.inTransaction && maxRows > 0;
-    const portal = readsInPieces ? `pgweave_${randomUUID()}` : null;
-    let messages: ShardQueryMessages;
+    if (request.inTransaction && maxRows > 0) this.#portal = `pgweave_${randomUUID()}`;
     try {
       if (shape.limit !== null) this.#range = rowRange(shape.limit, request);
-      messages = shardQueryMessages(shape.route, request, portal);
     } catch (error) {
       this.#caught(error);
       return;
     }
+    if (!lacksParameterTypes(shape.route, request)) {
+      this.#makeMessages(request.parameters.typeOids);
+    }
     this.#streams = request.shards.map(() => this.#newStream());
-    for (const [index, stream] of this.#streams.entries()) this.#acquire(index, stream, messages);
+    for (const [index, stream] of this.#streams.entries()) this.#acquire(index, stream);
   }
 
-  #acquire(index: number, stream: ShardStream, messages: ShardQueryMessages): void {
+  #makeMessages(parameterOids: readonly number[]): void {
+    const { route } = this.#shape;
+    this.#messages = shardQueryMessages(route, this.#request, parameterOids, this.#portal);
+  }
+
+  #acquire(index: number, stream: ShardStream): void {
     const shard = this.#request.shards[index];
     // A refusal that came at once has stopped the streams after it, too.
     if (shard === undefined || !stream.isWaiting) return;
     this.#giveUps[index] = this.#request.acquire(
       shard,
       (connection, release) => {
-        if (stream.isWaiting) this.#open(stream, connection, release, messages);
+        if (stream.isWaiting) this.#arrive({ stream, connection, release });
         else release();
       },
       (error) => {
@@ -145,51 +158,61 @@ class MultiShardRead implements MultiShardCursor {
     });
   }
 
-  #open(
-    stream: ShardStream,
-    connection: ServerConnection,
-    release: () => void,
-    messages: ShardQueryMessages,
-  ): void {
-    if (!this.#isAsked) this.#ask(connection);
-    stream.open(connection, release, messages);
+  #arrive(arrival: Arrival): void {
+    const isFirst = !this.#isAsked;
+    this.#isAsked = true;
+    this.#arrivals.push(arrival);
+    // In the same flight as the query, in front of it, unless the query depends on the answers.
+    if (isFirst) this.#ask(arrival);
+    this.#openArrivals();
   }
 
-  /** In the same flight as the query, in front of it. */
-  #ask(connection: ServerConnection): void {
-    this.#isAsked = true;
-    const { wantsDescription, statementText, parameters, resultFormats } = this.#request;
-    const isComputed = this.#shape.aggregate !== null;
-    if (isComputed && wantsDescription && this.#description === null) {
-      this.#questions++;
-      const statement = { text: statementText, parameterOids: parameters.typeOids };
-      describeStatement(connection, statement, (outcome) => {
-        if (outcome.kind === 'failed') return this.#fail(outcome.error);
-        this.#description = outcome.description.columns ?? [];
-        this.#questions--;
-        this.#prepare();
-      });
+  #openArrivals(): void {
+    const messages = this.#messages;
+    if (messages === null) return;
+    for (const { stream, connection, release } of this.#arrivals.splice(0)) {
+      stream.open(connection, release, messages);
     }
-    if (mayWriteFloats(this.#shape, resultFormats)) {
-      this.#questions++;
-      readFloatDigits(connection, (outcome) => {
-        if (outcome.kind === 'failed') return this.#fail(outcome.error);
-        this.#extraFloatDigits = outcome.extraFloatDigits;
-        this.#questions--;
-        this.#prepare();
-      });
-    }
+  }
+
+  #ask(first: Arrival): void {
+    const { statementText, parameters, resultFormats } = this.#request;
+    const isHeld = this.#messages === null;
+    const mustDescribe = isHeld || this.#mustDescribe();
+    const questions = {
+      statement: mustDescribe ? { text: statementText, parameterOids: parameters.typeOids } : null,
+      floatDigits: mayWriteFloats(this.#shape, resultFormats),
+    };
+    askFirstShard(first.connection, questions, (outcome) => {
+      if (isHeld && !first.stream.isWaiting) first.release();
+      if (this.#state !== 'fetching') return;
+      if (outcome.kind === 'failed') {
+        this.#fail(outcome.error);
+        if (isHeld) first.release();
+        return;
+      }
+      this.#answers = outcome.answers;
+      if (isHeld) this.#makeMessages(outcome.answers.description?.parameterOids ?? []);
+      this.#openArrivals();
+      this.#prepare();
+    });
+  }
+
+  /** Columns that pgweave computes are described by the client's own text only. */
+  #mustDescribe(): boolean {
+    const { wantsDescription, description } = this.#request;
+    return this.#shape.aggregate !== null && wantsDescription && description === undefined;
   }
 
   /** Builds the operators as soon as everything is known about the columns. */
   #prepare(): void {
-    if (this.#state !== 'fetching' || this.#operators !== null || this.#questions > 0) return;
+    if (this.#state !== 'fetching' || this.#operators !== null || this.#answers === null) return;
     const fields = this.#streams.flatMap((stream) =>
       stream.fields === null ? [] : [stream.fields],
     );
     if (fields.length < this.#streams.length) return;
     try {
-      this.#build(agreedColumns(this.#shape.route, fields));
+      this.#build(agreedColumns(this.#shape.route, fields), this.#answers);
     } catch (error) {
       this.#caught(error);
       return;
@@ -197,22 +220,23 @@ class MultiShardRead implements MultiShardCursor {
     this.#pump();
   }
 
-  #build(columns: readonly FieldDescription[]): void {
+  #build(columns: readonly FieldDescription[], answers: Answers): void {
     const { route, aggregate } = this.#shape;
     const { root, resultFormats, mergeBytesMax, wantsDescription } = this.#request;
+    const known = this.#request.description ?? answers.description?.columns;
     const { source, typeOids } = buildOperators(root, {
       streams: this.#streams,
       shardTypeOids: columns.map((column) => column.typeOid),
       resultFormats,
       range: this.#range,
-      extraFloatDigits: this.#extraFloatDigits,
+      extraFloatDigits: answers.extraFloatDigits,
       mergeBytesMax,
-      describedTypeOids: this.#description?.map((column) => column.typeOid) ?? null,
+      describedTypeOids: known?.map((column) => column.typeOid) ?? null,
     });
     const shown = columns.slice(0, columns.length - route.hiddenCount);
     const visibleCount = aggregate?.outputs.length ?? shown.length;
     if (wantsDescription) {
-      const described = this.#description ?? shown;
+      const described = known ?? shown;
       const formatted = described.map((column, index) => ({
         ...column,
         format: formatOf(resultFormats, index),
@@ -309,6 +333,8 @@ class MultiShardRead implements MultiShardCursor {
   }
 
   #stopShards(how: 'cancel' | 'drain'): void {
+    // The first of those that wait is answering a question, and is released when it has.
+    for (const { release } of this.#arrivals.splice(0).slice(1)) release();
     this.#streams.forEach((stream, index) => {
       if (stream.isWaiting) this.#giveUps[index]?.();
       stream.discard(how);

@@ -1,10 +1,7 @@
 import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import type { FieldDescription } from '../../protocol/row-description.ts';
-import type { RoutePlan } from './shard-query-messages.ts';
-
-/** FirstNormalObjectId: OIDs from here on are given out by each server on its own. */
-const userOidMin = 16_384;
+import { type RoutePlan, userOidMin } from './shard-query-messages.ts';
 
 /**
  * The columns of a query over several shards, which must agree on their types. OIDs of types that

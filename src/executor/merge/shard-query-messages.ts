@@ -19,16 +19,32 @@ export type ShardQueryMessages = {
 /** Rows of the first piece, while nothing is known about their size. */
 const firstPieceRows = 64;
 
+/** FirstNormalObjectId: OIDs from here on are given out by each server on its own. */
+export const userOidMin = 16_384;
+
+/**
+ * Whether the parameters' types must be learned from the client's own text: a rewritten one may
+ * lack some of the parameters, or give a server less to infer their types from.
+ */
+export function lacksParameterTypes(route: RoutePlan, request: MultiShardSelect): boolean {
+  const { typeOids, values } = request.parameters;
+  return (
+    route.query.kind === 'rewritten' && values.some((_, index) => (typeOids[index] ?? 0) === 0)
+  );
+}
+
 /**
  * The query with the client's values; visible columns in the client's formats, hidden ones in
- * binary. `portal` as in ShardQueryMessages.
+ * binary. `parameterOids` are the types that Parse declares; `portal` as in ShardQueryMessages.
  */
 export function shardQueryMessages(
   route: RoutePlan,
   request: MultiShardSelect,
+  parameterOids: readonly number[],
   portal: string | null,
 ): ShardQueryMessages {
-  const { typeOids, formats, values } = request.parameters;
+  const { formats, values } = request.parameters;
+  const typeOids = parameterOids.map((oid) => (oid < userOidMin ? oid : 0));
   const name = portal ?? '';
   return {
     first: [

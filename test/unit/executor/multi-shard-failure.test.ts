@@ -37,7 +37,7 @@ describe('a failing shard', () => {
   });
 
   it('fails a drained rest, too, in a transaction: nothing is hidden from COMMIT', () => {
-    const one = { typeOids: [], formats: [], values: [Buffer.from('1')] };
+    const one = { typeOids: [20], formats: [], values: [Buffer.from('1')] };
     const root = {
       kind: 'limit',
       input: append(1),
@@ -73,6 +73,23 @@ describe('a failing shard', () => {
     expect([at(shards, 2).released, at(shards, 2).flights]).toEqual([1, []]);
     at(shards, 0).ready();
     expect(at(shards, 0).released).toBe(1);
+  });
+
+  it('while the client text is described fails the statement and gives all connections back', () => {
+    const parameters = { typeOids: [], formats: [0], values: [Buffer.from('1')] };
+    const failing = select(append(1), 2, { parameters });
+    failing.cursor.fetch(0);
+    at(failing.shards, 0).deliver(divided);
+    at(failing.shards, 0).ready();
+    expect(failing.sink.events).toEqual(['failed division by zero']);
+    expect(failing.shards.map((shard) => shard.released)).toEqual([1, 1]);
+    const closed = select(append(1), 2, { parameters });
+    closed.cursor.fetch(0);
+    closed.cursor.close();
+    expect(closed.shards.map((shard) => shard.released)).toEqual([0, 1]);
+    at(closed.shards, 0).ready();
+    expect(closed.shards.map((shard) => shard.released)).toEqual([1, 1]);
+    expect(closed.sink.events).toEqual([]);
   });
 
   it('between two fetches is told at the next one', () => {

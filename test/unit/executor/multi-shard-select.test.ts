@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PgError } from '../../../src/base/pg-error.ts';
 import { decodeBind } from '../../../src/protocol/bind-message.ts';
 import { encodeErrorResponse, encodeNoticeResponse } from '../../../src/protocol/error-response.ts';
+import { encodeParameterDescription } from '../../../src/protocol/parameter-description.ts';
 import { decodeParse } from '../../../src/protocol/parse-message.ts';
 import { TypeOid } from '../../../src/protocol/type-oid.ts';
 import { seededRandom } from '../../support/random.ts';
@@ -28,7 +29,7 @@ describe('what a shard is sent', () => {
   it('is one flight with the literals as written and the client formats before binary hidden ones', () => {
     const { cursor, shards } = select(mergeAppend(3, 2, sortKey(3)), 2, {
       resultFormats: [1, 0, 1],
-      parameters: { typeOids: [0, 23], formats: [0, 1], values: [Buffer.from('x'), null] },
+      parameters: { typeOids: [25, 23], formats: [0, 1], values: [Buffer.from('x'), null] },
     });
     cursor.fetch(0);
     for (const shard of shards) {
@@ -36,7 +37,7 @@ describe('what a shard is sent', () => {
       const [parse, bind] = [at(shard.messages, 0), at(shard.messages, 1)];
       expect(decodeParse(parse, 0, parse.length)).toMatchObject({
         sql: "select a, b from t where c = 'it''s'",
-        typeOids: [0, 23],
+        typeOids: [25, 23],
       });
       expect(decodeBind(bind, 0, bind.length)).toMatchObject({
         formats: [0, 1],
@@ -44,6 +45,29 @@ describe('what a shard is sent', () => {
         resultFormats: [1, 0, 1, 1, 1],
       });
     }
+  });
+
+  it('declares the parameter types that the client text has, when the client declared none', () => {
+    const parameters = {
+      typeOids: [],
+      formats: [0, 0],
+      values: [Buffer.from('1'), Buffer.from('x')],
+    };
+    const { cursor, shards, sink } = select(append(1), 2, { parameters });
+    cursor.fetch(0);
+    expect(shards.map((shard) => shard.flights)).toEqual([['PDS'], []]);
+    const columns = rowDescription([{ name: 'name', typeOid: TypeOid.text }]);
+    at(shards, 0).deliver(encodeParameterDescription([TypeOid.int8, 16_400]), columns);
+    at(shards, 0).ready();
+    expect(shards.map((shard) => shard.flights)).toEqual([['PDS', 'PBDES'], ['PBDES']]);
+    // OIDs of user types differ between servers and are left to each of them.
+    const parse = at(at(shards, 1).messages, 0);
+    expect(decodeParse(parse, 0, parse.length).typeOids).toEqual([TypeOid.int8, 0]);
+    for (const shard of shards) {
+      shard.deliver(...head([name]), ...rows(['x']), done);
+      shard.ready();
+    }
+    expect(sink.events).toEqual(['x', 'x', 'complete']);
   });
 
   it('spreads one format over all columns, and leaves formats alone without hidden columns', () => {
@@ -287,7 +311,7 @@ describe('a slow client', () => {
 });
 
 describe('a limit', () => {
-  const one = { typeOids: [], formats: [], values: [Buffer.from('1'), Buffer.from('1')] };
+  const one = { typeOids: [20, 20], formats: [], values: [Buffer.from('1'), Buffer.from('1')] };
 
   it('ends the client at once, drains the limited shards and gives the connections back', () => {
     const { cursor, shards, sink } = select(limit(append(1), 1, 1), 2, { parameters: one });
