@@ -1,0 +1,79 @@
+import type { Clock } from '../base/clock.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { Telemetry } from '../base/telemetry.ts';
+import { CatalogueReader, type CatalogueReading } from '../cluster/catalogue-reader.ts';
+import { ClusterMonitor } from '../cluster/cluster-monitor.ts';
+import { FileRecordStore } from '../cluster/file-record-store.ts';
+import { mistakeText } from '../cluster/schema-mistakes.ts';
+import type { Config, NodeAddress } from '../config/config.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { ClusterControl, ClusterEvents } from '../supervisor/cluster-control.ts';
+
+/** Watches the servers of a configuration: the cluster's side of the supervisor. */
+export async function startCluster(
+  config: Config,
+  parts: { readonly clock: Clock; readonly telemetry: Telemetry },
+  events: ClusterEvents,
+): Promise<ClusterControl> {
+  const monitor = await ClusterMonitor.start({
+    ...parts,
+    config,
+    store: new FileRecordStore(config.failover.stateDirectory),
+    onShardStates: events.onShardStates,
+  });
+  const reader = new CatalogueReader();
+  const read = (current: Config) =>
+    reader.read(current, (shard) => primaryOf(monitor, current, shard));
+  const report = mistakeReporter(parts.telemetry);
+  try {
+    await demandFittingTables(read(config));
+  } catch (error) {
+    monitor.stop();
+    throw error;
+  }
+  return {
+    shardStates: () => monitor.shardStates(),
+    status: () => monitor.status(),
+    serverLost: (node) => monitor.serverLost(node),
+    proofOfLife: (nodes) => monitor.proofOfLife(nodes),
+    failover: (shard) => monitor.failover(shard),
+    reconfigure: (next) => monitor.reconfigure(next),
+    async readCatalogue(current) {
+      const reading = await read(current);
+      report(reading);
+      return reading.snapshot;
+    },
+    stop: async () => monitor.stop(),
+  };
+}
+
+function primaryOf(monitor: ClusterMonitor, config: Config, shard: ShardId): NodeAddress | null {
+  const state = monitor.shardStates().find((candidate) => candidate.shard === shard);
+  return config.nodes.get(shard)?.find(({ id }) => id === state?.primary) ?? null;
+}
+
+/**
+ * pgweave does not start on tables that it would answer wrongly from. Servers that cannot be read
+ * yet are waited for later.
+ */
+async function demandFittingTables(reading: Promise<CatalogueReading>): Promise<void> {
+  const { mistakes } = await reading.catch(() => ({ mistakes: [] }));
+  const errors = mistakes.filter(({ severity }) => severity === 'error').map(mistakeText);
+  if (errors.length === 0) return;
+  throw new PgError(SqlState.configFileError, 'the tables do not fit the shard map', {
+    detail: errors.join('\n'),
+  });
+}
+
+/** Says once what is wrong with the servers' tables, and again when it comes back. */
+function mistakeReporter(telemetry: Telemetry): (reading: CatalogueReading) => void {
+  let told = new Set<string>();
+  return ({ mistakes }) => {
+    for (const mistake of mistakes) {
+      const text = mistakeText(mistake);
+      if (!told.has(text)) telemetry.log(mistake.severity === 'error' ? 'error' : 'warn', text);
+    }
+    told = new Set(mistakes.map(mistakeText));
+  };
+}

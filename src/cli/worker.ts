@@ -1,0 +1,206 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { ConnectionPool } from '../backend/connection-pool.ts';
+import type { Clock } from '../base/clock.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { Telemetry } from '../base/telemetry.ts';
+import { schemaFromSnapshot } from '../cluster/catalogue-schema.ts';
+import { PooledShardServers } from '../cluster/pooled-shard-servers.ts';
+import type { Config, NodeAddress, NodeId } from '../config/config.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { openMultiShardSelect } from '../executor/open-multi-shard-select.ts';
+import type { ExecutorWorld } from '../executor/session-executor.ts';
+import { StatementPlanner } from '../executor/statement-planner.ts';
+import { ClientGate, type GateWorld } from '../frontend/client-gate.ts';
+import { createLog } from '../observability/log.ts';
+import { createTrafficMetrics } from '../observability/traffic-metrics.ts';
+import { loadParser } from '../sql/parser.ts';
+import type { WorkerConfiguration } from '../supervisor/messages.ts';
+import type {
+  StartWorker,
+  WorkerHandlers,
+  WorkerLink,
+  WorkerStart,
+} from '../supervisor/worker-link.ts';
+
+const proofOfLifeMs = 50;
+
+/** Builds a worker: sessions above, planner and executor in the middle, pools below. */
+export function workerStarter(clock: Clock): StartWorker {
+  return async (link, start) => {
+    await loadParser();
+    return new Worker(clock, link, start);
+  };
+}
+
+class Worker implements WorkerHandlers {
+  readonly #clock: Clock;
+  readonly #link: WorkerLink;
+  readonly #start: WorkerStart;
+  readonly #log: ReturnType<typeof createLog>;
+  readonly #metrics: ReturnType<typeof createTrafficMetrics>;
+  readonly #telemetry: Telemetry;
+  readonly #servers: PooledShardServers;
+  readonly #planner: StatementPlanner;
+  readonly #world: ExecutorWorld;
+  readonly #gateWorld: GateWorld;
+  readonly #gate: ClientGate;
+  #config: Config;
+  #schemaVersion = 1;
+
+  constructor(clock: Clock, link: WorkerLink, start: WorkerStart) {
+    const { configuration, place } = start;
+    const source = `worker ${place.workerIndex}`;
+    this.#clock = clock;
+    this.#link = link;
+    this.#start = start;
+    this.#config = readConfiguration(configuration);
+    this.#log = createLog({
+      level: this.#config.log.level,
+      readable: process.stderr.isTTY === true,
+      source,
+    });
+    this.#metrics = createTrafficMetrics(source);
+    this.#telemetry = {
+      log: (level, message, fields) => this.#log.write(level, message, fields),
+      statement: this.#metrics.statement,
+      shardLatency: this.#metrics.shardLatency,
+    };
+    this.#servers = this.#createServers(configuration);
+    this.#planner = new StatementPlanner({
+      shardMap: this.#config.shardMap,
+      schema: schemaFromSnapshot(configuration.catalogue, this.#config.shardMap, 1),
+      cacheEntries: this.#config.limits.planCacheEntries,
+    });
+    this.#world = {
+      clock,
+      telemetry: this.#telemetry,
+      servers: this.#servers,
+      planner: this.#planner,
+      openMultiShardSelect,
+      limits: this.#config.limits,
+      schemaChanged: () => link.schemaChanged(),
+    };
+    this.#gateWorld = {
+      executor: this.#world,
+      console: link.console,
+      workerIndex: place.workerIndex,
+      config: this.#config,
+      secureContext: secureContextOf(this.#config),
+      forwardCancel: (key) => {
+        link.cancel({ processId: key.backendId, secretKey: key.secret.toString('hex') });
+      },
+    };
+    this.#gate = new ClientGate(this.#gateWorld);
+    clock.every(proofOfLifeMs, () => this.#proveLife());
+  }
+
+  client(...[socket, refused]: Parameters<WorkerHandlers['client']>): void {
+    this.#gate.accept(socket, refused);
+  }
+
+  shardStates(states: Parameters<WorkerHandlers['shardStates']>[0]): void {
+    this.#servers.update(states);
+    this.#gate.forgetParameters();
+  }
+
+  catalogue(catalogue: WorkerConfiguration['catalogue']): void {
+    const { shardMap } = this.#config;
+    this.#schemaVersion += 1;
+    this.#planner.replace(shardMap, schemaFromSnapshot(catalogue, shardMap, this.#schemaVersion));
+  }
+
+  configuration(configuration: WorkerConfiguration): void {
+    const config = readConfiguration(configuration);
+    this.#gateWorld.secureContext = secureContextOf(config);
+    this.#config = config;
+    this.#gateWorld.config = config;
+    this.#world.limits = config.limits;
+    this.#log.setLevel(config.log.level);
+    this.#servers.reconfigure(config.nodes, config.limits);
+    this.#servers.update(configuration.shardStates);
+    this.catalogue(configuration.catalogue);
+    this.#gate.forgetParameters();
+  }
+
+  cancel(key: Parameters<WorkerHandlers['cancel']>[0]): void {
+    this.#gate.cancel({ backendId: key.processId, secret: Buffer.from(key.secretKey, 'hex') });
+  }
+
+  drain(timeoutMs: number): Promise<void> {
+    return this.#gate.drain(timeoutMs);
+  }
+
+  async report(wanted: { readonly clients: boolean }): ReturnType<WorkerHandlers['report']> {
+    return {
+      clients: wanted.clients ? this.#gate.summaries() : [],
+      pools: [...this.#servers.counts()].map(([node, counts]) => ({ node, counts })),
+      metrics: await this.#metrics.snapshot(),
+    };
+  }
+
+  #createServers(configuration: WorkerConfiguration): PooledShardServers {
+    const servers = new PooledShardServers({
+      clock: this.#clock,
+      nodes: this.#config.nodes,
+      limits: this.#config.limits,
+      createPool: (node) => this.#createPool(node),
+    });
+    servers.update(configuration.shardStates);
+    return servers;
+  }
+
+  #createPool(node: NodeAddress): ConnectionPool {
+    const { database, limits, allowCleartextToServers } = this.#config;
+    const { workersCount } = this.#start.place;
+    return new ConnectionPool({
+      node,
+      database,
+      connectionsMax: Math.max(1, Math.floor(limits.serverConnectionsMax / workersCount)),
+      limits,
+      allowCleartext: allowCleartextToServers,
+      clock: this.#clock,
+      telemetry: this.#telemetry,
+      onNodeTrouble: () => this.#link.serverLost(node.id),
+    });
+  }
+
+  #proveLife(): void {
+    const since = this.#clock.now() - proofOfLifeMs;
+    const alive: NodeId[] = [];
+    for (const [node, receivedAt] of this.#servers.lastReceived()) {
+      if (receivedAt >= since) alive.push(node);
+    }
+    if (alive.length > 0) this.#link.proofOfLife(alive);
+  }
+}
+
+function readConfiguration(configuration: WorkerConfiguration): Config {
+  const { configText, configPath, version } = configuration;
+  const loaded = loadConfig(configText, {
+    path: configPath,
+    environment: process.env,
+    mapVersion: version,
+  });
+  if (loaded.kind === 'loaded') return loaded.config;
+  throw new PgError(SqlState.configFileError, 'the configuration has mistakes', {
+    detail: loaded.mistakes.map(({ message }) => message).join('\n'),
+  });
+}
+
+function secureContextOf(config: Config): SecureContext | null {
+  if (config.tls === null) return null;
+  try {
+    return createSecureContext({
+      cert: readFileSync(config.tls.certificateFile),
+      key: readFileSync(config.tls.keyFile),
+      minVersion: 'TLSv1.2',
+    });
+  } catch (cause) {
+    throw new PgError(SqlState.configFileError, 'the TLS certificate or key cannot be used', {
+      detail: cause instanceof Error ? cause.message : String(cause),
+      cause,
+    });
+  }
+}

@@ -1,0 +1,129 @@
+import type { Exchange, TransactionStatus } from '../backend/exchange.ts';
+import type { ServerConnection } from '../backend/server-connection.ts';
+import type { PgError } from '../base/pg-error.ts';
+import type { ClientOutput } from './client-output.ts';
+import type { ReplyScript } from './reply-script.ts';
+
+const errorResponse = 0x45; // E
+const copyInResponse = 0x47; // G
+const copyBothResponse = 0x57; // W
+
+export type RelayOutcome = {
+  readonly status: TransactionStatus;
+  /** The server answered with an ErrorResponse, which has been passed on. */
+  readonly errored: boolean;
+  /** The connection ended before the answer did; nothing has been said to the client about it. */
+  readonly lost: PgError | null;
+  /** Something has been passed on: the statement must not be run again. */
+  readonly forwarded: boolean;
+};
+
+export type RelayOptions = {
+  readonly output: ClientOutput;
+  /** null for the simple protocol: everything is passed on. */
+  readonly script: ReplyScript | null;
+  /** Others' statements stand behind this one: the server is not paused for a slow client. */
+  readonly shared: boolean;
+  /** The server waits for COPY data. */
+  onCopyIn(): void;
+  done(outcome: RelayOutcome): void;
+};
+
+/**
+ * Passes the answer of one server on to the client as ranges of frames, without looking into rows.
+ * ReadyForQuery is left to the session, which knows what the client is still owed.
+ */
+export class Relay implements Exchange {
+  readonly readyCount = 1;
+  readonly #connection: ServerConnection;
+  readonly #options: RelayOptions;
+  #chunk: Buffer | null = null;
+  #start = 0;
+  #end = 0;
+  #errored = false;
+  #forwarded = false;
+  #bytes = 0;
+
+  constructor(connection: ServerConnection, options: RelayOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  /** Passed on so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  onFrame(code: number, chunk: Buffer, start: number, end: number): void {
+    const script = this.#options.script;
+    // Not earlier: as long as the server is silent the statement may still be run elsewhere.
+    if (script !== null) this.#pushLocals();
+    if (code === errorResponse) {
+      this.#errored = true;
+      for (const name of script?.unanswered() ?? []) this.#connection.forgetPrepared(name);
+    } else if (script !== null && !script.accept(code)) {
+      return;
+    }
+    if (this.#chunk === chunk && this.#end === start) {
+      this.#end = end;
+    } else {
+      this.#writeRange();
+      this.#chunk = chunk;
+      this.#start = start;
+      this.#end = end;
+    }
+    if (script !== null) this.#pushLocals();
+    if (code === copyInResponse || code === copyBothResponse) {
+      this.#writeRange();
+      this.#options.output.flush();
+      this.#options.onCopyIn();
+    }
+  }
+
+  onChunkEnd(): void {
+    this.#writeRange();
+    const { output, shared } = this.#options;
+    if (shared || output.writable) return;
+    this.#connection.pause();
+    output.onDrain(() => this.#connection.resume());
+  }
+
+  onReady(status: TransactionStatus, remaining: number): void {
+    if (remaining > 0) return;
+    this.#writeRange();
+    this.#options.done({
+      status,
+      errored: this.#errored,
+      lost: null,
+      forwarded: this.#forwarded,
+    });
+  }
+
+  onLost(error: PgError): void {
+    this.#writeRange();
+    this.#options.done({
+      status: 'failed',
+      errored: this.#errored,
+      lost: error,
+      forwarded: this.#forwarded,
+    });
+  }
+
+  #writeRange(): void {
+    if (this.#chunk === null) return;
+    this.#options.output.write(this.#chunk, this.#start, this.#end);
+    this.#bytes += this.#end - this.#start;
+    this.#chunk = null;
+    this.#forwarded = true;
+  }
+
+  #pushLocals(): void {
+    const script = this.#options.script;
+    if (script === null) return;
+    for (let frame = script.takeLocal(); frame !== null; frame = script.takeLocal()) {
+      this.#writeRange();
+      this.#options.output.push(frame);
+      this.#forwarded = true;
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { unreachable } from '../base/assert.ts';
+
+/**
+ * What the client is owed for one flight of extended-protocol messages, in order. `forward`: the
+ * answer to one message, passed on. `swallow`: the answer to a message that pgweave added itself.
+ * `local`: an answer that pgweave gives without asking the server.
+ */
+export type Reply =
+  | { readonly kind: 'forward' }
+  | { readonly kind: 'swallow'; readonly prepared: string | null }
+  | { readonly kind: 'forward-parse'; readonly prepared: string }
+  | { readonly kind: 'local'; readonly frame: Buffer };
+
+// The last message of the answer to Parse, Bind, Close, Describe and Execute respectively.
+// ParameterDescription is not among them: RowDescription or NoData follows it.
+const endsReply = new Uint8Array(256);
+for (const letter of '123TnCIs') endsReply[letter.charCodeAt(0)] = 1;
+
+/**
+ * Walks through the replies as the server's frames arrive. Source: PostgreSQL manual, section
+ * "Message Flow, Extended Query": exactly one of these codes ends the answer to each message.
+ */
+export class ReplyScript {
+  readonly #replies: readonly Reply[];
+  #index = 0;
+  #failedAt: number | null = null;
+
+  constructor(replies: readonly Reply[]) {
+    this.#replies = replies;
+  }
+
+  /** True when the frame goes to the client; moves on when it ends an answer. */
+  accept(code: number): boolean {
+    const reply = this.#replies[this.#index];
+    if (reply === undefined) return true;
+    if (endsReply[code] === 1) this.#index += 1;
+    return reply.kind !== 'swallow';
+  }
+
+  /** The local answer that is due now, or null; each is handed out once. */
+  takeLocal(): Buffer | null {
+    const reply = this.#replies[this.#index];
+    if (reply?.kind !== 'local') return null;
+    this.#index += 1;
+    return reply.frame;
+  }
+
+  /** Index of the reply in whose place the error came; null without an error. */
+  get failedAt(): number | null {
+    return this.#failedAt;
+  }
+
+  /** After an error: names of server-side statements whose Parse was not answered. */
+  unanswered(): readonly string[] {
+    const names: string[] = [];
+    this.#failedAt ??= this.#index;
+    for (const reply of this.#replies.slice(this.#index)) {
+      switch (reply.kind) {
+        case 'forward-parse':
+          names.push(reply.prepared);
+          break;
+        case 'swallow':
+          if (reply.prepared !== null) names.push(reply.prepared);
+          break;
+        case 'forward':
+        case 'local':
+          break;
+        default:
+          unreachable(reply);
+      }
+    }
+    this.#index = this.#replies.length;
+    return names;
+  }
+}

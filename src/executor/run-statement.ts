@@ -1,0 +1,130 @@
+import { unreachable } from '../base/assert.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { Plan } from '../planner/plan.ts';
+import { encodeCommandComplete } from '../protocol/command-complete.ts';
+import { emptyQueryResponse } from '../protocol/constant-messages.ts';
+import { encodeQuery } from '../protocol/query-message.ts';
+import { runExplain } from './explain.ts';
+import { MultiShardPortal } from './run-multi-shard.ts';
+import type { SessionExecutor } from './session-executor.ts';
+import { runSettingCommand } from './setting-commands.ts';
+import type { StatementRun } from './statement-run.ts';
+import type { Target } from './target.ts';
+import { runTransactionCommand } from './transaction-commands.ts';
+
+type Done = (ok: boolean) => void;
+
+/** Runs one statement. The last message of its answer has been sent when `done(true)` is called. */
+export function runStatement(executor: SessionExecutor, run: StatementRun, done: Done): void {
+  const { planned } = run;
+  const { plan } = planned;
+  const aborted = abortedError(executor, plan);
+  if (aborted !== null) {
+    executor.fail(aborted, done);
+    return;
+  }
+  switch (plan.kind) {
+    case 'select':
+    case 'modify':
+    case 'utility':
+      runTarget(
+        executor,
+        run,
+        executor.world.planner.targetOf(executor, planned, run.parameters),
+        done,
+      );
+      return;
+    case 'transaction':
+      executor.world.telemetry.statement('local');
+      runTransactionCommand(executor, plan.command, planned.text, done);
+      return;
+    case 'setting':
+      executor.world.telemetry.statement('local');
+      runSettingCommand(executor, plan.command, planned.text, (ok) => {
+        if (ok && plan.command.kind === 'discard-all') executor.onDiscardAll();
+        done(ok);
+      });
+      return;
+    case 'explain':
+      runExplain(executor, run, plan, done);
+      return;
+    case 'empty':
+      executor.succeed(emptyQueryResponse, done);
+      return;
+    case 'deallocate-all':
+      executor.onDiscardAll();
+      executor.succeed(encodeCommandComplete('DEALLOCATE ALL'), done);
+      return;
+    case 'reject':
+      executor.world.telemetry.statement('rejected');
+      executor.fail(rejection(plan), done);
+      return;
+    default:
+      unreachable(plan);
+  }
+}
+
+/** In a failed transaction only its end is possible. */
+export function abortedError(executor: SessionExecutor, plan: Plan | null): PgError | null {
+  if (!executor.transaction.failed) return null;
+  if (plan?.kind === 'transaction') {
+    const { kind } = plan.command;
+    if (kind === 'commit' || kind === 'rollback' || kind === 'rollback-to') return null;
+  }
+  return new PgError(
+    SqlState.inFailedSqlTransaction,
+    'current transaction is aborted, commands ignored until end of transaction block',
+  );
+}
+
+export function rejection(plan: Extract<Plan, { kind: 'reject' }>): PgError {
+  return new PgError(plan.sqlState, plan.message, { hint: plan.hint ?? undefined });
+}
+
+function runTarget(executor: SessionExecutor, run: StatementRun, target: Target, done: Done): void {
+  const { planned } = run;
+  switch (target.kind) {
+    case 'shard':
+      executor.runFlight(
+        {
+          shard: target.shard,
+          write: target.write,
+          traffic: planned.traffic,
+          build: () => ({ messages: [encodeQuery(run.padding + planned.text)], script: null }),
+        },
+        (ok) => noteExecuted(executor, planned.plan, ok, done),
+      );
+      return;
+    case 'multi-shard': {
+      const portal = new MultiShardPortal(executor, {
+        root: target.root,
+        shards: target.shards,
+        statementText: run.padding + planned.text,
+        literalText: (slot) => planned.literalText(slot),
+        parameters: run.parameters,
+        resultFormats: [],
+        wantsDescription: run.describe,
+      });
+      portal.fetch(0, (end) => done(end === 'complete'));
+      return;
+    }
+    case 'error':
+      executor.fail(target.error, done);
+      return;
+    default:
+      unreachable(target);
+  }
+}
+
+/** After DDL the catalogue is read again before the client may go on. */
+export function noteExecuted(executor: SessionExecutor, plan: Plan, ok: boolean, done: Done): void {
+  if (!ok || plan.kind !== 'utility' || !plan.changesSchema) {
+    done(ok);
+    return;
+  }
+  executor.world.schemaChanged().then(
+    () => done(true),
+    () => done(true),
+  );
+}

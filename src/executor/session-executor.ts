@@ -1,0 +1,218 @@
+import type { ServerConnection } from '../backend/server-connection.ts';
+import type { SessionSettings } from '../backend/session-settings.ts';
+import type { Clock } from '../base/clock.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { Telemetry } from '../base/telemetry.ts';
+import type { ShardServers } from '../cluster/shard-servers.ts';
+import type { Limits, User } from '../config/config.ts';
+import { encodeErrorResponse } from '../protocol/error-response.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { ClientOutput } from './client-output.ts';
+import type { OpenMultiShardSelect } from './multi-shard-select.ts';
+import { Relay, type RelayOutcome } from './relay.ts';
+import type { ReplyScript } from './reply-script.ts';
+import type { ShardTraffic } from './shard-traffic.ts';
+import type { StatementPlanner } from './statement-planner.ts';
+import { Transaction } from './transaction.ts';
+
+/** What all sessions of a worker share. */
+export type ExecutorWorld = {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly servers: ShardServers;
+  readonly planner: StatementPlanner;
+  readonly openMultiShardSelect: OpenMultiShardSelect;
+  /** Changes on reload. */
+  limits: Limits;
+  /** A statement changed tables. Resolves when the catalogue has been read again. */
+  schemaChanged(): Promise<void>;
+};
+
+/** Messages for one shard that end in one ReadyForQuery. */
+export type Flight = {
+  readonly shard: ShardId;
+  readonly write: boolean;
+  readonly traffic: ShardTraffic | null;
+  /** Built when the connection is known: which statements it has already prepared differs. */
+  build(connection: ServerConnection): {
+    readonly messages: readonly Buffer[];
+    readonly script: ReplyScript | null;
+  };
+};
+
+const rerunsMax = 3;
+
+/**
+ * Runs one statement after the other for one session. `done(false)` means that the client has been
+ * sent an ErrorResponse; an open block is failed then.
+ */
+export class SessionExecutor {
+  readonly world: ExecutorWorld;
+  readonly user: User;
+  readonly output: ClientOutput;
+  readonly transaction: Transaction;
+  /** The settings of the connection string, which RESET returns to. */
+  readonly startup: SessionSettings;
+  /** DISCARD ALL: the session forgets its prepared statements. */
+  onDiscardAll: () => void = () => {};
+  /** The server waits for COPY data: the session passes the client's on with `copyTo`. */
+  onCopyIn: (connection: ServerConnection) => void = () => {};
+  #cancel: (() => void) | null = null;
+  #writing = false;
+
+  constructor(world: ExecutorWorld, user: User, output: ClientOutput, startup: SessionSettings) {
+    this.world = world;
+    this.user = user;
+    this.output = output;
+    this.startup = startup;
+    this.transaction = new Transaction(world.servers, user, startup);
+  }
+
+  /** A CancelRequest arrived: stops what runs or waits now, if anything does. */
+  cancel(): void {
+    this.#cancel?.();
+  }
+
+  /**
+   * The client is gone. As in PostgreSQL a write that runs is finished; what only reads or waits
+   * is stopped, and an open transaction is rolled back.
+   */
+  abandon(): void {
+    if (!this.#writing) this.#cancel?.();
+    this.transaction.abandon();
+  }
+
+  /** What cancel() does from now on. */
+  cancelWith(cancel: (() => void) | null): void {
+    this.#cancel = cancel;
+  }
+
+  /** Sends the error to the client and ends the statement. */
+  fail(error: PgError | { readonly frame: Buffer }, done: (ok: boolean) => void): void {
+    this.#cancel = null;
+    this.transaction.fail();
+    this.output.push('frame' in error ? error.frame : encodeErrorResponse(error));
+    done(false);
+  }
+
+  succeed(frame: Buffer | null, done: (ok: boolean) => void): void {
+    this.#cancel = null;
+    if (frame !== null) this.output.push(frame);
+    done(true);
+  }
+
+  /**
+   * Gets a connection for one exchange. While it waits a cancel gives up; a refusal ends the
+   * statement with `done(false)`.
+   */
+  acquire(
+    wanted: { readonly shard: ShardId; readonly write: boolean; readonly share: boolean },
+    done: (ok: boolean) => void,
+    onConnection: (connection: ServerConnection, release: () => void) => void,
+  ): void {
+    let waiting = true;
+    const giveUp = this.transaction.acquire({
+      ...wanted,
+      onConnection(connection, release) {
+        waiting = false;
+        onConnection(connection, release);
+      },
+      onRefused: (error) => {
+        waiting = false;
+        this.fail(error, done);
+      },
+    });
+    if (!waiting) return;
+    this.#cancel = () => {
+      giveUp();
+      this.fail(canceled(), done);
+    };
+  }
+
+  runFlight(flight: Flight, done: (ok: boolean) => void): void {
+    this.#run(flight, rerunsMax, done);
+  }
+
+  #run(flight: Flight, rerunsLeft: number, done: (ok: boolean) => void): void {
+    const { shard, write, traffic } = flight;
+    const share =
+      !write && traffic !== null && traffic.shareable && this.transaction.block === 'none';
+    this.acquire({ shard, write, share }, done, (connection, release) => {
+      const startedAt = this.world.clock.now();
+      const { messages, script } = flight.build(connection);
+      const relay = new Relay(connection, {
+        output: this.output,
+        script,
+        shared: share,
+        onCopyIn: () => this.onCopyIn(connection),
+        done: (outcome) => {
+          const latencyMs = this.world.clock.now() - startedAt;
+          this.world.telemetry.shardLatency(shard, latencyMs);
+          traffic?.note(latencyMs, relay.bytes);
+          release();
+          this.#landed(flight, outcome, rerunsLeft, done);
+        },
+      });
+      this.#cancel = () => connection.cancel(relay);
+      this.#writing = write;
+      connection.send(relay, messages);
+    });
+  }
+
+  #landed(
+    flight: Flight,
+    outcome: RelayOutcome,
+    rerunsLeft: number,
+    done: (ok: boolean) => void,
+  ): void {
+    this.#cancel = null;
+    this.#writing = false;
+    if (outcome.lost !== null) {
+      if (outcome.errored) {
+        this.transaction.fail();
+        done(false);
+        return;
+      }
+      const inBlock = this.transaction.block !== 'none';
+      if (!inBlock && !flight.write && !outcome.forwarded && rerunsLeft > 0) {
+        this.#run(flight, rerunsLeft - 1, done);
+        return;
+      }
+      this.fail(lostError(flight, inBlock, outcome.lost), done);
+      return;
+    }
+    if (outcome.errored || outcome.status === 'failed') this.transaction.fail();
+    done(!outcome.errored);
+  }
+}
+
+export function canceled(): PgError {
+  return new PgError(SqlState.queryCanceled, 'canceling statement due to user request');
+}
+
+function lostError(flight: Flight, inBlock: boolean, cause: PgError): PgError {
+  const fields = { detail: cause.message, cause };
+  if (inBlock) {
+    return new PgError(
+      SqlState.serializationFailure,
+      `the connection to shard ${flight.shard} was lost during the transaction`,
+      { ...fields, hint: 'Nothing of the transaction has been committed; run it again.' },
+    );
+  }
+  if (flight.write) {
+    return new PgError(
+      SqlState.transactionResolutionUnknown,
+      `the connection to shard ${flight.shard} was lost while the statement ran`,
+      {
+        ...fields,
+        hint: 'It is not known whether it was committed; look before running it again.',
+      },
+    );
+  }
+  return new PgError(
+    SqlState.serializationFailure,
+    `the connection to shard ${flight.shard} was lost while rows were being returned`,
+    { ...fields, hint: 'Run the statement again.' },
+  );
+}

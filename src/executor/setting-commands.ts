@@ -1,0 +1,167 @@
+import type { SessionSettings } from '../backend/session-settings.ts';
+import { unreachable } from '../base/assert.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { SettingCommand } from '../planner/plan.ts';
+import { encodeCommandComplete } from '../protocol/command-complete.ts';
+import { encodeQuery } from '../protocol/query-message.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import { internalExchange } from './internal-exchange.ts';
+import type { SessionExecutor } from './session-executor.ts';
+import type { Participant } from './transaction.ts';
+
+type Done = (ok: boolean) => void;
+
+/** What a setting command does: SQL for the servers, and the session's settings afterwards. */
+type Effect = {
+  /** null: nothing that a server must judge. */
+  readonly sql: string | null;
+  readonly settings: SessionSettings;
+  readonly tag: string;
+};
+
+/**
+ * SET, RESET and DISCARD ALL. A server judges the value (the home shard outside a block, every
+ * participant inside), then the session remembers it and takes it along from server to server.
+ */
+export function runSettingCommand(
+  executor: SessionExecutor,
+  command: SettingCommand,
+  text: string,
+  done: Done,
+): void {
+  const { transaction, startup } = executor;
+  const home = executor.world.planner.shardMap.home;
+  const refusal = refusedSetting(command, transaction.block !== 'none');
+  if (refusal !== null) {
+    executor.fail(refusal, done);
+    return;
+  }
+  const effect = effectOf(command, text, transaction.settings, startup);
+  if (effect.sql === null) {
+    transaction.note(null, effect.settings);
+    executor.succeed(encodeCommandComplete(effect.tag), done);
+    return;
+  }
+  const participants = [...transaction.participants.values()];
+  if (participants.length === 0) judge(executor, effect, effect.sql, home, done);
+  else applyToAll(executor, effect, effect.sql, participants, done);
+}
+
+function effectOf(
+  command: SettingCommand,
+  text: string,
+  current: SessionSettings,
+  startup: SessionSettings,
+): Effect {
+  switch (command.kind) {
+    case 'set': {
+      if (command.local) return { sql: text, settings: current, tag: 'SET' };
+      if (command.value === null) return resetOne(command.name, current, startup, 'SET');
+      return { sql: text, settings: current.with(command.name, command.value), tag: 'SET' };
+    }
+    case 'reset':
+      return resetOne(command.name, current, startup, 'RESET');
+    case 'reset-all':
+      return { sql: startup.replay(current), settings: startup, tag: 'RESET' };
+    case 'discard-all':
+      return { sql: startup.replay(current), settings: startup, tag: 'DISCARD ALL' };
+    default:
+      return unreachable(command);
+  }
+}
+
+function resetOne(
+  name: string,
+  current: SessionSettings,
+  startup: SessionSettings,
+  tag: string,
+): Effect {
+  const value = startup.values.get(name);
+  const settings = value === undefined ? current.without(name) : current.with(name, value);
+  return { sql: settings.replay(current) ?? `RESET ${name}`, settings, tag };
+}
+
+function refusedSetting(command: SettingCommand, inBlock: boolean): PgError | null {
+  if (command.kind === 'discard-all' && inBlock) {
+    const message = 'DISCARD ALL cannot run inside a transaction block';
+    return new PgError(SqlState.activeSqlTransaction, message);
+  }
+  if (command.kind !== 'set' || command.name !== 'client_encoding') return null;
+  if (command.value === null || isUtf8(command.value)) return null;
+  return new PgError(
+    SqlState.featureNotSupported,
+    `client_encoding ${command.value} is not supported`,
+    { hint: 'Use UTF8: keys are compared as UTF-8.' },
+  );
+}
+
+/** UTF8 in the spellings that PostgreSQL takes, and SQL_ASCII, which means "do not convert". */
+export function isUtf8(value: string): boolean {
+  const name = value.toLowerCase().replace(/[^a-z0-9]/g, '');
+  return name === 'utf8' || name === 'unicode' || name === 'sqlascii' || name === 'default';
+}
+
+/** Runs the SET on one server, passing ParameterStatus and notices on to the client. */
+function judge(
+  executor: SessionExecutor,
+  effect: Effect,
+  sql: string,
+  home: ShardId,
+  done: Done,
+): void {
+  const { transaction, output } = executor;
+  executor.acquire({ shard: home, write: false, share: false }, done, (connection, release) => {
+    const exchange = internalExchange(
+      (outcome) => {
+        if (outcome.kind === 'ready') {
+          transaction.note(sql, effect.settings);
+          if (transaction.block === 'none') connection.adoptSettings(effect.settings);
+        }
+        release();
+        if (outcome.kind === 'ready') executor.succeed(encodeCommandComplete(effect.tag), done);
+        else executor.fail(outcome.kind === 'lost' ? outcome.error : outcome, done);
+      },
+      (code, chunk, start, end) => {
+        if (isStatus(code)) output.write(chunk, start, end);
+      },
+    );
+    executor.cancelWith(() => connection.cancel(exchange));
+    connection.send(exchange, [encodeQuery(sql)]);
+  });
+}
+
+function isStatus(code: number): boolean {
+  return code === 0x53 || code === 0x4e; // ParameterStatus, NoticeResponse
+}
+
+function applyToAll(
+  executor: SessionExecutor,
+  effect: Effect,
+  sql: string,
+  participants: readonly Participant[],
+  done: Done,
+): void {
+  const { transaction, output } = executor;
+  let waiting = participants.length;
+  let failure: PgError | { readonly frame: Buffer } | null = null;
+  for (const [index, { connection }] of participants.entries()) {
+    const exchange = internalExchange(
+      (outcome) => {
+        if (outcome.kind !== 'ready') failure ??= outcome.kind === 'lost' ? outcome.error : outcome;
+        waiting -= 1;
+        if (waiting > 0) return;
+        if (failure !== null) {
+          executor.fail(failure, done);
+          return;
+        }
+        transaction.note(sql, effect.settings);
+        executor.succeed(encodeCommandComplete(effect.tag), done);
+      },
+      (code, chunk, start, end) => {
+        if (index === 0 && isStatus(code)) output.write(chunk, start, end);
+      },
+    );
+    connection.send(exchange, [encodeQuery(sql)]);
+  }
+}

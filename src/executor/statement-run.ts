@@ -1,0 +1,14 @@
+import type { BoundParameters } from './multi-shard-select.ts';
+import type { PlannedStatement } from './statement-planner.ts';
+
+/** A statement to be answered as the simple protocol does: rows with their description. */
+export type StatementRun = {
+  readonly planned: PlannedStatement;
+  readonly parameters: BoundParameters;
+  /** Of a list: blanks up to its place in it, so that error positions are right. */
+  readonly padding: string;
+  /** False in the extended protocol, where Describe has been answered before. */
+  readonly describe: boolean;
+};
+
+export const noParameters: BoundParameters = { typeOids: [], formats: [], values: [] };

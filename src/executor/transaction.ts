@@ -1,0 +1,303 @@
+import type { ServerConnection } from '../backend/server-connection.ts';
+import type { SessionSettings } from '../backend/session-settings.ts';
+import { assert } from '../base/assert.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { ShardServers } from '../cluster/shard-servers.ts';
+import type { User } from '../config/config.ts';
+import { encodeQuery } from '../protocol/query-message.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import { internalExchange } from './internal-exchange.ts';
+
+/** A shard that the transaction has begun on. */
+export type Participant = {
+  readonly shard: ShardId;
+  readonly connection: ServerConnection;
+  wrote: boolean;
+};
+
+export type ConnectionRequest = {
+  readonly shard: ShardId;
+  readonly write: boolean;
+  /** One short read-only exchange, which may stand in a queue with others'. */
+  readonly share: boolean;
+  /** `release` must be called once, when the answer has ended; it keeps what must be kept. */
+  onConnection(connection: ServerConnection, release: () => void): void;
+  onRefused(error: PgError): void;
+};
+
+type Savepoint = {
+  readonly name: string;
+  readonly scriptLength: number;
+  readonly settings: SessionSettings;
+};
+
+const nothing = () => {};
+
+/**
+ * A session's transaction over shards. It begins on a shard when a statement first needs that shard:
+ * then the *script* (BEGIN, SETs and savepoints so far) is replayed there. At most one shard is
+ * written. An `implicit` block is what PostgreSQL does for several statements in one message.
+ *
+ * Invariant: connections are held only while a block is open, and every holder is a participant.
+ */
+export class Transaction {
+  readonly #servers: ShardServers;
+  readonly #user: User;
+  readonly #participants = new Map<ShardId, Participant>();
+  #block: 'none' | 'implicit' | 'explicit' = 'none';
+  #failed = false;
+  #ending = false;
+  #beginText = 'BEGIN';
+  #script: string[] = [];
+  #savepoints: Savepoint[] = [];
+  #oneSnapshot = false;
+  #settings: SessionSettings;
+  #settingsAtBegin: SessionSettings;
+
+  constructor(servers: ShardServers, user: User, settings: SessionSettings) {
+    this.#servers = servers;
+    this.#user = user;
+    this.#settings = settings;
+    this.#settingsAtBegin = settings;
+  }
+
+  get block(): 'none' | 'implicit' | 'explicit' {
+    return this.#block;
+  }
+
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  /** The session's settings as the next statement sees them. */
+  get settings(): SessionSettings {
+    return this.#settings;
+  }
+
+  get participants(): ReadonlyMap<ShardId, Participant> {
+    return this.#participants;
+  }
+
+  get writer(): Participant | null {
+    for (const participant of this.#participants.values()) {
+      if (participant.wrote) return participant;
+    }
+    return null;
+  }
+
+  /**
+   * Opens a block. `text` is the client's BEGIN; `oneSnapshot` is true for REPEATABLE READ and
+   * SERIALIZABLE, whose one snapshot cannot span shards.
+   */
+  begin(block: 'implicit' | 'explicit', text: string, oneSnapshot: boolean): void {
+    if (this.#block === 'implicit' && block === 'explicit') {
+      this.#block = 'explicit';
+      return;
+    }
+    assert(this.#block === 'none', 'begin in an open block');
+    this.#block = block;
+    this.#beginText = text;
+    this.#script = [text];
+    this.#oneSnapshot = oneSnapshot;
+    this.#settingsAtBegin = this.#settings;
+  }
+
+  /** COMMIT is on its way: what comes back decides, even if the client has left meanwhile. */
+  beginEnd(): void {
+    this.#ending = true;
+  }
+
+  /** AND CHAIN: a new block with the characteristics of the one that just ended. */
+  beginAgain(): void {
+    this.begin('explicit', this.#beginText, this.#oneSnapshot);
+  }
+
+  fail(): void {
+    if (this.#block !== 'none') this.#failed = true;
+  }
+
+  /** Returns a function that gives up waiting. */
+  acquire(request: ConnectionRequest): () => void {
+    if (this.#block === 'none') return this.#lease(request);
+    const participant = this.#participants.get(request.shard);
+    const refusal = this.#refusal(request, participant);
+    if (refusal !== null) {
+      request.onRefused(refusal);
+      return nothing;
+    }
+    if (participant === undefined) return this.#join(request);
+    if (request.write) participant.wrote = true;
+    request.onConnection(participant.connection, nothing);
+    return nothing;
+  }
+
+  /**
+   * Notes a command that belongs to the block and must be replayed on shards that join later
+   * (SET LOCAL, SET TRANSACTION). The caller runs it on the participants.
+   */
+  note(text: string | null, settings: SessionSettings): void {
+    if (this.#block !== 'none' && text !== null) this.#script.push(text);
+    this.#settings = settings;
+  }
+
+  savepoint(name: string, text: string): void {
+    this.#savepoints.push({ name, scriptLength: this.#script.length, settings: this.#settings });
+    this.#script.push(text);
+  }
+
+  /** False when there is no such savepoint. */
+  releaseSavepoint(name: string, text: string): boolean {
+    const index = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name);
+    if (index < 0) return false;
+    this.#savepoints.length = index;
+    this.#script.push(text);
+    return true;
+  }
+
+  /** False when there is no such savepoint. */
+  rollbackToSavepoint(name: string): boolean {
+    const index = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name);
+    const savepoint = this.#savepoints[index];
+    if (savepoint === undefined) return false;
+    this.#savepoints.length = index + 1;
+    this.#script.length = savepoint.scriptLength + 1;
+    this.#settings = savepoint.settings;
+    this.#failed = false;
+    return true;
+  }
+
+  /**
+   * Ends the block: every participant has answered COMMIT or ROLLBACK (or is gone) and goes back
+   * to its pool. Settings changed in the block stay only when it was committed.
+   */
+  end(committed: boolean): void {
+    if (!committed) this.#settings = this.#settingsAtBegin;
+    for (const { connection } of this.#participants.values()) {
+      if (!connection.alive) continue;
+      if (connection.settings !== this.#settings) connection.adoptSettings(this.#settings);
+      connection.release();
+    }
+    this.#participants.clear();
+    this.#block = 'none';
+    this.#failed = false;
+    this.#ending = false;
+    this.#script = [];
+    this.#savepoints = [];
+  }
+
+  /** Sends `text` to the participants but `except`; `done` when all have answered. */
+  broadcast(text: string, except: Participant | null, done: (lost: PgError | null) => void): void {
+    const others = [...this.#participants.values()].filter(
+      (participant) => participant !== except && participant.connection.alive,
+    );
+    let waiting = others.length;
+    let lost: PgError | null = null;
+    if (waiting === 0) {
+      done(null);
+      return;
+    }
+    for (const { connection } of others) {
+      const exchange = internalExchange((outcome) => {
+        if (outcome.kind === 'lost') lost = outcome.error;
+        waiting -= 1;
+        if (waiting === 0) done(lost);
+      });
+      connection.send(exchange, [encodeQuery(text)]);
+    }
+  }
+
+  /** The client is gone: nothing of its transaction may reach the next one. */
+  abandon(): void {
+    if (this.#ending) return;
+    for (const { connection } of this.#participants.values()) {
+      if (!connection.alive) continue;
+      if (connection.depth > 0) {
+        connection.destroy('client disconnected in a transaction');
+        continue;
+      }
+      const exchange = internalExchange((outcome) => {
+        if (outcome.kind === 'ready') connection.release();
+        else connection.destroy('rollback failed');
+      });
+      connection.send(exchange, [encodeQuery('ROLLBACK')]);
+    }
+    this.#participants.clear();
+    this.#block = 'none';
+  }
+
+  #lease(request: ConnectionRequest): () => void {
+    return this.#servers.lease(request.shard, {
+      user: this.#user,
+      settings: this.#settings,
+      mode: request.share ? 'shared' : 'exclusive',
+      onLease(connection) {
+        request.onConnection(connection, request.share ? nothing : () => connection.release());
+      },
+      onRefused: request.onRefused,
+    });
+  }
+
+  #refusal(request: ConnectionRequest, participant: Participant | undefined): PgError | null {
+    if (participant !== undefined && !participant.connection.alive) {
+      return new PgError(
+        SqlState.serializationFailure,
+        `the connection to shard ${request.shard} was lost during the transaction`,
+        { hint: 'Nothing of the transaction has been committed; run it again.' },
+      );
+    }
+    const writer = this.writer;
+    if (request.write && writer !== null && writer.shard !== request.shard) {
+      return new PgError(
+        SqlState.featureNotSupported,
+        `cannot write on shard ${request.shard} in a transaction that has written on shard ${writer.shard}`,
+        { hint: 'Commit first, or write rows of one shard per transaction.' },
+      );
+    }
+    if (this.#oneSnapshot && participant === undefined && this.#participants.size > 0) {
+      return new PgError(
+        SqlState.featureNotSupported,
+        'a REPEATABLE READ or SERIALIZABLE transaction cannot span shards',
+        { hint: 'Use READ COMMITTED, or touch only one shard in the transaction.' },
+      );
+    }
+    return null;
+  }
+
+  #join(request: ConnectionRequest): () => void {
+    return this.#servers.lease(request.shard, {
+      user: this.#user,
+      settings: this.#settingsAtBegin,
+      mode: 'exclusive',
+      onLease: (connection) => this.#begun(connection, request),
+      onRefused: request.onRefused,
+    });
+  }
+
+  #begun(connection: ServerConnection, request: ConnectionRequest): void {
+    const { shard, write } = request;
+    const participant = { shard, connection, wrote: write };
+    this.#participants.set(shard, participant);
+    const [begin, ...rest] = this.#script;
+    assert(begin !== undefined, 'a block has a script');
+    if (rest.length === 0) {
+      // BEGIN cannot fail, so the statement may follow in the same flight.
+      connection.send(
+        internalExchange(() => {}),
+        [encodeQuery(begin)],
+      );
+      request.onConnection(connection, nothing);
+      return;
+    }
+    const exchange = internalExchange((outcome) => {
+      if (outcome.kind === 'ready') request.onConnection(connection, nothing);
+      else if (outcome.kind === 'lost') request.onRefused(outcome.error);
+      else {
+        request.onRefused(
+          new PgError(SqlState.internalError, `shard ${shard} refused to join the transaction`),
+        );
+      }
+    });
+    connection.send(exchange, [encodeQuery([begin, ...rest].join(';'))]);
+  }
+}

@@ -1,0 +1,178 @@
+import type { ServerConnection } from '../backend/server-connection.ts';
+import { unreachable } from '../base/assert.ts';
+import { queryPlanDescription } from '../executor/query-plan-description.ts';
+import { type Reply, ReplyScript } from '../executor/reply-script.ts';
+import { encodeBindHead } from '../protocol/bind-message.ts';
+import { encodeClose } from '../protocol/close-message.ts';
+import {
+  bindComplete,
+  closeComplete,
+  noData,
+  parseComplete,
+  syncMessage,
+} from '../protocol/constant-messages.ts';
+import { encodeDescribe } from '../protocol/describe-message.ts';
+import { encodeExecute } from '../protocol/execute-message.ts';
+import { encodeParameterDescription } from '../protocol/parameter-description.ts';
+import { encodeParseHead } from '../protocol/parse-message.ts';
+import type { BatchStep } from './batch-step.ts';
+import type { Portal, PreparedStatement } from './prepared-statement.ts';
+
+/**
+ * Turns the steps of a flight into messages for one server connection, with the statement names
+ * of that connection, and into the script of what the client is owed. Statements and portals that
+ * the connection does not have yet are made on the way, unseen by the client.
+ */
+export class BatchFlight {
+  readonly #connection: ServerConnection;
+  readonly #messages: Buffer[] = [];
+  readonly #replies: Reply[] = [];
+  /** Whose text the connection's unnamed statement has now; null: unknown. */
+  #unnamed: PreparedStatement | null = null;
+  readonly #stepOfReply: number[] = [];
+  #script: ReplyScript | null = null;
+
+  constructor(connection: ServerConnection) {
+    this.#connection = connection;
+  }
+
+  build(steps: readonly BatchStep[]): { messages: Buffer[]; script: ReplyScript } {
+    for (const [index, step] of steps.entries()) {
+      this.#add(step);
+      while (this.#stepOfReply.length < this.#replies.length) this.#stepOfReply.push(index);
+    }
+    this.#messages.push(syncMessage);
+    this.#script = new ReplyScript(this.#replies);
+    return { messages: this.#messages, script: this.#script };
+  }
+
+  /** Index of the step that failed; 0 when it is not known. */
+  get failedStep(): number {
+    return this.#stepOfReply[this.#script?.failedAt ?? 0] ?? 0;
+  }
+
+  #add(step: BatchStep): void {
+    switch (step.kind) {
+      case 'parse':
+        this.#parse(step.statement, true);
+        break;
+      case 'bind':
+        this.#bind(step.portal, true);
+        break;
+      case 'describe-statement':
+        if (step.statement.planned.candidates.length === 0) {
+          for (const frame of localReplies(step)) this.#replies.push({ kind: 'local', frame });
+          break;
+        }
+        this.#require(step.statement);
+        this.#forward(encodeDescribe({ kind: 'statement', name: step.statement.serverName }));
+        break;
+      case 'describe-portal':
+        this.#onPortal(
+          step,
+          step.portal,
+          encodeDescribe({ kind: 'portal', name: step.portal.name }),
+        );
+        break;
+      case 'execute': {
+        const message = encodeExecute({ portal: step.portal.name, rowsMax: step.rowsMax });
+        this.#onPortal(step, step.portal, message);
+        break;
+      }
+      case 'close':
+        if (step.portal?.boundOn === this.#connection) {
+          this.#forward(encodeClose({ kind: 'portal', name: step.portal.name }));
+        } else this.#replies.push({ kind: 'local', frame: closeComplete });
+        break;
+      case 'error':
+        break;
+      default:
+        unreachable(step);
+    }
+  }
+
+  #forward(message: Buffer): void {
+    this.#messages.push(message);
+    this.#replies.push({ kind: 'forward' });
+  }
+
+  #parse(statement: PreparedStatement, answer: boolean): void {
+    const { serverName } = statement;
+    if (answer && statement.planned.candidates.length === 0) {
+      this.#replies.push({ kind: 'local', frame: parseComplete });
+      return;
+    }
+    if (serverName === '') {
+      this.#unnamed = statement;
+      this.#messages.push(encodeParseHead('', statement.tail), statement.tail);
+      this.#replies.push(answer ? { kind: 'forward' } : { kind: 'swallow', prepared: null });
+      return;
+    }
+    if (this.#connection.hasPrepared(serverName)) {
+      if (answer) this.#replies.push({ kind: 'local', frame: parseComplete });
+      return;
+    }
+    const evicted = this.#connection.notePrepared(serverName);
+    if (evicted !== null) {
+      this.#messages.push(encodeClose({ kind: 'statement', name: evicted }));
+      this.#replies.push({ kind: 'swallow', prepared: null });
+    }
+    this.#messages.push(encodeParseHead(serverName, statement.tail), statement.tail);
+    this.#replies.push(
+      answer
+        ? { kind: 'forward-parse', prepared: serverName }
+        : { kind: 'swallow', prepared: serverName },
+    );
+  }
+
+  #require(statement: PreparedStatement): void {
+    if (statement.serverName === '' && this.#unnamed === statement) return;
+    this.#parse(statement, false);
+  }
+
+  #bind(portal: Portal, answer: boolean): void {
+    if (portal.target?.kind !== 'shard') {
+      this.#replies.push({ kind: 'local', frame: bindComplete });
+      return;
+    }
+    this.#require(portal.statement);
+    const names = { portal: portal.name, statement: portal.statement.serverName };
+    this.#messages.push(encodeBindHead(names, portal.tail), portal.tail);
+    this.#replies.push(answer ? { kind: 'forward' } : { kind: 'swallow', prepared: null });
+    portal.boundOn = this.#connection;
+  }
+
+  #onPortal(step: BatchStep, portal: Portal, message: Buffer): void {
+    if (portal.target?.kind !== 'shard') {
+      for (const frame of localReplies(step)) this.#replies.push({ kind: 'local', frame });
+      return;
+    }
+    if (portal.boundOn !== this.#connection) this.#bind(portal, false);
+    this.#forward(message);
+  }
+}
+
+/** The answer to a step that needs no server. */
+export function localReplies(step: BatchStep): readonly Buffer[] {
+  switch (step.kind) {
+    case 'parse':
+      return [parseComplete];
+    case 'bind':
+      return [bindComplete];
+    case 'describe-statement':
+      return [encodeParameterDescription([]), describeLocally(step.statement)];
+    case 'describe-portal':
+      return [describeLocally(step.portal.statement)];
+    case 'close':
+      return [closeComplete];
+    case 'execute':
+    case 'error':
+      return [];
+    default:
+      return unreachable(step);
+  }
+}
+
+function describeLocally(statement: PreparedStatement): Buffer {
+  return statement.planned.plan.kind === 'explain' ? queryPlanDescription : noData;
+}

@@ -1,0 +1,195 @@
+import { unreachable } from '../base/assert.ts';
+import type { PgError } from '../base/pg-error.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { BatchStep } from './batch-step.ts';
+import type { Portal, PreparedStatement } from './prepared-statement.ts';
+
+/** Steps that are done together, in the order of the messages. */
+export type BatchGroup =
+  /** One flight to one shard; local steps in between are answered in their place. */
+  | {
+      readonly kind: 'flight';
+      readonly shard: ShardId;
+      readonly write: boolean;
+      readonly steps: readonly BatchStep[];
+    }
+  /** Answered without any server. */
+  | { readonly kind: 'replies'; readonly steps: readonly BatchStep[] }
+  /** Execute of a SELECT over several shards; `describe`: its Describe came right before. */
+  | {
+      readonly kind: 'multi-shard';
+      readonly portal: Portal;
+      readonly describe: boolean;
+      readonly rowsMax: number;
+    }
+  | { readonly kind: 'describe-multi-shard'; readonly portal: Portal }
+  /** Execute of BEGIN, SET, EXPLAIN ...: runs alone. */
+  | { readonly kind: 'command'; readonly portal: Portal }
+  | { readonly kind: 'error'; readonly error: PgError };
+
+/** Where a step must be done. `floating`: on any of these shards, next to its neighbours. */
+type Place =
+  | { readonly kind: 'shard'; readonly shard: ShardId }
+  | { readonly kind: 'floating'; readonly shards: readonly ShardId[] }
+  | { readonly kind: 'local' }
+  | { readonly kind: 'alone'; readonly group: BatchGroup }
+  /** Done together with the step that follows. */
+  | { readonly kind: 'merged' };
+
+/**
+ * Puts neighbouring steps of one shard into one flight. A Parse or Describe of a statement goes
+ * where the next bound step goes, so that the usual batch is a single flight.
+ */
+export function groupSteps(steps: readonly BatchStep[]): BatchGroup[] {
+  const builder = new GroupBuilder();
+  for (const [index, step] of steps.entries()) {
+    const place = placeOf(step, steps[index - 1], steps[index + 1]);
+    switch (place.kind) {
+      case 'floating':
+        builder.float(step, place.shards);
+        break;
+      case 'local':
+        builder.float(step, null);
+        break;
+      case 'shard':
+        builder.onShard(step, place.shard);
+        break;
+      case 'alone':
+        builder.alone(place.group);
+        break;
+      case 'merged':
+        break;
+      default:
+        unreachable(place);
+    }
+  }
+  return builder.finish();
+}
+
+class GroupBuilder {
+  readonly #groups: BatchGroup[] = [];
+  #flight: { shard: ShardId; write: boolean; steps: BatchStep[] } | null = null;
+  /** Waiting for a neighbour; `shards` null needs no server. */
+  #pending: { readonly step: BatchStep; readonly shards: readonly ShardId[] | null }[] = [];
+
+  float(step: BatchStep, shards: readonly ShardId[] | null): void {
+    this.#pending.push({ step, shards });
+  }
+
+  onShard(step: BatchStep, shard: ShardId): void {
+    this.#place(shard);
+    const flight = this.#open(shard);
+    flight.steps.push(step);
+    flight.write ||= step.kind === 'execute' && writes(step.portal);
+  }
+
+  alone(group: BatchGroup): void {
+    // The run over several shards parses the statement itself.
+    const parsed = group.kind === 'multi-shard' || group.kind === 'describe-multi-shard';
+    if (
+      parsed &&
+      this.#pending.every(({ step, shards }) => shards === null || step.kind === 'parse')
+    ) {
+      this.#close();
+      this.#reply();
+    }
+    this.finish();
+    this.#groups.push(group);
+  }
+
+  finish(): BatchGroup[] {
+    const home = this.#pending.find(({ shards }) => shards !== null)?.shards?.[0];
+    const shard = this.#flight?.shard ?? home;
+    if (shard === undefined) this.#reply();
+    else this.#place(shard);
+    this.#close();
+    return this.#groups;
+  }
+
+  #place(shard: ShardId): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const { step, shards } of pending) {
+      const place = shards === null || shards.includes(shard) ? shard : (shards[0] ?? shard);
+      const flight = shards === null ? (this.#flight ?? this.#open(shard)) : this.#open(place);
+      flight.steps.push(step);
+    }
+  }
+
+  #open(shard: ShardId) {
+    if (this.#flight !== null && this.#flight.shard !== shard) this.#close();
+    this.#flight ??= { shard, write: false, steps: [] };
+    return this.#flight;
+  }
+
+  #close(): void {
+    if (this.#flight !== null) this.#groups.push({ kind: 'flight', ...this.#flight });
+    this.#flight = null;
+  }
+
+  #reply(): void {
+    const steps = this.#pending.map(({ step }) => step);
+    this.#pending = [];
+    if (steps.length > 0) this.#groups.push({ kind: 'replies', steps });
+  }
+}
+
+function writes(portal: Portal): boolean {
+  return portal.target?.kind === 'shard' && portal.target.write;
+}
+
+function placeOf(
+  step: BatchStep,
+  previous: BatchStep | undefined,
+  next: BatchStep | undefined,
+): Place {
+  switch (step.kind) {
+    case 'parse':
+    case 'describe-statement':
+      return floatingPlace(step.statement);
+    case 'bind':
+      return targetShard(step.portal) ?? { kind: 'local' };
+    case 'describe-portal':
+      if (step.portal.target?.kind !== 'multi-shard') {
+        return targetShard(step.portal) ?? { kind: 'local' };
+      }
+      if (next?.kind === 'execute' && next.portal === step.portal) return { kind: 'merged' };
+      return { kind: 'alone', group: { kind: 'describe-multi-shard', portal: step.portal } };
+    case 'execute':
+      return executePlace(step.portal, step.rowsMax, previous);
+    case 'close':
+      return step.portal === null
+        ? { kind: 'local' }
+        : (targetShard(step.portal) ?? { kind: 'local' });
+    case 'error':
+      return { kind: 'alone', group: { kind: 'error', error: step.error } };
+    default:
+      return unreachable(step);
+  }
+}
+
+function floatingPlace(statement: PreparedStatement): Place {
+  const { candidates } = statement.planned;
+  return candidates.length === 0 ? { kind: 'local' } : { kind: 'floating', shards: candidates };
+}
+
+function targetShard(portal: Portal): Place | null {
+  return portal.target?.kind === 'shard' ? { kind: 'shard', shard: portal.target.shard } : null;
+}
+
+function executePlace(portal: Portal, rowsMax: number, previous: BatchStep | undefined): Place {
+  const { target } = portal;
+  if (target === null) return { kind: 'alone', group: { kind: 'command', portal } };
+  switch (target.kind) {
+    case 'shard':
+      return { kind: 'shard', shard: target.shard };
+    case 'multi-shard': {
+      const describe = previous?.kind === 'describe-portal' && previous.portal === portal;
+      return { kind: 'alone', group: { kind: 'multi-shard', portal, describe, rowsMax } };
+    }
+    case 'error':
+      return { kind: 'alone', group: { kind: 'error', error: target.error } };
+    default:
+      return unreachable(target);
+  }
+}

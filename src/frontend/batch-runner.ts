@@ -1,0 +1,233 @@
+import { assert, unreachable } from '../base/assert.ts';
+import { MultiShardPortal } from '../executor/run-multi-shard.ts';
+import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
+import type { SessionExecutor } from '../executor/session-executor.ts';
+import { endImplicitBlock } from '../executor/transaction-commands.ts';
+import type { Plan } from '../planner/plan.ts';
+import { portalSuspended } from '../protocol/constant-messages.ts';
+import { BatchFlight, localReplies } from './batch-flight.ts';
+import { type BatchGroup, groupSteps } from './batch-groups.ts';
+import type { BatchStep } from './batch-step.ts';
+import { describePortal } from './describe-portal.ts';
+import type { Portal } from './prepared-statement.ts';
+
+/** What a batch needs of its session. */
+export type BatchSession = {
+  readonly executor: SessionExecutor;
+  /** No input until the batch, or its part up to a Flush, has been done. */
+  beginBatch(): void;
+  flushed(): void;
+  /** The answer is complete but for ReadyForQuery. */
+  ready(): void;
+};
+
+/** `failedStep`: index of the step that the client got an error for, null when all went well. */
+type Ended = (failedStep: number | null) => void;
+
+/**
+ * Does the steps of a batch and, for Sync, ends it with ReadyForQuery. Outside a transaction a
+ * batch is one implicit transaction: a single flight is that by itself (its Sync commits); more
+ * than one, or an Execute before a mere Flush, run in a block of ours.
+ */
+export function runBatch(
+  session: BatchSession,
+  steps: readonly BatchStep[],
+  end: 'sync' | 'flush',
+  ended: Ended,
+): void {
+  session.beginBatch();
+  const { executor } = session;
+  const groups = groupSteps(steps);
+  if (needsBlock(executor, groups, end)) executor.transaction.begin('implicit', 'BEGIN', false);
+  runGroups(session, groups, 0, (failure) => {
+    const failedStep = failure === null ? null : stepIndex(steps, failure);
+    if (end === 'flush') {
+      ended(failedStep);
+      session.flushed();
+    } else if (executor.transaction.block === 'implicit') {
+      endImplicitBlock(executor, () => {
+        ended(failedStep);
+        session.ready();
+      });
+    } else {
+      ended(failedStep);
+      session.ready();
+    }
+  });
+}
+
+function needsBlock(
+  executor: SessionExecutor,
+  groups: readonly BatchGroup[],
+  end: 'sync' | 'flush',
+): boolean {
+  if (executor.transaction.block !== 'none') return false;
+  const executing = groups.filter(executes).length;
+  return executing > 1 || (end === 'flush' && executing > 0);
+}
+
+function executes(group: BatchGroup): boolean {
+  switch (group.kind) {
+    case 'flight':
+      return group.steps.some((step) => step.kind === 'execute');
+    case 'multi-shard':
+      return true;
+    case 'replies':
+    case 'describe-multi-shard':
+    case 'command':
+    case 'error':
+      return false;
+    default:
+      return unreachable(group);
+  }
+}
+
+/** What failed: a group and, in a flight, how many of its steps had been answered. */
+type Failure = { readonly group: BatchGroup; readonly answered: number };
+
+function runGroups(
+  session: BatchSession,
+  groups: readonly BatchGroup[],
+  index: number,
+  done: (failure: Failure | null) => void,
+): void {
+  const group = groups[index];
+  if (group === undefined) {
+    done(null);
+    return;
+  }
+  runGroup(session, group, (ok, answered) => {
+    if (ok) runGroups(session, groups, index + 1, done);
+    else done({ group, answered });
+  });
+}
+
+function runGroup(
+  session: BatchSession,
+  group: BatchGroup,
+  done: (ok: boolean, answered: number) => void,
+): void {
+  const { executor } = session;
+  const simply = (ok: boolean) => done(ok, 0);
+  const plan = group.kind === 'command' ? group.portal.statement.planned.plan : null;
+  const aborted = abortedError(executor, plan);
+  if (aborted !== null && group.kind !== 'replies' && group.kind !== 'error') {
+    executor.fail(aborted, simply);
+    return;
+  }
+  switch (group.kind) {
+    case 'flight':
+      runFlight(session, group, done);
+      return;
+    case 'replies':
+      for (const step of group.steps) {
+        for (const frame of localReplies(step)) executor.output.push(frame);
+      }
+      simply(true);
+      return;
+    case 'multi-shard':
+      runMultiShard(session, group.portal, group.describe, group.rowsMax, simply);
+      return;
+    case 'describe-multi-shard':
+      describePortal(executor, group.portal, simply);
+      return;
+    case 'command': {
+      const { statement, parameters } = group.portal;
+      const run = { planned: statement.planned, parameters, padding: '', describe: false };
+      runStatement(executor, run, simply);
+      return;
+    }
+    case 'error':
+      executor.fail(group.error, simply);
+      return;
+    default:
+      unreachable(group);
+  }
+}
+
+function runFlight(
+  session: BatchSession,
+  group: Extract<BatchGroup, { kind: 'flight' }>,
+  done: (ok: boolean, answered: number) => void,
+): void {
+  const executions = group.steps.filter((step) => step.kind === 'execute');
+  const [first] = executions;
+  const planned = executions.length === 1 && first ? first.portal.statement.planned : null;
+  let flight: BatchFlight | null = null;
+  session.executor.runFlight(
+    {
+      shard: group.shard,
+      write: group.write,
+      traffic: planned?.traffic ?? null,
+      build(connection) {
+        flight = new BatchFlight(connection);
+        return flight.build(group.steps);
+      },
+    },
+    (ok) => {
+      if (session.executor.transaction.block === 'none') unbind(group.steps);
+      const changing = executions.find(({ portal }) => changesSchema(portal));
+      const plan = (changing ?? first)?.portal.statement.planned.plan ?? noPlan;
+      noteExecuted(session.executor, plan, ok, () => done(ok, flight?.failedStep ?? 0));
+    },
+  );
+}
+
+const noPlan: Plan = { kind: 'empty' };
+
+function changesSchema(portal: Portal): boolean {
+  const { plan } = portal.statement.planned;
+  return plan.kind === 'utility' && plan.changesSchema;
+}
+
+/** Outside a block the flight's Sync has destroyed the portals. */
+function unbind(steps: readonly BatchStep[]): void {
+  for (const step of steps) {
+    if (step.kind === 'bind' || step.kind === 'execute') step.portal.boundOn = null;
+  }
+}
+
+function runMultiShard(
+  session: BatchSession,
+  portal: Portal,
+  describe: boolean,
+  rowsMax: number,
+  done: (ok: boolean) => void,
+): void {
+  const { target, statement } = portal;
+  assert(target?.kind === 'multi-shard', 'a portal over several shards');
+  portal.cursor ??= new MultiShardPortal(session.executor, {
+    root: target.root,
+    shards: target.shards,
+    statementText: statement.planned.text,
+    literalText: (slot) => statement.planned.literalText(slot),
+    parameters: portal.parameters,
+    resultFormats: portal.resultFormats,
+    wantsDescription: describe,
+  });
+  portal.cursor.fetch(rowsMax, (end) => {
+    if (end === 'suspended') session.executor.output.push(portalSuspended);
+    done(end !== 'failed');
+  });
+}
+
+/** The steps in front of it have been answered; those from it on are undone. */
+function stepIndex(steps: readonly BatchStep[], failure: Failure): number {
+  const { group } = failure;
+  switch (group.kind) {
+    case 'flight': {
+      const first = group.steps[failure.answered] ?? group.steps[0];
+      return first === undefined ? 0 : steps.indexOf(first);
+    }
+    case 'replies':
+      return group.steps[0] === undefined ? 0 : steps.indexOf(group.steps[0]);
+    case 'multi-shard':
+    case 'describe-multi-shard':
+    case 'command':
+      return steps.findIndex((step) => step.kind === 'execute' && step.portal === group.portal);
+    case 'error':
+      return steps.findIndex((step) => step.kind === 'error');
+    default:
+      return unreachable(group);
+  }
+}

@@ -1,0 +1,224 @@
+import type { Socket } from 'node:net';
+import { PgError } from '../base/pg-error.ts';
+import type { ClientOutput } from '../executor/client-output.ts';
+import { encodeErrorResponse } from '../protocol/error-response.ts';
+import { FrameReader } from '../protocol/frame-reader.ts';
+
+export type ClientConnectionOptions = {
+  readonly messageBytesMax: number;
+  readonly clientBufferBytes: number;
+};
+
+/** What a connection hands its input to: first the startup, then the login, then the session. */
+export type ClientHandler = {
+  /** One message; valid in this call. May throw PgError: a FATAL one ends the connection. */
+  onFrame(code: number, chunk: Buffer, start: number, end: number): void;
+  onClosed(): void;
+};
+
+/** Input that waits for the session to be free; above it the socket is not read. */
+const heldBytesMax = 64 * 1024;
+/** Output is handed to the kernel from this size on, without waiting for the end of the answer. */
+const flushBytes = 32 * 1024;
+/** A client behind a shared pipeline may not stop the others: see `terminate`. */
+const sharedBufferFactor = 16;
+
+/**
+ * The socket of one client: bytes in, frames out to the handler; answers collected and written in
+ * as few calls as possible. While `hold` is on, input waits and, beyond a little, TCP makes the
+ * client wait.
+ */
+export class ClientConnection implements ClientOutput {
+  handler: ClientHandler;
+  readonly #options: ClientConnectionOptions;
+  readonly #socket: Socket;
+  readonly #reader: FrameReader;
+  #held = false;
+  #advancing = false;
+  #waiting: Buffer[] | null = null;
+  #waitingBytes = 0;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #drainCallbacks: (() => void)[] | null = null;
+  #flushScheduled = false;
+  #closed = false;
+
+  constructor(socket: Socket, options: ClientConnectionOptions, handler: ClientHandler) {
+    this.#options = options;
+    this.#socket = socket;
+    this.#reader = new FrameReader({ frameBytesMax: options.messageBytesMax });
+    this.handler = handler;
+    this.#attach();
+  }
+
+  /** Empty when the socket has none any more. */
+  get address(): string {
+    return this.#socket.remoteAddress ?? '';
+  }
+
+  get port(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get writable(): boolean {
+    return this.unsentBytes < this.#options.clientBufferBytes;
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength + this.#pendingBytes;
+  }
+
+  /** Bytes that came before this object took the socket over. */
+  unshift(bytes: Buffer): void {
+    if (bytes.length > 0) this.#onData(bytes);
+  }
+
+  write(bytes: Buffer, start: number, end: number): void {
+    this.push(Buffer.from(bytes.subarray(start, end)));
+  }
+
+  push(frame: Buffer): void {
+    if (this.#closed) return;
+    this.#pending.push(frame);
+    this.#pendingBytes += frame.length;
+    if (this.#pendingBytes >= flushBytes) this.flush();
+    else if (!this.#flushScheduled) {
+      this.#flushScheduled = true;
+      setImmediate(flushScheduled, this);
+    }
+    if (this.unsentBytes > this.#options.clientBufferBytes * sharedBufferFactor) this.close();
+  }
+
+  flush(): void {
+    const pending = this.#pending;
+    const first = pending[0];
+    if (first === undefined || this.#closed) return;
+    this.#pending = [];
+    this.#socket.write(pending.length === 1 ? first : Buffer.concat(pending, this.#pendingBytes));
+    this.#pendingBytes = 0;
+  }
+
+  /** The end of a turn with output that nobody flushed. */
+  flushAtTurnEnd(): void {
+    this.#flushScheduled = false;
+    this.flush();
+  }
+
+  onDrain(callback: () => void): void {
+    if (this.#closed || this.writable) {
+      callback();
+      return;
+    }
+    this.#drainCallbacks ??= [];
+    this.#drainCallbacks.push(callback);
+  }
+
+  /** No frame reaches the handler until `proceed`. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  proceed(): void {
+    this.#held = false;
+    if (!this.#advancing) this.#advance();
+  }
+
+  /** Says goodbye and closes once it is written. */
+  terminate(error: PgError | null): void {
+    if (this.#closed) return;
+    if (error !== null) this.push(encodeErrorResponse(error));
+    this.flush();
+    this.#socket.end();
+    this.#ended();
+  }
+
+  /** Closes without a word. */
+  close(): void {
+    if (this.#closed) return;
+    this.#socket.destroy();
+    this.#ended();
+  }
+
+  #attach(): void {
+    const socket = this.#socket;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('drain', () => this.#drained());
+    socket.on('error', () => this.close());
+    socket.on('end', () => this.close());
+    socket.on('close', () => this.close());
+    socket.resume();
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#closed) return;
+    if (this.#held || this.#advancing || this.#waiting !== null) {
+      this.#waiting ??= [];
+      this.#waiting.push(chunk);
+      this.#waitingBytes += chunk.length;
+      if (this.#waitingBytes > heldBytesMax) this.#socket.pause();
+      if (!this.#held) this.proceed();
+      return;
+    }
+    this.#reader.push(chunk);
+    this.#advance();
+  }
+
+  #advance(): void {
+    this.#advancing = true;
+    try {
+      while (!this.#held && !this.#closed) {
+        if (this.#reader.next()) {
+          const { code, chunk, start, end } = this.#reader;
+          this.handler.onFrame(code, chunk, start, end);
+        } else if (!this.#nextChunk()) break;
+      }
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      this.terminate(fatal(error));
+    } finally {
+      this.#advancing = false;
+    }
+  }
+
+  #nextChunk(): boolean {
+    const chunk = this.#waiting?.shift();
+    if (chunk === undefined) {
+      this.#waiting = null;
+      return false;
+    }
+    this.#waitingBytes -= chunk.length;
+    if (this.#waitingBytes <= heldBytesMax) this.#socket.resume();
+    this.#reader.push(chunk);
+    return true;
+  }
+
+  #drained(): void {
+    const callbacks = this.#drainCallbacks;
+    this.#drainCallbacks = null;
+    for (const callback of callbacks ?? []) callback();
+  }
+
+  #ended(): void {
+    this.#closed = true;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#waiting = null;
+    this.#drained();
+    this.handler.onClosed();
+  }
+}
+
+function flushScheduled(connection: ClientConnection): void {
+  connection.flushAtTurnEnd();
+}
+
+function fatal(error: PgError): PgError {
+  if (error.severity === 'FATAL') return error;
+  const { detail, hint, cause } = error;
+  return new PgError(error.sqlState, error.message, { detail, hint, cause, severity: 'FATAL' });
+}

@@ -1,0 +1,338 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import { emptySettings } from '../backend/session-settings.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { Config, User } from '../config/config.ts';
+import type { ExecutorWorld } from '../executor/session-executor.ts';
+import { encodeAuthenticationOk } from '../protocol/authentication.ts';
+import { type CancelKey, encodeBackendKeyData } from '../protocol/backend-key-data.ts';
+import { encodeErrorResponse } from '../protocol/error-response.ts';
+import { encodeNegotiateProtocolVersion } from '../protocol/negotiate-protocol-version.ts';
+import { encodeParameterStatus } from '../protocol/parameter-status.ts';
+import { readyForQuery } from '../protocol/ready-for-query.ts';
+import type { AdminConsole } from './admin-console.ts';
+import { AdminSession } from './admin-session.ts';
+import { encodeProcessId, sessionNumbersMax, workerIndexOf } from './cancel-key.ts';
+import { ClientConnection, type ClientHandler } from './client-connection.ts';
+import type { ClientSummary } from './client-summary.ts';
+import { Login } from './login.ts';
+import { LoginParameters } from './login-parameters.ts';
+import { Session } from './session.ts';
+import { receiveStartup, type Startup } from './startup.ts';
+import { startupSettings } from './startup-settings.ts';
+
+export const adminDatabase = 'pgweave';
+
+export type GateWorld = {
+  readonly executor: ExecutorWorld;
+  readonly console: AdminConsole;
+  readonly workerIndex: number;
+  /** Changes on reload, like `secureContext`. */
+  config: Config;
+  secureContext: SecureContext | null;
+  /** A cancel request for another worker's session. */
+  forwardCancel(key: CancelKey): void;
+};
+
+type Client = {
+  readonly number: number;
+  readonly secret: Buffer;
+  readonly connection: ClientConnection;
+  readonly user: string;
+  readonly database: string;
+  readonly applicationName: string;
+  readonly tls: boolean;
+  readonly connectedAt: number;
+  session: Session | AdminSession | null;
+};
+
+type StartupRequest = Extract<Startup['request'], { readonly kind: 'startup' }>;
+
+/** Lets clients in: startup, login, and then a session for each; finds sessions for cancels. */
+export class ClientGate {
+  readonly #world: GateWorld;
+  readonly #clients = new Map<number, Client>();
+  readonly #parameters = new LoginParameters();
+  #lastNumber = 0;
+  #drained: (() => void) | null = null;
+
+  constructor(world: GateWorld) {
+    this.#world = world;
+  }
+
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  /** `refused`: there are too many clients; a cancel request is served all the same. */
+  accept(socket: Socket, refused: boolean): void {
+    const { clock } = this.#world.executor;
+    let current = socket;
+    const stopTimer = clock.after(this.#world.config.limits.loginTimeoutMs, () => {
+      current.destroy();
+    });
+    socket.once('close', stopTimer);
+    receiveStartup(
+      socket,
+      this.#world.secureContext,
+      (startup) => {
+        current = startup.socket;
+        this.#started(startup, refused, stopTimer);
+      },
+      sendFatal,
+    );
+  }
+
+  /** Ignores a key that fits no session, as PostgreSQL does. */
+  cancel(key: CancelKey): void {
+    const client = this.#clients.get(key.backendId % sessionNumbersMax);
+    if (client?.session === undefined || client.session === null) return;
+    if (client.secret.length !== key.secret.length) return;
+    if (timingSafeEqual(client.secret, key.secret)) client.session.cancel();
+  }
+
+  /** Resolves when the last client has left; those left after `timeoutMs` are cut off. */
+  drain(timeoutMs: number): Promise<void> {
+    const { clock } = this.#world.executor;
+    return new Promise((resolve) => {
+      const cancelTimer = clock.after(timeoutMs, () => {
+        for (const { connection } of [...this.#clients.values()]) connection.terminate(shutdown());
+      });
+      this.#drained = () => {
+        cancelTimer();
+        resolve();
+      };
+      for (const client of [...this.#clients.values()]) {
+        if (client.session === null) client.connection.close();
+        else client.session.drain();
+      }
+      if (this.#clients.size === 0) this.#drained();
+    });
+  }
+
+  /** After a reload or a failover what servers say at login may differ. */
+  forgetParameters(): void {
+    this.#parameters.forget();
+  }
+
+  summaries(): readonly ClientSummary[] {
+    return [...this.#clients.values()].map((client) => this.#summary(client));
+  }
+
+  #started(startup: Startup, refused: boolean, stopTimer: () => void): void {
+    const { socket, request, rest } = startup;
+    if (request.kind === 'cancel-request') {
+      this.#cancelRequest(request.key);
+      socket.destroy();
+      return;
+    }
+    try {
+      if (refused) {
+        throw new PgError(SqlState.tooManyConnections, 'sorry, too many clients already', {
+          severity: 'FATAL',
+        });
+      }
+      const user = request.parameters.get('user') ?? '';
+      const database = request.parameters.get('database') ?? user;
+      const settings = startupSettings(request.parameters, emptySettings);
+      const { limits } = this.#world.config;
+      const connection = new ClientConnection(socket, limits, silence);
+      const client = this.#register(connection, user, database, request, startup.tls);
+      if (request.negotiation !== null) {
+        connection.push(encodeNegotiateProtocolVersion(request.negotiation));
+      }
+      this.#logIn(client, (account) => {
+        if (database === adminDatabase) this.#openConsole(client, account, stopTimer);
+        else this.#openSession(client, account, settings, stopTimer);
+      });
+      connection.unshift(rest);
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      sendFatal(socket, error);
+    }
+  }
+
+  #register(
+    connection: ClientConnection,
+    user: string,
+    database: string,
+    request: StartupRequest,
+    tls: boolean,
+  ): Client {
+    const number = this.#freeNumber();
+    const client: Client = {
+      number,
+      secret: randomBytes(request.minor >= 2 ? 32 : 4),
+      connection,
+      user,
+      database,
+      applicationName: request.parameters.get('application_name') ?? '',
+      tls,
+      connectedAt: this.#world.executor.clock.wallTime(),
+      session: null,
+    };
+    this.#clients.set(number, client);
+    connection.handler = { ...silence, onClosed: () => this.#left(client) };
+    return client;
+  }
+
+  #logIn(client: Client, accepted: (user: User) => void): void {
+    const { config } = this.#world;
+    const known = client.database === config.database || client.database === adminDatabase;
+    const { connection } = client;
+    try {
+      connection.handler = new Login(
+        connection,
+        config,
+        client.user,
+        (user) => {
+          if (known) accepted(user);
+          else throw unknownDatabase(client.database);
+        },
+        () => this.#left(client),
+      );
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      connection.terminate(error);
+    }
+  }
+
+  #openConsole(client: Client, user: User, stopTimer: () => void): void {
+    stopTimer();
+    const { connection } = client;
+    const onEnd = () => this.#left(client);
+    client.session = new AdminSession(connection, this.#world.console, user, onEnd);
+    this.#welcome(client, client.session, adminParameters);
+  }
+
+  #openSession(
+    client: Client,
+    user: User,
+    settings: ReturnType<typeof startupSettings>,
+    stopTimer: () => void,
+  ): void {
+    const { executor } = this.#world;
+    const { connection } = client;
+    connection.hold();
+    let waiting = true;
+    const giveUp = this.#parameters.ask(
+      { servers: executor.servers, home: executor.planner.shardMap.home, user, settings },
+      (frames) => {
+        waiting = false;
+        stopTimer();
+        if (connection.closed) return;
+        const onEnd = () => this.#left(client);
+        client.session = new Session(connection, executor, user, settings, onEnd);
+        this.#welcome(client, client.session, frames);
+      },
+      (error) => {
+        waiting = false;
+        connection.terminate(asFatal(error));
+      },
+    );
+    if (!waiting) return;
+    connection.handler = {
+      ...silence,
+      onClosed: () => {
+        giveUp();
+        this.#left(client);
+      },
+    };
+  }
+
+  #welcome(client: Client, session: Session | AdminSession, parameters: Buffer): void {
+    const { connection, number, secret } = client;
+    const backendId = encodeProcessId({
+      workerIndex: this.#world.workerIndex,
+      sessionNumber: number,
+    });
+    connection.handler = session;
+    connection.push(
+      Buffer.concat([
+        encodeAuthenticationOk(),
+        parameters,
+        encodeBackendKeyData({ backendId, secret }),
+        readyForQuery.idle,
+      ]),
+    );
+    connection.flush();
+    connection.proceed();
+  }
+
+  #cancelRequest(key: CancelKey): void {
+    if (workerIndexOf(key.backendId) === this.#world.workerIndex) this.cancel(key);
+    else this.#world.forwardCancel(key);
+  }
+
+  #left(client: Client): void {
+    this.#clients.delete(client.number);
+    if (this.#clients.size === 0) this.#drained?.();
+  }
+
+  #freeNumber(): number {
+    do this.#lastNumber = (this.#lastNumber % (sessionNumbersMax - 1)) + 1;
+    while (this.#clients.has(this.#lastNumber));
+    return this.#lastNumber;
+  }
+
+  #summary(client: Client): ClientSummary {
+    const { connection, number, session } = client;
+    const shards =
+      session instanceof Session ? [...session.executor.transaction.participants.keys()] : [];
+    return {
+      processId: encodeProcessId({
+        workerIndex: this.#world.workerIndex,
+        sessionNumber: number,
+      }),
+      user: client.user,
+      database: client.database,
+      applicationName: client.applicationName,
+      address: connection.address,
+      port: connection.port,
+      tls: client.tls,
+      state: session === null ? 'login' : session.state,
+      shards,
+      connectedAt: client.connectedAt,
+    };
+  }
+}
+
+const silence: ClientHandler = { onFrame() {}, onClosed() {} };
+
+/** Drivers look at these before anything else; the console's own values. */
+const adminParameters = Buffer.concat(
+  [
+    ['server_version', '18.0'],
+    ['server_encoding', 'UTF8'],
+    ['client_encoding', 'UTF8'],
+    ['DateStyle', 'ISO, MDY'],
+    ['integer_datetimes', 'on'],
+    ['standard_conforming_strings', 'on'],
+  ].map(([name = '', value = '']) => encodeParameterStatus(name, value)),
+);
+
+function sendFatal(socket: Socket, error: PgError): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(encodeErrorResponse(asFatal(error)), () => socket.destroy());
+}
+
+function asFatal(error: PgError): PgError {
+  const { sqlState, message, detail, hint, cause } = error;
+  return new PgError(sqlState, message, { detail, hint, cause, severity: 'FATAL' });
+}
+
+function unknownDatabase(name: string): PgError {
+  return new PgError(SqlState.invalidCatalogName, `database "${name}" does not exist`, {
+    severity: 'FATAL',
+  });
+}
+
+function shutdown(): PgError {
+  return new PgError(
+    SqlState.adminShutdown,
+    'terminating connection due to administrator command',
+    { severity: 'FATAL' },
+  );
+}

@@ -1,0 +1,34 @@
+import { assert } from '../base/assert.ts';
+import { describeStatement } from '../executor/describe-statement.ts';
+import type { SessionExecutor } from '../executor/session-executor.ts';
+import { noData } from '../protocol/constant-messages.ts';
+import { encodeRowDescription } from '../protocol/row-description.ts';
+import type { Portal } from './prepared-statement.ts';
+
+/** Describe of a portal over several shards that is not executed in the same batch. */
+export function describePortal(
+  executor: SessionExecutor,
+  portal: Portal,
+  done: (ok: boolean) => void,
+): void {
+  const { target, statement, resultFormats } = portal;
+  assert(target?.kind === 'multi-shard', 'a portal over several shards');
+  const [shard] = target.shards;
+  assert(shard !== undefined, 'several shards');
+  executor.acquire({ shard, write: false, share: false }, done, (connection, release) => {
+    executor.cancelWith(null);
+    const question = { text: statement.planned.text, parameterOids: statement.typeOids };
+    describeStatement(connection, question, (outcome) => {
+      release();
+      if (outcome.kind === 'failed') {
+        executor.fail(outcome.error, done);
+        return;
+      }
+      const { columns } = outcome.description;
+      const formatOf = (index: number) =>
+        resultFormats.length === 1 ? (resultFormats[0] ?? 0) : (resultFormats[index] ?? 0);
+      const described = columns?.map((column, index) => ({ ...column, format: formatOf(index) }));
+      executor.succeed(described === undefined ? noData : encodeRowDescription(described), done);
+    });
+  });
+}

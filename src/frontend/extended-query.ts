@@ -1,0 +1,228 @@
+import { unreachable } from '../base/assert.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { BoundParameters } from '../executor/multi-shard-select.ts';
+import { rejection } from '../executor/run-statement.ts';
+import type { PlannedStatement } from '../executor/statement-planner.ts';
+import type { Target } from '../executor/target.ts';
+import { decodeBind } from '../protocol/bind-message.ts';
+import { decodeClose } from '../protocol/close-message.ts';
+import { decodeDescribe } from '../protocol/describe-message.ts';
+import { decodeExecute } from '../protocol/execute-message.ts';
+import { FrontendCode } from '../protocol/message-code.ts';
+import { decodeParse } from '../protocol/parse-message.ts';
+import { type BatchSession, runBatch } from './batch-runner.ts';
+import type { BatchStep } from './batch-step.ts';
+import { serverStatementName } from './prepared-names.ts';
+import type { Portal, PreparedStatement } from './prepared-statement.ts';
+
+/** Messages are collected up to Sync or Flush, but not more bytes than this. */
+const batchBytesMax = 1024 * 1024;
+
+/**
+ * The extended protocol of one session. Messages up to Sync or Flush form a batch: only then is it
+ * known whether they fit into one flight to one shard, which needs no transaction of ours.
+ */
+export class ExtendedQuery {
+  readonly #session: BatchSession;
+  readonly statements = new Map<string, PreparedStatement>();
+  readonly portals = new Map<string, Portal>();
+  #steps: BatchStep[] = [];
+  #undo: (() => void)[] = [];
+  #bytes = 0;
+  /** After an error everything up to Sync is ignored. */
+  #skipping = false;
+
+  constructor(session: BatchSession) {
+    this.#session = session;
+  }
+
+  get idle(): boolean {
+    return this.#steps.length === 0;
+  }
+
+  onFrame(code: number, chunk: Buffer, start: number, end: number): void {
+    if (code === FrontendCode.sync) {
+      this.#run('sync');
+      return;
+    }
+    if (this.#skipping) return;
+    if (code === FrontendCode.flush) {
+      this.#run('flush');
+      return;
+    }
+    this.#bytes += end - start;
+    try {
+      this.#steps.push(this.#decode(code, chunk, start, end));
+    } catch (error) {
+      if (!(error instanceof PgError) || error.severity === 'FATAL') throw error;
+      this.#undo.push(() => {});
+      this.#steps.push({ kind: 'error', error });
+      this.#skipping = true;
+    }
+    if (this.#bytes > batchBytesMax) this.#run('flush');
+  }
+
+  /** Portals live as long as their transaction. */
+  dropPortals(): void {
+    for (const portal of this.portals.values()) portal.cursor?.close();
+    this.portals.clear();
+  }
+
+  /** DISCARD ALL and DEALLOCATE ALL. */
+  dropStatements(): void {
+    this.statements.clear();
+  }
+
+  #run(end: 'sync' | 'flush'): void {
+    const steps = this.#steps;
+    const undo = this.#undo;
+    this.#steps = [];
+    this.#undo = [];
+    this.#bytes = 0;
+    runBatch(this.#session, steps, end, (failedStep) => {
+      if (failedStep !== null) {
+        this.#skipping = true;
+        for (const undoStep of undo.slice(failedStep).reverse()) undoStep();
+      }
+      if (end === 'sync') this.#skipping = false;
+    });
+  }
+
+  #decode(code: number, chunk: Buffer, start: number, end: number): BatchStep {
+    switch (code) {
+      case FrontendCode.parse:
+        return this.#parse(chunk, start, end);
+      case FrontendCode.bind:
+        return this.#bind(chunk, start, end);
+      case FrontendCode.describe:
+        return this.#describe(chunk, start, end);
+      case FrontendCode.execute: {
+        const { portal, rowsMax } = decodeExecute(chunk, start, end);
+        this.#undo.push(() => {});
+        return { kind: 'execute', portal: this.#portal(portal), rowsMax };
+      }
+      case FrontendCode.close:
+        return this.#close(chunk, start, end);
+      default:
+        return unreachable(code as never);
+    }
+  }
+
+  #parse(chunk: Buffer, start: number, end: number): BatchStep {
+    // Statements and portals outlive the chunk.
+    const copy = Buffer.from(chunk.subarray(start, end));
+    const message = decodeParse(copy, 0, copy.length);
+    if (message.name !== '' && this.statements.has(message.name)) {
+      throw new PgError(
+        SqlState.duplicatePreparedStatement,
+        `prepared statement "${message.name}" already exists`,
+      );
+    }
+    const statement: PreparedStatement = {
+      name: message.name,
+      serverName: message.name === '' ? '' : serverStatementName(message.tail),
+      planned: this.#plan(message.sql),
+      typeOids: message.typeOids,
+      tail: message.tail,
+    };
+    this.#set(this.statements, message.name, statement);
+    return { kind: 'parse', statement };
+  }
+
+  #plan(sql: string): PlannedStatement {
+    const { executor } = this.#session;
+    const statements = executor.world.planner.planAll(executor, sql);
+    if (statements.length > 1) {
+      throw new PgError(
+        SqlState.syntaxError,
+        'cannot insert multiple commands into a prepared statement',
+      );
+    }
+    const planned = statements[0] ?? executor.world.planner.emptyStatement;
+    if (planned.plan.kind === 'reject') throw rejection(planned.plan);
+    return planned;
+  }
+
+  /** null: no shard answers it. */
+  #target(planned: PlannedStatement, parameters: BoundParameters): Target | null {
+    const { kind } = planned.plan;
+    if (kind !== 'select' && kind !== 'modify' && kind !== 'utility') return null;
+    const { executor } = this.#session;
+    return executor.world.planner.targetOf(executor, planned, parameters);
+  }
+
+  #bind(chunk: Buffer, start: number, end: number): BatchStep {
+    const copy = Buffer.from(chunk.subarray(start, end));
+    const message = decodeBind(copy, 0, copy.length);
+    const statement = this.#statement(message.statement);
+    const existing = this.portals.get(message.portal);
+    if (message.portal !== '' && existing !== undefined) {
+      throw new PgError(SqlState.duplicateCursor, `cursor "${message.portal}" already exists`);
+    }
+    existing?.cursor?.close();
+    const parameters = {
+      typeOids: statement.typeOids,
+      formats: message.formats,
+      values: message.values,
+    };
+    const portal: Portal = {
+      name: message.portal,
+      statement,
+      parameters,
+      resultFormats: message.resultFormats,
+      tail: message.tail,
+      target: this.#target(statement.planned, parameters),
+      boundOn: null,
+      cursor: null,
+    };
+    this.#set(this.portals, message.portal, portal);
+    return { kind: 'bind', portal };
+  }
+
+  #describe(chunk: Buffer, start: number, end: number): BatchStep {
+    const { kind, name } = decodeDescribe(chunk, start, end);
+    this.#undo.push(() => {});
+    if (kind === 'portal') return { kind: 'describe-portal', portal: this.#portal(name) };
+    return { kind: 'describe-statement', statement: this.#statement(name) };
+  }
+
+  #close(chunk: Buffer, start: number, end: number): BatchStep {
+    const { kind, name } = decodeClose(chunk, start, end);
+    if (kind === 'statement') {
+      this.#set(this.statements, name, null);
+      return { kind: 'close', portal: null };
+    }
+    const portal = this.portals.get(name) ?? null;
+    portal?.cursor?.close();
+    this.#set(this.portals, name, null);
+    return { kind: 'close', portal };
+  }
+
+  #set<Value>(map: Map<string, Value>, name: string, value: Value | null): void {
+    const before = map.get(name);
+    this.#undo.push(() => {
+      if (before === undefined) map.delete(name);
+      else map.set(name, before);
+    });
+    if (value === null) map.delete(name);
+    else map.set(name, value);
+  }
+
+  #statement(name: string): PreparedStatement {
+    const statement = this.statements.get(name);
+    if (statement !== undefined) return statement;
+    throw new PgError(
+      SqlState.invalidSqlStatementName,
+      name === ''
+        ? 'unnamed prepared statement does not exist'
+        : `prepared statement "${name}" does not exist`,
+    );
+  }
+
+  #portal(name: string): Portal {
+    const portal = this.portals.get(name);
+    if (portal !== undefined) return portal;
+    throw new PgError(SqlState.invalidCursorName, `portal "${name}" does not exist`);
+  }
+}

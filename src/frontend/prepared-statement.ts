@@ -1,0 +1,33 @@
+import type { ServerConnection } from '../backend/server-connection.ts';
+import type { BoundParameters } from '../executor/multi-shard-select.ts';
+import type { MultiShardPortal } from '../executor/run-multi-shard.ts';
+import type { PlannedStatement } from '../executor/statement-planner.ts';
+import type { Target } from '../executor/target.ts';
+
+/** What a Parse of the client made. */
+export type PreparedStatement = {
+  /** The client's name; empty for the unnamed one. */
+  readonly name: string;
+  /** Its name on every server, by content; empty for the unnamed one, which is parsed each time. */
+  readonly serverName: string;
+  readonly planned: PlannedStatement;
+  readonly typeOids: readonly number[];
+  /** Of the Parse message, everything behind the name. */
+  readonly tail: Buffer;
+};
+
+/** What a Bind of the client made. It lives until the end of the transaction. */
+export type Portal = {
+  readonly name: string;
+  readonly statement: PreparedStatement;
+  readonly parameters: BoundParameters;
+  readonly resultFormats: readonly number[];
+  /** Of the Bind message, everything behind the two names. */
+  readonly tail: Buffer;
+  /** null for statements that no shard answers (BEGIN, SET ...). */
+  readonly target: Target | null;
+  /** The server connection that has the portal, within a block. */
+  boundOn: ServerConnection | null;
+  /** Over several shards: open from the first Execute on. */
+  cursor: MultiShardPortal | null;
+};

@@ -1,0 +1,104 @@
+import { abortedError, noteExecuted, rejection, runStatement } from '../executor/run-statement.ts';
+import type { SessionExecutor } from '../executor/session-executor.ts';
+import type { PlannedStatement } from '../executor/statement-planner.ts';
+import { noParameters } from '../executor/statement-run.ts';
+import { endImplicitBlock } from '../executor/transaction-commands.ts';
+import { emptyQueryResponse } from '../protocol/constant-messages.ts';
+import { encodeQuery } from '../protocol/query-message.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+
+/** Positions in error messages stay right for lists up to this length. */
+const paddingMax = 100_000;
+
+/**
+ * Answers one Query message, without its ReadyForQuery. Several statements are one implicit
+ * transaction (PostgreSQL manual, "Multiple Statements in a Simple Query"): they go to the server
+ * as they are when all belong to one shard, otherwise one after the other in a block of ours.
+ */
+export function runSimpleQuery(executor: SessionExecutor, text: string, done: () => void): void {
+  const { planner } = executor.world;
+  const statements = planner.planAll(executor, text);
+  const [first] = statements;
+  if (first === undefined) {
+    executor.succeed(emptyQueryResponse, done);
+    return;
+  }
+  if (statements.length === 1) {
+    const run = { planned: first, parameters: noParameters, padding: '', describe: true };
+    runStatement(executor, run, done);
+    return;
+  }
+  const syntaxError = statements.find(
+    ({ plan }) => plan.kind === 'utility' && plan.tag === 'syntax error',
+  );
+  const shard =
+    syntaxError === undefined ? commonShard(executor, statements) : planner.shardMap.home;
+  if (shard !== null) {
+    runWhole(executor, text, statements, shard, done);
+    return;
+  }
+  runList(executor, statements, 0, done);
+}
+
+/** The one shard of all statements, null when there are several or none. */
+function commonShard(
+  executor: SessionExecutor,
+  statements: readonly PlannedStatement[],
+): ShardId | null {
+  let shard: ShardId | null = null;
+  for (const planned of statements) {
+    const { kind } = planned.plan;
+    if (kind !== 'select' && kind !== 'modify' && kind !== 'utility') return null;
+    const target = executor.world.planner.targetOf(executor, planned, noParameters);
+    if (target.kind !== 'shard') return null;
+    if (shard !== null && shard !== target.shard) return null;
+    shard = target.shard;
+  }
+  return shard;
+}
+
+function runWhole(
+  executor: SessionExecutor,
+  text: string,
+  statements: readonly PlannedStatement[],
+  shard: ShardId,
+  done: () => void,
+): void {
+  const aborted = abortedError(executor, null);
+  if (aborted !== null) {
+    executor.fail(aborted, done);
+    return;
+  }
+  const write = statements.some(({ plan }) => plan.kind !== 'select' || !plan.readOnly);
+  const build = () => ({ messages: [encodeQuery(text)], script: null });
+  executor.runFlight({ shard, write, traffic: null, build }, (ok) => {
+    const changing = statements.find(({ plan }) => plan.kind === 'utility' && plan.changesSchema);
+    noteExecuted(executor, (changing ?? statements[0] ?? executor.world.planner.emptyStatement).plan, ok, done);
+  });
+}
+
+function runList(
+  executor: SessionExecutor,
+  statements: readonly PlannedStatement[],
+  index: number,
+  done: () => void,
+): void {
+  const { transaction } = executor;
+  const planned = statements[index];
+  if (planned === undefined) {
+    if (transaction.block === 'implicit') endImplicitBlock(executor, done);
+    else done();
+    return;
+  }
+  if (planned.plan.kind === 'reject') {
+    executor.fail(rejection(planned.plan), () => runList(executor, [], 0, done));
+    return;
+  }
+  if (transaction.block === 'none') transaction.begin('implicit', 'BEGIN', false);
+  const padding = planned.start <= paddingMax ? ' '.repeat(planned.start) : '';
+  runStatement(executor, { planned, parameters: noParameters, padding, describe: true }, (ok) => {
+    // An error ends the list; what an implicit block has done is undone.
+    if (ok) runList(executor, statements, index + 1, done);
+    else runList(executor, [], 0, done);
+  });
+}
