@@ -145,11 +145,16 @@ function replace(
   verdict: Verdict & { readonly kind: 'dead' | 'misfit' },
 ): void {
   suspect(draft, primary, verdict.reason);
+  const { task } = draft.state;
+  if (task !== null && task.work.kind !== 'arm') return;
+  if (draft.now < draft.state.retryAt) {
+    block(draft, `${record.primary} is lost (${verdict.reason}); the last attempt failed`);
+    return;
+  }
   if (draft.state.phase.kind === 'suspect') {
     draft.change({ times: { ...draft.state.times, confirmedAt: draft.now } });
     draft.log('warn', 'the primary is lost', { node: primary.id, reason: verdict.reason });
   }
-  if (!mayStart(draft) && draft.state.task?.work.kind !== 'arm') return;
   if (verdict.kind === 'dead') {
     replaceDead(draft, record, verdict.reason);
     return;

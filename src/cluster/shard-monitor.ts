@@ -45,7 +45,7 @@ export class ShardMonitor {
   readonly #commands: NodeCommands;
   readonly #probes = new Map<NodeId, NodeProbe>();
   readonly #events: FailoverEvent[] = [];
-  readonly #running = new Set<Promise<void>>();
+  #saving: Promise<void> = Promise.resolve();
   #state: FailoverState;
   #dispatching = false;
   #stopped = false;
@@ -133,12 +133,15 @@ export class ShardMonitor {
     });
   }
 
-  /** Resolves when nothing of it is under way any more; tasks are bounded in time. */
+  /**
+   * Resolves when the record is at rest. Work on a server may still end after that: a successor of
+   * this monitor would do the same work again, or waits for it at the server's lock.
+   */
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const probe of this.#probes.values()) probe.stop();
     this.#answerOperator({ reason: 'pgweave is stopping', hint: undefined });
-    await Promise.all(this.#running);
+    await this.#saving;
   }
 
   #take(event: FailoverEvent): void {
@@ -200,13 +203,11 @@ export class ShardMonitor {
   #start(task: number, work: FailoverTask): void {
     const report = (result: TaskResult) =>
       this.dispatch({ kind: 'task', at: this.#parts.clock.now(), task, result });
-    const running = this.#run(work)
-      .then(report, (error: unknown) => {
-        const reason = error instanceof Error ? error.message : String(error);
-        report({ kind: 'failed', reason });
-      })
-      .finally(() => this.#running.delete(running));
-    this.#running.add(running);
+    const running = this.#run(work).then(report, (error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      report({ kind: 'failed', reason });
+    });
+    if (work.kind === 'save') this.#saving = running;
   }
 
   async #run(work: FailoverTask): Promise<TaskResult> {

@@ -1,0 +1,377 @@
+import { describe, expect, it } from 'vitest';
+import type { FailoverAction } from '../../../src/cluster/failover-action.ts';
+import type { FailoverEvent, TaskResult } from '../../../src/cluster/failover-event.ts';
+import { step } from '../../../src/cluster/failover-machine.ts';
+import { beginFailover, type FailoverState } from '../../../src/cluster/failover-state.ts';
+import type { ConnectOutcome, ProbeAnswer } from '../../../src/cluster/probe-answer.ts';
+import type { ShardRecord } from '../../../src/cluster/shard-record.ts';
+import type { NodeId } from '../../../src/config/config.ts';
+import type { ShardId } from '../../../src/sharding/shard-id.ts';
+
+const shard = 'a' as ShardId;
+const [one, two] = ['h:1', 'h:2'] as [NodeId, NodeId];
+const epoch = { epoch: 1, uuid: 'u1' };
+const armed: ShardRecord = {
+  shard,
+  ...epoch,
+  systemId: '7',
+  timeline: 1,
+  primary: one,
+  durability: { kind: 'armed', member: two },
+  phase: { kind: 'open' },
+};
+const solo: ShardRecord = { ...armed, durability: { kind: 'solo' } };
+
+const primaryAnswer: ProbeAnswer = {
+  inRecovery: false,
+  systemId: '7',
+  timeline: 1,
+  startedAt: '1',
+  lsn: 100n,
+  replayLsn: 100n,
+  epoch,
+  applicationName: null,
+  receiverAgeMs: null,
+  synchronousStandbyNames: 'FIRST 1 ("h:2")',
+  synchronousCommit: 'on',
+  standbys: [{ applicationName: two, state: 'streaming', syncState: 'sync', flushLsn: 100n }],
+};
+const standbyAnswer: ProbeAnswer = {
+  ...primaryAnswer,
+  inRecovery: true,
+  applicationName: two,
+  receiverAgeMs: 0,
+  synchronousStandbyNames: '',
+  standbys: [],
+};
+
+/** The machine of one pair, fed by hand. */
+class Scene {
+  now = 0;
+  state: FailoverState;
+  actions: FailoverAction[] = [];
+
+  constructor(record: ShardRecord | null, mode: FailoverState['mode'] = 'failover') {
+    this.state = beginFailover({
+      shard,
+      nodes: [one, two],
+      settings: {
+        suspectAfterMs: 250,
+        hangMs: 700,
+        restartGraceMs: 500,
+        promoteTimeoutMs: 5000,
+        cooldownMs: 30_000,
+      },
+      mode,
+      stored: record === null ? null : { record, revision: 1 },
+      now: 0,
+    });
+  }
+
+  event(event: FailoverEvent): this {
+    const result = step(this.state, event, () => 'fresh');
+    this.state = result.state;
+    this.actions.push(...result.actions);
+    return this;
+  }
+
+  at(now: number): this {
+    this.now = now;
+    return this.event({ kind: 'tick', at: now });
+  }
+
+  answer(node: NodeId, answer: ProbeAnswer, askedAt = this.now): this {
+    return this.event({ kind: 'answer', at: this.now, askedAt, node, answer });
+  }
+
+  lost(node: NodeId): this {
+    return this.event({ kind: 'lost', at: this.now, node });
+  }
+
+  connect(node: NodeId, outcome: ConnectOutcome): this {
+    return this.event({ kind: 'connect', at: this.now, node, outcome });
+  }
+
+  done(result: TaskResult): this {
+    const { task } = this.state;
+    if (task === null) throw new Error('no task runs');
+    return this.event({ kind: 'task', at: this.now, task: task.id, result });
+  }
+
+  /** Both nodes up, and a running verification of the standby finished. */
+  settle(): this {
+    this.answer(two, standbyAnswer).answer(one, primaryAnswer);
+    return this.done({ kind: 'armed', startedAt: '1' });
+  }
+
+  get phase(): string {
+    return this.state.phase.kind;
+  }
+
+  get work(): string | undefined {
+    return this.state.task?.work.kind;
+  }
+
+  get reason(): string | undefined {
+    return this.state.published?.reason;
+  }
+
+  kinds(): string[] {
+    return this.actions.map(({ kind }) => kind);
+  }
+}
+
+describe('suspicion', () => {
+  it('holds statements after a lost connection and releases them with the next answer', () => {
+    const scene = new Scene(armed).settle().at(10).lost(one);
+    expect(scene.phase).toBe('suspect');
+    expect(scene.state.published).toMatchObject({ epoch: 1, primary: null });
+    expect(scene.actions.at(-1)?.kind).toBe('publish');
+    scene.answer(one, primaryAnswer);
+    expect(scene.state.published).toMatchObject({ epoch: 1, primary: one });
+  });
+
+  it('is not raised while a worker hears the node', () => {
+    const scene = new Scene(armed).settle();
+    for (let now = 50; now <= 2000; now += 50) {
+      scene.event({ kind: 'life', at: now, node: one, heardAt: now - 50 }).at(now);
+    }
+    expect(scene.phase).toBe('open');
+  });
+
+  it('does not count the time in which we did not run', () => {
+    const scene = new Scene(armed).settle();
+    scene.now = 2000;
+    scene.event({ kind: 'stalled', at: 2000, byMs: 1980 });
+    expect(scene.phase).toBe('open');
+  });
+
+  it('takes a full server for alive', () => {
+    const scene = new Scene(armed).settle().at(300);
+    expect(scene.phase).toBe('suspect');
+    expect(scene.connect(one, 'alive').phase).toBe('open');
+  });
+});
+
+describe('the death of a primary', () => {
+  it('is proved by two refused connects 40 ms apart, not by one', () => {
+    const scene = new Scene(armed).settle().at(10).lost(one).connect(one, 'refused');
+    expect(scene.phase).toBe('suspect');
+    scene.at(30).connect(one, 'refused');
+    expect(scene.phase).toBe('suspect');
+    scene.at(51).connect(one, 'refused');
+    expect([scene.phase, scene.work]).toEqual(['claiming', 'save']);
+  });
+
+  it('is not believed when the standby still hears it', () => {
+    const scene = new Scene(armed).settle().at(10).lost(one).connect(one, 'refused').at(200);
+    scene.answer(two, standbyAnswer).connect(one, 'refused');
+    expect(scene.phase).toBe('suspect');
+    expect(scene.at(3100).answer(two, standbyAnswer).phase).toBe('claiming');
+  });
+
+  it('is believed of a silent one only after the hang time, with a standby as witness', () => {
+    const silent = { ...standbyAnswer, receiverAgeMs: 5000 };
+    const scene = new Scene(armed).settle().at(600).answer(two, silent);
+    expect(scene.phase).toBe('suspect');
+    expect(scene.at(710).phase).toBe('claiming');
+  });
+
+  it('waits for a server that restarts', () => {
+    const scene = new Scene(armed).settle().at(10).lost(one).connect(one, 'starting');
+    scene.at(400).answer(two, standbyAnswer).connect(one, 'starting');
+    expect(scene.phase).toBe('suspect');
+    expect(scene.at(520).phase).toBe('claiming');
+  });
+
+  it('changes nothing when every node is silent: then we are the broken one', () => {
+    const scene = new Scene(armed).settle().at(5000).at(60_000);
+    expect(scene.phase).toBe('blocked');
+    expect(scene.reason).toContain('not usable either');
+  });
+});
+
+describe('a promotion', () => {
+  function claimed(): Scene {
+    return new Scene(armed)
+      .settle()
+      .at(10)
+      .lost(one)
+      .connect(one, 'refused')
+      .at(60)
+      .connect(one, 'refused');
+  }
+
+  it('goes from the durable claim to the open record, cutting the old primary in between', () => {
+    const scene = claimed();
+    expect(scene.state.published?.epoch).toBe(1);
+    scene.done({ kind: 'saved', revision: 2 });
+    expect(scene.work).toBe('install');
+    expect(scene.state.record).toMatchObject({
+      durability: { kind: 'solo' },
+      phase: { kind: 'promoting', intent: { candidate: two, epoch: 2, uuid: 'fresh' } },
+    });
+    expect(scene.state.published).toMatchObject({ epoch: 2, primary: null });
+    const answer = { ...primaryAnswer, timeline: 2, epoch: { epoch: 2, uuid: 'fresh' } };
+    scene.done({ kind: 'installed', answer, askedAt: scene.now });
+    expect([scene.phase, scene.work]).toEqual(['opening', 'save']);
+    scene.done({ kind: 'saved', revision: 3 });
+    expect(scene.state.published).toMatchObject({ epoch: 2, primary: two });
+    expect(scene.kinds()).toContain('journal');
+    // An answer from before the promotion comes late.
+    expect(scene.answer(two, standbyAnswer, 5).phase).toBe('open');
+    // The old primary wakes up.
+    scene.answer(one, primaryAnswer);
+    expect(scene.actions).toContainEqual({ kind: 'fence', node: one });
+    expect(scene.state.published?.primary).toBe(two);
+  });
+
+  it('is not repeated within the cool-down', () => {
+    const scene = new Scene(armed);
+    scene.state = { ...scene.state, lastFailoverAt: 0 };
+    scene.settle().at(10).lost(one).connect(one, 'refused').at(60).connect(one, 'refused');
+    expect(scene.phase).toBe('blocked');
+    expect(scene.reason).toContain('too recent');
+    expect(scene.at(30_100).answer(two, standbyAnswer).phase).toBe('claiming');
+  });
+
+  it('waits while the claim cannot be made durable', () => {
+    const scene = claimed().done({ kind: 'failed', reason: 'no space' });
+    expect([scene.phase, scene.work]).toEqual(['blocked', undefined]);
+    expect(scene.kinds().filter((kind) => kind === 'fence')).toEqual([]);
+    const alone = { ...standbyAnswer, receiverAgeMs: null };
+    expect(scene.at(600).answer(two, alone).work).toBe('save');
+  });
+
+  it('yields to whoever wrote the record first', () => {
+    const other: ShardRecord = { ...solo, epoch: 5, uuid: 'theirs', primary: two };
+    const scene = claimed().done({ kind: 'outdated', stored: { record: other, revision: 9 } });
+    expect(scene.state.record).toEqual(other);
+    expect(scene.state.published).toMatchObject({ epoch: 5, primary: null });
+  });
+
+  it('is resumed from the record by the next supervisor', () => {
+    const intent = { candidate: two, epoch: 2, uuid: 'u2' };
+    const scene = new Scene({ ...solo, phase: { kind: 'promoting', intent } }).at(20);
+    expect(scene.state.task?.work).toMatchObject({ kind: 'install', intent });
+    expect(scene.state.published).toMatchObject({ epoch: 2, primary: null });
+  });
+
+  it('is given up for the old primary when the candidate is gone and that one returns', () => {
+    const intent = { candidate: two, epoch: 2, uuid: 'u2' };
+    const scene = new Scene({ ...solo, phase: { kind: 'promoting', intent } }).at(20);
+    scene.now = 5500;
+    scene.answer(one, primaryAnswer).done({ kind: 'failed', reason: 'no answer' });
+    scene.now = 6001;
+    scene.answer(one, primaryAnswer);
+    expect(scene.state.phase).toMatchObject({ intent: { candidate: one, epoch: 3 } });
+  });
+
+  it('never happens when the standby is not armed; an operator may allow the loss', () => {
+    const scene = new Scene(solo).answer(two, standbyAnswer).at(10);
+    scene.connect(one, 'refused').at(300).connect(one, 'refused');
+    expect(scene.phase).toBe('blocked');
+    scene.event({ kind: 'failover-requested', at: scene.now, allowDataLoss: false });
+    expect(scene.actions.at(-1)).toMatchObject({ kind: 'answer-operator', refusal: {} });
+    expect(scene.phase).toBe('blocked');
+    scene.event({ kind: 'failover-requested', at: scene.now, allowDataLoss: true });
+    expect(scene.phase).toBe('claiming');
+  });
+});
+
+describe('durability', () => {
+  it('is weakened in the record before commits stop waiting', () => {
+    const scene = new Scene(armed).settle();
+    const alone = { ...primaryAnswer, standbys: [] };
+    for (let now = 100; now <= 1200; now += 100) scene.at(now).answer(one, alone);
+    expect(scene.state.task?.work).toMatchObject({ kind: 'save', record: solo });
+    scene.done({ kind: 'saved', revision: 2 });
+    expect(scene.state.task?.work).toEqual({ kind: 'disarm', primary: one });
+  });
+
+  it('is given up for a standby that streams but confirms nothing', () => {
+    const scene = new Scene(armed).settle();
+    const stuck = { ...primaryAnswer, lsn: 200n };
+    for (let now = 100; now <= 2200; now += 100) scene.at(now).answer(one, stuck);
+    expect(scene.state.task?.work).toMatchObject({ kind: 'save', record: solo });
+  });
+
+  it('is not believed any more when somebody changed the setting', () => {
+    const scene = new Scene(armed).settle().answer(one, {
+      ...primaryAnswer,
+      synchronousStandbyNames: '*',
+    });
+    expect(scene.state.task?.work).toMatchObject({ kind: 'save', record: solo });
+  });
+
+  it('is verified again after a restart of the primary, and until then nobody is promoted', () => {
+    const scene = new Scene(armed)
+      .settle()
+      .at(10)
+      .answer(one, { ...primaryAnswer, startedAt: '2' });
+    expect(scene.work).toBe('arm');
+    scene.at(11).lost(one).connect(one, 'refused').at(60).connect(one, 'refused');
+    expect(scene.reason).toContain('restarted');
+  });
+});
+
+describe('looking for the primary without a record', () => {
+  const fresh = { ...primaryAnswer, epoch: null };
+
+  it('adopts the one writable node and writes the first epoch', () => {
+    const scene = new Scene(null).answer(one, fresh).answer(two, { ...standbyAnswer, epoch: null });
+    expect(scene.state.task?.work).toMatchObject({ kind: 'save', expected: 1 - 1 });
+    scene.done({ kind: 'saved', revision: 1 });
+    expect(scene.state.task?.work).toMatchObject({
+      kind: 'install',
+      intent: { candidate: one, epoch: 1 },
+      emptyNames: false,
+    });
+  });
+
+  it('refuses two writable nodes of one epoch', () => {
+    const scene = new Scene(null).answer(one, primaryAnswer).answer(two, primaryAnswer);
+    expect(scene.reason).toBe(
+      'h:1 and h:2 both take writes, and neither is newer: stop the wrong one',
+    );
+    expect(scene.work).toBeUndefined();
+  });
+
+  it('takes the higher epoch of two writable nodes', () => {
+    const newer = { ...primaryAnswer, epoch: { epoch: 2, uuid: 'u2' } };
+    const scene = new Scene(null).answer(one, primaryAnswer).answer(two, newer);
+    scene.done({ kind: 'saved', revision: 1 });
+    expect(scene.state.published).toMatchObject({ epoch: 2, primary: two });
+  });
+
+  it('refuses nodes of different clusters', () => {
+    const scene = new Scene(null)
+      .answer(one, fresh)
+      .answer(two, { ...standbyAnswer, systemId: '8' });
+    expect(scene.reason).toContain('different clusters');
+  });
+
+  it('does not guess while a node that may be newer is down', () => {
+    const scene = new Scene(null).answer(one, primaryAnswer);
+    for (let now = 100; now <= 900; now += 100) scene.at(now).answer(one, primaryAnswer);
+    expect(scene.reason).toBe(
+      'the cluster record is missing, and h:2, which may be newer, is down',
+    );
+  });
+});
+
+describe('following roles that others decide', () => {
+  it('routes to the writable node, holds without one, and changes nothing', () => {
+    const scene = new Scene(null, 'follow').answer(two, standbyAnswer).answer(one, primaryAnswer);
+    expect(scene.state.published).toMatchObject({ epoch: 1, primary: one, standbys: [two] });
+    scene.at(10).lost(one);
+    expect(scene.state.published).toMatchObject({ epoch: 1, primary: null });
+    scene.answer(two, { ...primaryAnswer, timeline: 2 });
+    expect(scene.state.published).toMatchObject({ epoch: 2, primary: two });
+    scene.answer(one, { ...primaryAnswer, timeline: 2 });
+    expect(scene.reason).toContain('both take writes');
+    scene.event({ kind: 'failover-requested', at: 20, allowDataLoss: true });
+    expect(scene.kinds()).not.toContain('start');
+    expect(scene.kinds()).toContain('answer-operator');
+  });
+});
