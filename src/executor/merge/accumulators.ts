@@ -15,7 +15,6 @@ import {
   numericSum,
   type PartialSum,
 } from './partial-sum.ts';
-import type { Row } from './row.ts';
 
 export type AccumulatorContext = {
   /** Of the input's columns. */
@@ -58,7 +57,7 @@ function groupValue(column: number, { typeOids, format }: AccumulatorContext): A
   return {
     typeOid: format === 1 ? (typeOids[column] ?? 0) : 0,
     begin(first) {
-      value = first === null ? null : copyOf(first, column);
+      value = first === null ? null : first.value(column);
     },
     add() {},
     result: () => value,
@@ -154,8 +153,8 @@ function extreme(
       const isBetter =
         best === null || sign * compare(row.bytes, start, start + length, best, 0, best.length) > 0;
       if (!isBetter) return;
-      best = copyOf(row, order.column);
-      shown = copyOf(row, visible);
+      best = row.value(order.column);
+      shown = row.value(visible);
     },
     result: () => shown,
     sortValue: () => best,
@@ -211,11 +210,6 @@ function withSumOfType(
     default:
       throw notFoldable(aggregate, typeOid);
   }
-}
-
-function copyOf(row: Row, column: number): Buffer | null {
-  const value = row.value(column);
-  return value === null ? null : Buffer.from(value);
 }
 
 function expectType(typeOid: number | undefined, expected: number, aggregate: string): void {

@@ -25,7 +25,7 @@ export class Aggregate implements RowSource {
   readonly #input: RowSource;
   readonly #options: AggregateOptions;
   readonly #writer = new MessageWriter(4096);
-  /** The open group's first row, copied. */
+  /** The open group's first row. */
   readonly #first: Row;
   #isOpen = false;
   #isEnded = false;
@@ -64,7 +64,7 @@ export class Aggregate implements RowSource {
     const finishes = isNew && this.#isOpen;
     if (finishes) this.#emit();
     if (isNew) {
-      this.#first.hold(row);
+      this.#first.point(row.bytes, row.start, row.end);
       this.#isOpen = true;
       for (const accumulator of accumulators) accumulator.begin(row);
     }

@@ -12,6 +12,6 @@ export type Advance = 'row' | 'pending' | 'end';
  */
 export type RowSource = {
   advance(): Advance;
-  /** Valid after advance() returned `row`, until the next advance(). */
+  /** Valid after advance() returned `row`, until the next advance(); its bytes for ever. */
   readonly row: Row;
 };

@@ -4,7 +4,7 @@ import { DataRowReader } from '../../protocol/data-row.ts';
 
 /**
  * One DataRow frame seen by columns: a cursor that is pointed at frame after frame, so that a row
- * costs no allocation. It owns no bytes unless `hold` copied them.
+ * costs no allocation. The bytes never change: a view of them stays valid when the cursor moves on.
  */
 export class Row {
   readonly columnCount: number;
@@ -16,7 +16,6 @@ export class Row {
   readonly #starts: Int32Array;
   readonly #lengths: Int32Array;
   #located = false;
-  #held: Buffer | null = null;
 
   constructor(columnCount: number) {
     this.columnCount = columnCount;
@@ -29,16 +28,6 @@ export class Row {
     this.start = start;
     this.end = end;
     this.#located = false;
-  }
-
-  /** Points at a copy of another row's frame; the copy's memory is used again by the next `hold`. */
-  hold(other: Row): void {
-    const length = other.end - other.start;
-    if (this.#held === null || this.#held.length < length) {
-      this.#held = Buffer.allocUnsafeSlow(length * 2);
-    }
-    other.bytes.copy(this.#held, 0, other.start, other.end);
-    this.point(this.#held, 0, length);
   }
 
   /** Where the column's value begins in `bytes`. */

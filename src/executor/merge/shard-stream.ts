@@ -111,7 +111,7 @@ export class ShardStream implements RowSource, Exchange {
     }
     if (this.#state === 'suspended') this.#fetchMore();
     const isOver = this.#state === 'ended' || this.#state === 'closing';
-    return isOver && !this.#hasFailed ? 'end' : 'pending';
+    return isOver ? 'end' : 'pending';
   }
 
   /**

@@ -88,5 +88,8 @@ export function textsOf(bytes: Buffer, start: number, end: number): (string | nu
     const isNull = valueLength < 0;
     values.push(isNull ? null : bytes.toString('latin1', valueStart, valueStart + valueLength));
   }
+  if (reader.valueStart + Math.max(reader.valueLength, 0) !== end) {
+    throw new Error('the row is longer than its columns');
+  }
   return values;
 }
