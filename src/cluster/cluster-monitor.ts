@@ -5,13 +5,10 @@ import { SqlState } from '../base/sql-state.ts';
 import type { Telemetry } from '../base/telemetry.ts';
 import type { Config, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
-import { CatalogueReader } from './catalogue-reader.ts';
-import type { CatalogueSnapshot } from './catalogue-snapshot.ts';
 import type { ClusterStatus } from './cluster-status.ts';
 import type { FailoverEvent } from './failover-event.ts';
 import type { FailoverJournal } from './failover-journal.ts';
 import type { RecordStore, StoredRecord } from './record-store.ts';
-import { mistakeText, type SchemaMistake } from './schema-mistakes.ts';
 import { ShardMonitor } from './shard-monitor.ts';
 import type { ShardState } from './shard-state.ts';
 
@@ -40,8 +37,6 @@ export class ClusterMonitor {
   #tickedAt: number;
   readonly #cancelTick: () => void;
   #whenPublished: () => void = () => {};
-  readonly #catalogue = new CatalogueReader();
-  #reported = '';
 
   private constructor(parts: ClusterMonitorParts) {
     this.#parts = parts;
@@ -130,37 +125,9 @@ export class ClusterMonitor {
     this.#publish();
   }
 
-  /**
-   * The catalogue as the shards' primaries have it. Tells the log about differences; rejects with
-   * F0000 where keys could not be found or rows would be wrong, and when a shard cannot be asked.
-   */
-  async readCatalogue(config: Config): Promise<CatalogueSnapshot> {
-    const { snapshot, mistakes } = await this.#catalogue.read(config, (shard) => {
-      const primary = this.#shards.get(shard)?.state.primary ?? null;
-      return config.nodes.get(shard)?.find(({ id }) => id === primary) ?? null;
-    });
-    this.#reportMistakes(mistakes);
-    return snapshot;
-  }
-
   async stop(): Promise<void> {
     this.#cancelTick();
     await Promise.all([...this.#shards.values()].map((shard) => shard.stop()));
-  }
-
-  #reportMistakes(mistakes: readonly SchemaMistake[]): void {
-    const errors = mistakes.filter(({ severity }) => severity === 'error');
-    if (errors.length > 0) {
-      throw new PgError(SqlState.configFileError, 'the servers do not fit the shard map', {
-        detail: errors.map(mistakeText).join('\n'),
-      });
-    }
-    const text = mistakes.map(mistakeText).join('\n');
-    if (text === this.#reported) return;
-    this.#reported = text;
-    for (const { shard, table, message, remedy } of mistakes) {
-      this.#parts.telemetry.log('warn', message, { shard, table, remedy });
-    }
   }
 
   #startShard(shard: ShardId, stored: StoredRecord | null): ShardMonitor {
