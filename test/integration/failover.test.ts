@@ -144,6 +144,27 @@ describe('failover of a real pair', () => {
     expect(cluster.journals[0]).toMatchObject({ cause: 'operator' });
   });
 
+  it('gives a switchover up, and goes on, when the standby cannot follow', async () => {
+    const { cluster, shard } = await startPair();
+    await withSession(standbyOf(shard), cluster.lab.login, (session) =>
+      session.query('select pg_wal_replay_pause()'),
+    );
+    const writer = startWriter(cluster, shard);
+    await sleep(100);
+    await expect(cluster.monitor.failover('a' as never)).rejects.toMatchObject({
+      sqlState: '55000',
+    });
+    await cluster.until('the old primary', () => cluster.primary(shard) === shard.primary);
+    await sleep(300);
+    const acknowledged = await writer.stop();
+    expect(await idsOf(cluster, shard.primary)).toEqual(expect.arrayContaining(acknowledged));
+    // Whoever used the numbers of the failed attempt, this epoch is newer.
+    expect(cluster.states[0]?.epoch).toBe(3);
+    await withSession(shard.primary, cluster.lab.login, (session) =>
+      session.query('insert into written values (-1)'),
+    );
+  });
+
   it('promotes also when the primary died while no monitor ran', async () => {
     const { cluster, shard } = await startPair();
     await cluster.stopMonitor();
