@@ -204,7 +204,7 @@ export class ConnectionPool implements Pool {
       return;
     }
     this.#waiting.add(ticket);
-    this.#arrangeCapacity();
+    this.#serveWaiting();
   }
 
   /** Logins of this user have just failed, and there is no connection that could come free. */
@@ -214,17 +214,18 @@ export class ConnectionPool implements Pool {
       : (this.#opener.blockedBy(user)?.error ?? null);
   }
 
+  /** To be called whenever something changed that a request in the line may gain by. */
   #serveWaiting(): void {
     this.#serveAgain = true;
-    // Callbacks may bring it here again: the outer call goes on for them.
+    // What is called back may lead here again: the outer call goes on for it.
     if (this.#isServing) return;
     this.#isServing = true;
     while (this.#serveAgain && this.#waiting.size > 0) {
       this.#serveAgain = false;
       this.#serveOnce();
+      if (!this.#serveAgain) this.#arrangeCapacity();
     }
     this.#isServing = false;
-    if (this.#waiting.size > 0) this.#arrangeCapacity();
   }
 
   #serveOnce(): void {
@@ -242,9 +243,12 @@ export class ConnectionPool implements Pool {
 
   /** Sees to it that as many connections are on their way as requests wait. */
   #arrangeCapacity(): void {
-    const coming = this.#opener.count + this.#slots.comingCount;
-    for (const { request } of [...this.#waiting].slice(coming)) {
-      if (!this.#makeRoom(request)) return;
+    let covered = this.#opener.count + this.#slots.comingCount;
+    let left = this.#options.connectionsMax;
+    for (const { request } of this.#waiting) {
+      if (left-- === 0) return;
+      if (covered > 0) covered--;
+      else if (!this.#makeRoom(request)) return;
     }
   }
 
