@@ -16,13 +16,25 @@ export type KeyCondition =
   | { readonly kind: 'like'; readonly pattern: KeyValue }
   | { readonly kind: 'starts-with'; readonly prefix: KeyValue }
   | { readonly kind: 'and'; readonly conditions: readonly KeyCondition[] }
-  | { readonly kind: 'or'; readonly conditions: readonly KeyCondition[] };
+  | { readonly kind: 'or'; readonly conditions: readonly KeyCondition[] }
+  /** Keys that the statement stores: each must be there, not NULL and owned by a shard. */
+  | { readonly kind: 'assign'; readonly values: readonly KeyValue[] };
 
 /**
  * A value with the type the statement gives it: `castType` is pg_type.typname of an explicit cast
- * (`$1::int8`), null where PostgreSQL would infer the key column's own type.
+ * (`$1::int8`; of an array `_int8`), null where PostgreSQL would infer the key column's own type.
  */
-export type KeyValue = { readonly ref: ValueRef; readonly castType: string | null };
+export type KeyValue = {
+  readonly ref: ValueRef;
+  readonly castType: string | null;
+  /** A minus sign stands before the literal. */
+  readonly negated: boolean;
+  /**
+   * False: the parameter also stands elsewhere, so that PostgreSQL may infer another type for it;
+   * it can be read only when its type is declared.
+   */
+  readonly soleUse: boolean;
+};
 export type KeyLimit = { readonly value: KeyValue; readonly inclusive: boolean };
 
 /** All tables of the group are tied by equality of their keys, so they lie on the same shard. */
@@ -39,7 +51,11 @@ export type Routing =
    */
   | { readonly kind: 'by-key'; readonly groups: readonly KeyGroup[]; readonly withHome: boolean };
 
-/** Text for the shards: the client's own bytes, or pieces joined with the client's literals. */
+/**
+ * Text for the shards: the client's own bytes, or pieces joined with the client's literals. Pieces
+ * keep the client's `$n` as text, though perhaps not all of them: Parse must declare the types of
+ * all parameters, as describing the client's statement gives them.
+ */
 export type ShardQuery =
   | { readonly kind: 'as-received' }
   | { readonly kind: 'rewritten'; readonly pieces: readonly (string | ValueRef)[] };
@@ -58,7 +74,8 @@ export type SortKey = {
 };
 
 /**
- * How one column of an aggregated row is made from the shards' partial columns. `hidden` columns
+ * How one column of an aggregated row is made from the shards' partial columns; all numbers index
+ * the columns of the route, visible and hidden ones counted through. `hidden` columns
  * are always received in binary format; a `visible` one has the format that the client asked for.
  */
 export type AggregateOutput =
@@ -67,6 +84,7 @@ export type AggregateOutput =
   | { readonly kind: 'count'; readonly hidden: number }
   | { readonly kind: 'sum'; readonly hidden: number }
   | { readonly kind: 'avg'; readonly hiddenSum: number; readonly hiddenCount: number }
+  /** The row whose hidden copy comes first in `order` (max: descending); NULLs do not count. */
   | { readonly kind: 'min' | 'max'; readonly visible: number; readonly order: SortKey }
   | { readonly kind: 'bool_and' | 'bool_or'; readonly hidden: number };
 
@@ -103,6 +121,10 @@ export type PlanNode =
    * is sorted by its carried hidden copy).
    */
   | { readonly kind: 'sort'; readonly input: PlanNode; readonly keys: readonly SortKey[] }
+  /**
+   * Rows after `offset`, at most `count`; NULL means all rows, 0. The executor refuses negative ones
+   * (2201W, 2201X). Both are integer literals or parameters.
+   */
   | {
       readonly kind: 'limit';
       readonly input: PlanNode;
@@ -143,8 +165,8 @@ export type SettingCommand =
  */
 export type Plan =
   /**
-   * `multi` answers when the routing resolves to several shards or to none (then over any one
-   * shard, whose own WHERE finds nothing). `readOnly`: no function or clause that writes or locks.
+   * `multi` answers when the routing resolves to several shards; resolved to none, the client's own
+   * text runs on any one shard, whose WHERE finds nothing. `readOnly`: no function or clause that writes or locks.
    */
   | {
       readonly kind: 'select';

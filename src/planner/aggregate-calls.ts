@@ -1,0 +1,43 @@
+import type { FunctionCallNode, SqlNode } from '../sql/ast.ts';
+import { builtinName } from '../sql/names.ts';
+import { walk } from '../sql/walk.ts';
+
+const aggregates = new Set(
+  (
+    'any_value array_agg avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop ' +
+    'covar_samp cume_dist dense_rank every json_agg json_agg_strict json_object_agg ' +
+    'json_object_agg_strict json_object_agg_unique json_object_agg_unique_strict jsonb_agg ' +
+    'jsonb_agg_strict jsonb_object_agg jsonb_object_agg_strict jsonb_object_agg_unique ' +
+    'jsonb_object_agg_unique_strict max min mode percent_rank percentile_cont percentile_disc ' +
+    'range_agg range_intersect_agg rank regr_avgx regr_avgy regr_count regr_intercept regr_r2 ' +
+    'regr_slope regr_sxx regr_sxy regr_syy stddev stddev_pop stddev_samp string_agg sum var_pop ' +
+    'var_samp variance xmlagg'
+  ).split(' '),
+);
+
+/** A call of one of PostgreSQL's aggregates that is not a window function. */
+export function isAggregateCall(call: FunctionCallNode): boolean {
+  if (call.over !== undefined) return false;
+  if (call.agg_star === true || call.agg_distinct === true) return true;
+  if (call.agg_within_group === true || call.agg_filter !== undefined) return true;
+  return aggregates.has(builtinName(call.funcname) ?? '') || (call.agg_order ?? []).length > 0;
+}
+
+export type Calls = {
+  readonly aggregates: readonly FunctionCallNode[];
+  readonly windows: readonly FunctionCallNode[];
+};
+
+/** The aggregate and window calls in the expressions of one query, not those in its subqueries. */
+export function callsIn(expressions: unknown): Calls {
+  const found = { aggregates: [] as FunctionCallNode[], windows: [] as FunctionCallNode[] };
+  walk(expressions, (node: SqlNode) => {
+    if ('SubLink' in node) return false;
+    if ('FuncCall' in node) {
+      if (node.FuncCall.over !== undefined) found.windows.push(node.FuncCall);
+      else if (isAggregateCall(node.FuncCall)) found.aggregates.push(node.FuncCall);
+    }
+    return true;
+  });
+  return found;
+}

@@ -1,0 +1,54 @@
+import type { SelectNode, SqlNode } from '../sql/ast.ts';
+import type { BlockTraits } from './block-traits.ts';
+import type { Filtered } from './conjuncts.ts';
+import type { Cte, CteScope } from './cte-scope.ts';
+import type { Output } from './outputs.ts';
+import type { Column, Scope, Shape } from './scope.ts';
+import type { StatementContext } from './statement-context.ts';
+
+/** One query: a SELECT with its FROM, VALUES, or a set operation over others. */
+export type Block = {
+  readonly columns: readonly Column[];
+  /** More columns may exist than are known here. */
+  readonly open: boolean;
+  /** Of the result, when every shard runs the query for itself. */
+  readonly shape: Shape;
+  /** Instances of the query: numbers in [start, end). */
+  readonly start: number;
+  readonly end: number;
+  readonly body:
+    | {
+        readonly kind: 'select';
+        readonly select: SelectNode;
+        readonly scope: Scope;
+        readonly fromShape: Shape;
+        readonly outputs: readonly Output[];
+        readonly traits: BlockTraits;
+      }
+    | { readonly kind: 'values' }
+    | {
+        readonly kind: 'set-operation';
+        readonly select: SelectNode;
+        readonly arms: readonly Block[];
+      };
+};
+
+/** How FROM clauses reach the queries inside them. */
+export type BlockAnalyzer = {
+  nested(
+    context: StatementContext,
+    query: SqlNode | undefined,
+    parent: Scope | null,
+    ctes: CteScope | null,
+  ): Block;
+  /** null: its columns are not known (it writes, or it is being defined). */
+  cte(context: StatementContext, cte: Cte): Block | null;
+  /** All subqueries in the expressions; `filtered` when the expression is a WHERE or ON clause. */
+  subLinks(
+    context: StatementContext,
+    expressions: unknown,
+    scope: Scope,
+    ctes: CteScope | null,
+    filtered?: Filtered,
+  ): void;
+};

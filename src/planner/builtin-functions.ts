@@ -1,0 +1,80 @@
+/**
+ * What the planner knows about PostgreSQL's own functions, by name. A name is listed only when all
+ * its variants behave so (pg_proc.provolatile, PostgreSQL 18). A function that is not listed may do
+ * anything: it runs on one shard, but never on several.
+ */
+
+const scalar = `
+  abs acos acosd acosh array_append array_cat array_dims array_fill array_length array_lower
+  array_ndims array_position array_positions array_prepend array_remove array_replace
+  array_to_string array_upper ascii asin asind asinh atan atan2 atan2d atand atanh bit_count
+  bit_length btrim cardinality casefold cbrt ceil ceiling char_length character_length chr
+  concat concat_ws convert_from convert_to cos cosd cosh cot cotd crc32 crc32c date_add date_bin
+  date_part date_subtract date_trunc decode degrees div encode erf erfc exp extract factorial
+  family floor format gamma gcd get_bit get_byte host hostmask initcap int4range int8range isempty
+  isfinite json_array_length json_build_array json_build_object json_extract_path
+  json_extract_path_text json_strip_nulls json_typeof jsonb_array_length jsonb_build_array
+  jsonb_build_object jsonb_extract_path jsonb_extract_path_text jsonb_insert jsonb_path_exists
+  jsonb_path_match jsonb_path_query_array jsonb_path_query_first jsonb_pretty jsonb_set
+  jsonb_strip_nulls jsonb_typeof justify_days justify_hours justify_interval lcm left length lgamma
+  like_escape ln log log10 lower lower_inc lower_inf lpad ltrim macaddr8_set7bit make_date
+  make_interval make_time make_timestamp make_timestamptz masklen md5 min_scale mod multirange
+  netmask network normalize num_nonnulls num_nulls numnode numrange octet_length overlaps overlay
+  parse_ident pi position power quote_ident quote_literal quote_nullable radians range_merge
+  regexp_count regexp_instr regexp_like regexp_match regexp_replace regexp_split_to_array
+  regexp_substr repeat replace reverse right round row_to_json rpad rtrim scale set_bit set_byte
+  set_masklen sha224 sha256 sha384 sha512 sign similar_escape similar_to_escape sin sind sinh
+  split_part sqrt starts_with string_to_array strpos substr substring tan tand tanh textlen
+  timezone to_ascii to_bin to_char to_date to_hex to_json to_jsonb to_number to_oct to_timestamp
+  translate trim_array trim_scale trunc unistr upper upper_inc upper_inf width_bucket
+`;
+
+const setReturning = `
+  generate_series generate_subscripts json_array_elements json_array_elements_text json_each
+  json_each_text json_object_keys jsonb_array_elements jsonb_array_elements_text jsonb_each
+  jsonb_each_text jsonb_object_keys jsonb_path_query regexp_matches regexp_split_to_table
+  string_to_table unnest
+`;
+
+const aggregates = `
+  avg bit_and bit_or bit_xor bool_and bool_or corr count covar_pop covar_samp every max min
+  regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy
+  stddev stddev_pop stddev_samp sum var_pop var_samp variance
+`;
+
+/** Their result depends on the order of the rows, which is each server's own. */
+const orderedAggregates = `
+  any_value array_agg json_agg json_object_agg jsonb_agg jsonb_object_agg string_agg
+  percentile_cont percentile_disc mode
+`;
+
+const windows = `
+  cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number
+`;
+
+const harmless = `
+  age clock_timestamp col_description current_database current_schema
+  current_schemas current_setting current_user format_type gen_random_uuid
+  has_any_column_privilege has_column_privilege has_database_privilege has_function_privilege
+  has_schema_privilege has_sequence_privilege has_table_privilege now obj_description
+  pg_backend_pid pg_encoding_to_char pg_function_is_visible pg_get_constraintdef pg_get_expr
+  pg_get_function_arguments pg_get_function_identity_arguments pg_get_function_result
+  pg_get_functiondef pg_get_indexdef pg_get_partkeydef pg_get_ruledef pg_get_serial_sequence
+  pg_get_triggerdef pg_get_userbyid pg_get_viewdef pg_has_role pg_is_in_recovery pg_size_pretty
+  pg_table_is_visible pg_type_is_visible pg_typeof random random_normal session_user
+  shobj_description statement_timestamp timeofday to_regclass to_regproc to_regtype
+  transaction_timestamp uuidv4 uuidv7 version
+`;
+
+function names(list: string): ReadonlySet<string> {
+  return new Set(list.trim().split(/\s+/));
+}
+
+/** The same result everywhere for the same arguments and settings, no effect. */
+export const deterministicFunctions = names(scalar + setReturning + aggregates + windows);
+export const setReturningFunctions = names(setReturning);
+export const orderedAggregateFunctions = names(orderedAggregates);
+/** No effect on data, locks or the session, though two servers may answer differently. */
+export const harmlessFunctions = names(
+  scalar + setReturning + aggregates + orderedAggregates + windows + harmless,
+);

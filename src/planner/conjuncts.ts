@@ -1,0 +1,85 @@
+import type { OperatorNode, SqlNode } from '../sql/ast.ts';
+import { builtinName } from '../sql/names.ts';
+import { columnOperand } from './key-operand.ts';
+import { restrictionsOf } from './key-predicates.ts';
+import type { Column, Scope } from './scope.ts';
+import type { StatementContext } from './statement-context.ts';
+
+/** Instances [start, end): those whose rows the condition filters. */
+export type Filtered = { readonly start: number; readonly end: number };
+
+/** The parts of an expression that must all be true. */
+export function conjunctsOf(expression: SqlNode | undefined): readonly SqlNode[] {
+  if (expression === undefined) return [];
+  if (!('BoolExpr' in expression) || expression.BoolExpr.boolop !== 'AND_EXPR') return [expression];
+  return (expression.BoolExpr.args ?? []).flatMap(conjunctsOf);
+}
+
+/**
+ * Notes what a WHERE or ON clause says: conditions on the keys of the filtered instances, and
+ * equalities between keys.
+ */
+export function applyConjuncts(
+  context: StatementContext,
+  scope: Scope,
+  expression: SqlNode | undefined,
+  filtered: Filtered,
+): void {
+  for (const conjunct of conjunctsOf(expression)) {
+    for (const [instance, condition] of restrictionsOf(context, scope, conjunct)) {
+      if (isFiltered(filtered, instance)) context.ties.restrict(instance, condition);
+    }
+    if ('A_Expr' in conjunct) tieOperands(context, scope, conjunct.A_Expr, filtered);
+  }
+}
+
+function tieOperands(
+  context: StatementContext,
+  scope: Scope,
+  node: OperatorNode,
+  filtered: Filtered,
+): void {
+  if (node.kind !== 'AEXPR_OP' || builtinName(node.name) !== '=') return;
+  const { lexpr: left, rexpr: right } = node;
+  if (left === undefined || right === undefined) return;
+  if ('RowExpr' in left && 'RowExpr' in right) {
+    const rightItems = right.RowExpr.args ?? [];
+    (left.RowExpr.args ?? []).forEach((item, index) => {
+      tieNodes(context, scope, [item, rightItems[index]], filtered);
+    });
+  } else tieNodes(context, scope, [left, right], filtered);
+}
+
+function tieNodes(
+  context: StatementContext,
+  scope: Scope,
+  [left, right]: readonly [SqlNode, SqlNode | undefined],
+  filtered: Filtered,
+): void {
+  const a = columnOperand(scope, left);
+  const b = columnOperand(scope, right);
+  if (a !== null && b !== null) tieColumns(context, a.column, b.column, filtered);
+}
+
+/** `a = b` holds for every row that matters. */
+export function tieColumns(
+  context: StatementContext,
+  a: Column,
+  b: Column,
+  filtered: Filtered,
+): void {
+  for (const left of a.keys) {
+    for (const right of b.keys) {
+      const leftIn = isFiltered(filtered, left.instance);
+      const rightIn = isFiltered(filtered, right.instance);
+      if (leftIn && rightIn && left.exact && right.exact) {
+        context.ties.tie(left.instance, right.instance);
+      } else if (leftIn && right.exact) context.ties.follow(left.instance, right.instance);
+      else if (rightIn && left.exact) context.ties.follow(right.instance, left.instance);
+    }
+  }
+}
+
+function isFiltered(filtered: Filtered, instance: number): boolean {
+  return instance >= filtered.start && instance < filtered.end;
+}

@@ -1,0 +1,160 @@
+import { unreachable } from '../base/assert.ts';
+import type { ValueRef } from '../sql/statement.ts';
+import { explainRouting } from './explain-routing.ts';
+import type {
+  AggregateOutput,
+  Plan,
+  PlanNode,
+  Reject,
+  SettingCommand,
+  ShardQuery,
+  SortKey,
+} from './plan.ts';
+
+/** The plan as indented text that a DBA can read; literals appear as `?0`, parameters as `$1`. */
+export function explainPlan(plan: Plan): readonly string[] {
+  switch (plan.kind) {
+    case 'select':
+      return [
+        `Select${plan.readOnly ? '' : ' (may write)'}`,
+        ...indent(explainRouting(plan.routing)),
+        ...(plan.routing.kind === 'by-key'
+          ? indent(['On several shards', ...indent(explainMulti(plan.multi))])
+          : []),
+      ];
+    case 'modify':
+      return [capital(plan.command), ...indent(explainRouting(plan.routing))];
+    case 'utility': {
+      const note = plan.changesSchema ? ' (changes the schema)' : '';
+      return [plan.tag === '' ? 'As received, on the home shard' : `Utility ${plan.tag}${note}`];
+    }
+    case 'transaction':
+      return [`Transaction ${JSON.stringify(plan.command)}`];
+    case 'setting':
+      return [explainSetting(plan.command)];
+    case 'explain':
+      return [
+        `Explain${plan.analyze ? ' analyze' : ''} [${plan.optionsText}]`,
+        `  ${plan.statementText}`,
+      ];
+    case 'empty':
+      return ['Empty'];
+    case 'reject':
+      return explainReject(plan);
+    default:
+      return unreachable(plan);
+  }
+}
+
+/** The steps above the shards, outermost first. */
+export function explainNode(node: PlanNode): readonly string[] {
+  switch (node.kind) {
+    case 'route':
+      return [
+        `Route${columnsText(node.visibleCount, node.hiddenCount)}`,
+        ...indent(queryText(node.query)),
+      ];
+    case 'append':
+      return ['Append', ...indent(explainNode(node.input))];
+    case 'merge-append':
+      return [`MergeAppend ${keysText(node.keys)}`, ...indent(explainNode(node.input))];
+    case 'aggregate': {
+      const groups = node.groupBy.length === 0 ? '' : ` by ${keysText(node.groupBy)}`;
+      const carried = node.carry.length === 0 ? '' : ` carrying ${node.carry.join(', ')}`;
+      const outputs = node.outputs.map(outputText).join(', ');
+      return [`Aggregate${groups}: ${outputs}${carried}`, ...indent(explainNode(node.input))];
+    }
+    case 'sort':
+      return [`Sort ${keysText(node.keys)}`, ...indent(explainNode(node.input))];
+    case 'limit': {
+      const count = node.count === null ? '' : ` ${refText(node.count)}`;
+      const offset = node.offset === null ? '' : ` offset ${refText(node.offset)}`;
+      return [`Limit${count}${offset}`, ...indent(explainNode(node.input))];
+    }
+    default:
+      return unreachable(node);
+  }
+}
+
+export function refText(ref: ValueRef): string {
+  return ref.kind === 'literal' ? `?${ref.slot}` : `$${ref.index + 1}`;
+}
+
+function explainMulti(multi: PlanNode | Reject): readonly string[] {
+  return multi.kind === 'reject' ? explainReject(multi) : explainNode(multi);
+}
+
+function explainReject(reject: Reject): readonly string[] {
+  const hint = reject.hint === null ? [] : [`  HINT: ${reject.hint}`];
+  return [`Reject ${reject.sqlState}: ${reject.message}`, ...hint];
+}
+
+function explainSetting(command: SettingCommand): string {
+  switch (command.kind) {
+    case 'set': {
+      const value = command.value ?? 'DEFAULT';
+      return `Set ${command.local ? 'local ' : ''}${command.name} to ${value}`;
+    }
+    case 'reset':
+      return `Reset ${command.name}`;
+    case 'reset-all':
+      return 'Reset all';
+    case 'discard-all':
+      return 'Discard all';
+    default:
+      return unreachable(command);
+  }
+}
+
+function columnsText(visible: number, hidden: number): string {
+  return hidden === 0 ? '' : ` (${visible} visible, ${hidden} hidden columns)`;
+}
+
+function queryText(query: ShardQuery): readonly string[] {
+  if (query.kind === 'as-received') return ['as received'];
+  return [
+    query.pieces.map((piece) => (typeof piece === 'string' ? piece : refText(piece))).join(''),
+  ];
+}
+
+function keysText(keys: readonly SortKey[]): string {
+  return keys
+    .map((key) => {
+      const order = key.descending ? ' desc' : '';
+      // PostgreSQL's default: NULLs are larger than everything.
+      const nulls = key.nullsFirst === key.descending ? '' : nullsText(key.nullsFirst);
+      return `${key.column}:${key.label}${order}${nulls}${key.collation === 'c' ? '' : ' (unless text)'}`;
+    })
+    .join(', ');
+}
+
+function nullsText(first: boolean): string {
+  return first ? ' nulls first' : ' nulls last';
+}
+
+function outputText(output: AggregateOutput): string {
+  switch (output.kind) {
+    case 'group':
+      return `${output.visible}`;
+    case 'count':
+    case 'sum':
+    case 'bool_and':
+    case 'bool_or':
+      return `${output.kind}(${output.hidden})`;
+    case 'avg':
+      return `avg(${output.hiddenSum} / ${output.hiddenCount})`;
+    case 'min':
+    case 'max':
+      return `${output.kind}(${output.visible} by ${output.order.column})`;
+    default:
+      return unreachable(output);
+  }
+}
+
+function indent(lines: readonly string[]): readonly string[] {
+  return lines.map((line) => `  ${line}`);
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}

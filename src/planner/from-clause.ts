@@ -1,0 +1,190 @@
+import { assert } from '../base/assert.ts';
+import type { AliasNode, JoinNode, RangeVarNode, SqlNode } from '../sql/ast.ts';
+import { stringsOf } from '../sql/names.ts';
+import type { BlockAnalyzer } from './block.ts';
+import { applyConjuncts, type Filtered, tieColumns } from './conjuncts.ts';
+import { type CteScope, findCte } from './cte-scope.ts';
+import { joinShape } from './join-shape.ts';
+import { relationItem } from './relation-item.ts';
+import { type Column, type FromItem, plainColumn, renamed, type Scope } from './scope.ts';
+import type { StatementContext } from './statement-context.ts';
+
+/** What the elements of a FROM clause are analysed with. */
+export type FromSurroundings = {
+  readonly context: StatementContext;
+  readonly ctes: CteScope | null;
+  /** The outer queries. */
+  readonly parent: Scope | null;
+  readonly blocks: BlockAnalyzer;
+};
+
+/** The whole list of a FROM clause; LATERAL elements see those before them. */
+export function analyzeFrom(
+  surroundings: FromSurroundings,
+  nodes: readonly SqlNode[],
+): readonly FromItem[] {
+  const items: FromItem[] = [];
+  for (const node of nodes) items.push(analyzeItem(surroundings, node, items));
+  return items;
+}
+
+function analyzeItem(
+  surroundings: FromSurroundings,
+  node: SqlNode,
+  before: readonly FromItem[],
+): FromItem {
+  const { context, parent } = surroundings;
+  const start = context.ties.count;
+  if ('RangeVar' in node) return rangeVar(surroundings, node.RangeVar);
+  if ('JoinExpr' in node) return join(surroundings, node.JoinExpr, before);
+  if ('RangeSubselect' in node) {
+    const { subquery, alias, lateral } = node.RangeSubselect;
+    const visible = lateral === true ? { from: before, parent } : parent;
+    const nested = surroundings.blocks.nested(context, subquery, visible, surroundings.ctes);
+    return subqueryItem(nested, alias, start, context.ties.count);
+  }
+  if ('RangeFunction' in node) {
+    const { alias } = node.RangeFunction;
+    surroundings.blocks.subLinks(context, node, { from: before, parent }, surroundings.ctes);
+    return openItem(alias?.aliasname ?? '', 'replicated', start, context.ties.count);
+  }
+  context.refuseMulti(
+    'this kind of FROM element is not supported across shards',
+    'Restrict the statement to one key.',
+  );
+  surroundings.blocks.subLinks(context, node, { from: before, parent }, surroundings.ctes);
+  return openItem('', 'replicated', start, context.ties.count);
+}
+
+function rangeVar(surroundings: FromSurroundings, node: RangeVarNode): FromItem {
+  const { context, ctes } = surroundings;
+  const start = context.ties.count;
+  const cte = node.schemaname === undefined ? findCte(ctes, node.relname ?? '') : null;
+  if (cte === null) return relationItem(context, node);
+  const alias: AliasNode = node.alias ?? { aliasname: cte.name };
+  const nested = surroundings.blocks.cte(context, cte);
+  if (nested === null) {
+    return openItem(alias.aliasname ?? '', 'replicated', start, context.ties.count);
+  }
+  return subqueryItem(nested, alias, start, context.ties.count);
+}
+
+function openItem(alias: string, shape: FromItem['shape'], start: number, end: number): FromItem {
+  const items = [{ alias, schema: null, columns: [] }];
+  return { items, columns: [], open: true, shape, start, end };
+}
+
+function subqueryItem(
+  nested: Pick<FromItem, 'columns' | 'open' | 'shape'>,
+  alias: AliasNode | undefined,
+  start: number,
+  end: number,
+): FromItem {
+  const columns = renamed(nested.columns, stringsOf(alias?.colnames));
+  const items = [{ alias: alias?.aliasname ?? '', schema: null, columns }];
+  return { items, columns, open: nested.open, shape: nested.shape, start, end };
+}
+
+function join(
+  surroundings: FromSurroundings,
+  node: JoinNode,
+  before: readonly FromItem[],
+): FromItem {
+  const { context, parent } = surroundings;
+  assert(node.larg !== undefined && node.rarg !== undefined, 'a join without two sides');
+  const left = analyzeItem(surroundings, node.larg, before);
+  const right = analyzeItem(surroundings, node.rarg, [...before, left]);
+  const filtered = filteredBy(node, left, right);
+  const sides = outerSides(node, left, right);
+  const using = node.isNatural === true ? commonNames(left, right) : stringsOf(node.usingClause);
+  if (node.isNatural === true && (left.open || right.open)) {
+    context.refuseMulti(
+      'NATURAL JOIN of unknown columns is not supported across shards',
+      'Use ON.',
+    );
+  }
+  for (const name of using) {
+    const a = columnNamed(left, name);
+    const b = columnNamed(right, name);
+    if (a !== null && b !== null) tieColumns(context, a, b, filtered);
+  }
+  const scope = { from: [...before, left, right], parent };
+  applyConjuncts(context, scope, node.quals, filtered);
+  const joined = combine(node, sides.left, sides.right, using);
+  const inner = { from: [...before, joined], parent };
+  surroundings.blocks.subLinks(context, node.quals, inner, surroundings.ctes, filtered);
+  return { ...joined, end: context.ties.count };
+}
+
+/** An ON clause filters the nullable side only; both sides of an inner join; none of a full one. */
+function filteredBy(node: JoinNode, left: FromItem, right: FromItem): Filtered {
+  switch (node.jointype) {
+    case 'JOIN_INNER':
+      return { start: left.start, end: right.end };
+    case 'JOIN_LEFT':
+      return right;
+    case 'JOIN_RIGHT':
+      return left;
+    default:
+      return { start: 0, end: 0 };
+  }
+}
+
+function outerSides(node: JoinNode, left: FromItem, right: FromItem) {
+  const leftNullable = node.jointype === 'JOIN_RIGHT' || node.jointype === 'JOIN_FULL';
+  const rightNullable = node.jointype === 'JOIN_LEFT' || node.jointype === 'JOIN_FULL';
+  return {
+    left: leftNullable ? nullableItem(left) : left,
+    right: rightNullable ? nullableItem(right) : right,
+  };
+}
+
+function nullableItem(item: FromItem): FromItem {
+  const nullable = (column: Column): Column => ({ ...column, nullable: true });
+  const items = item.items.map((named) => ({ ...named, columns: named.columns.map(nullable) }));
+  return { ...item, items, columns: item.columns.map(nullable) };
+}
+
+function combine(
+  node: JoinNode,
+  left: FromItem,
+  right: FromItem,
+  using: readonly string[],
+): FromItem {
+  const merged = using.map((name) => mergedColumn(node, left, right, name));
+  const rest = [...left.columns, ...right.columns].filter((column) => !using.includes(column.name));
+  const columns = renamed([...merged, ...rest], stringsOf(node.alias?.colnames));
+  const usingAlias = node.join_using_alias?.aliasname;
+  const items =
+    node.alias !== undefined
+      ? [{ alias: node.alias.aliasname ?? '', schema: null, columns }]
+      : [...left.items, ...right.items];
+  if (usingAlias !== undefined) items.push({ alias: usingAlias, schema: null, columns: merged });
+  return {
+    items,
+    columns,
+    open: left.open || right.open,
+    shape: joinShape(node.jointype, left.shape, right.shape),
+    start: left.start,
+    end: right.end,
+  };
+}
+
+function mergedColumn(node: JoinNode, left: FromItem, right: FromItem, name: string): Column {
+  const a = columnNamed(left, name);
+  const b = columnNamed(right, name);
+  if (a === null || b === null || node.jointype === 'JOIN_FULL') return plainColumn(name);
+  if (node.jointype === 'JOIN_LEFT') return a;
+  if (node.jointype === 'JOIN_RIGHT') return b;
+  return { ...a, keys: [...a.keys, ...b.keys] };
+}
+
+function commonNames(left: FromItem, right: FromItem): readonly string[] {
+  const rightNames = new Set(right.columns.map((column) => column.name));
+  return left.columns.map((column) => column.name).filter((name) => rightNames.has(name));
+}
+
+function columnNamed(item: FromItem, name: string): Column | null {
+  const found = item.columns.filter((column) => column.name === name);
+  return found.length === 1 ? (found[0] ?? null) : null;
+}

@@ -1,0 +1,27 @@
+import type { SelectNode } from '../sql/ast.ts';
+import { queryBlocks } from './analyze-write.ts';
+import { multiShardSelect } from './multi-shard-select.ts';
+import type { Plan } from './plan.ts';
+import { refusal, refuse } from './refuse.ts';
+import { routingOf } from './routing-of.ts';
+import type { SelectTree } from './select-tree.ts';
+import type { StatementContext } from './statement-context.ts';
+import { noteStatementFacts } from './statement-facts.ts';
+
+/** SELECT, VALUES, TABLE and set operations, with whatever their WITH holds. */
+export function planSelect(context: StatementContext, select: SelectNode, tree: SelectTree): Plan {
+  const harmless = noteStatementFacts(context, tree.statement);
+  const block = queryBlocks.select(context, select, null, null);
+  const routing = routingOf(context);
+  if (select.intoClause !== undefined) {
+    if (routing.kind !== 'home') throw refusal('SELECT INTO from sharded tables', intoHint);
+    return { kind: 'utility', tag: 'SELECT', changesSchema: true };
+  }
+  const multi =
+    routing.kind === 'by-key'
+      ? multiShardSelect(context, block, tree)
+      : refuse('a statement without distributed tables runs on one shard');
+  return { kind: 'select', routing, multi, readOnly: harmless && !context.writes };
+}
+
+const intoHint = 'Create the table, then INSERT what SELECT returns.';

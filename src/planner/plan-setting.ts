@@ -1,0 +1,110 @@
+import type { SqlNode } from '../sql/ast.ts';
+import type { Plan, SettingCommand } from './plan.ts';
+import { refusal, refuse } from './refuse.ts';
+
+type SetNode = Extract<SqlNode, { VariableSetStmt: unknown }>['VariableSetStmt'];
+
+/** Settings that would change how statements are read, or what an acknowledged commit means. */
+const limited: { readonly [name: string]: { readonly values: RegExp; readonly hint: string } } = {
+  standard_conforming_strings: {
+    values: /^'?(?:on|true|yes|1)'?$/i,
+    hint: "Write E'...' for strings with backslash escapes.",
+  },
+  synchronous_commit: {
+    values: /^'?(?:on|true|yes|1|remote_apply)'?$/i,
+    hint: 'A failover could lose commits that were acknowledged.',
+  },
+  client_encoding: {
+    values: /^'(?:utf-?8|unicode)'$/i,
+    hint: 'Use UTF8, and convert in the application.',
+  },
+};
+
+const isolation = 'transaction_isolation';
+const readOnly = 'transaction_read_only';
+
+/** SET and RESET. Settings are kept by the session and replayed on every server it uses. */
+export function planSetting(node: SetNode): Plan {
+  const name = (node.name ?? '').toLowerCase();
+  const local = node.is_local === true;
+  switch (node.kind) {
+    case 'VAR_RESET_ALL':
+      return setting({ kind: 'reset-all' });
+    case 'VAR_SET_MULTI':
+      return setting(transactionSetting(node, name));
+    case 'VAR_RESET':
+      refuseName(name);
+      return setting({ kind: 'reset', name });
+    case 'VAR_SET_DEFAULT':
+      refuseName(name);
+      return setting({ kind: 'set', name, value: null, local });
+    case 'VAR_SET_VALUE': {
+      refuseName(name);
+      const value = (node.args ?? []).map(valueText).join(', ');
+      const limit = limited[name];
+      if (limit !== undefined && !limit.values.test(value)) {
+        return refuse(`${name} cannot be set to ${value}`, limit.hint);
+      }
+      return setting({ kind: 'set', name, value, local });
+    }
+    default:
+      return refuse('this form of SET is not supported', 'Use SET name TO value.');
+  }
+}
+
+function setting(command: SettingCommand): Plan {
+  return { kind: 'setting', command };
+}
+
+function refuseName(name: string): void {
+  if (name === 'session_authorization') {
+    throw refusal(
+      'SET SESSION AUTHORIZATION is not supported',
+      'Connect as that user, or SET ROLE.',
+    );
+  }
+}
+
+/** Ready to stand right of SET ... TO; names become strings, which SET reads alike. */
+function valueText(node: SqlNode): string {
+  if ('A_Const' in node) {
+    const { ival, fval, sval, boolval } = node.A_Const;
+    if (sval !== undefined) return quoted(sval.sval ?? '');
+    if (fval !== undefined) return fval.fval ?? '0';
+    if (boolval !== undefined) return boolval.boolval === true ? "'on'" : "'off'";
+    if (ival !== undefined) return String(ival.ival ?? 0);
+  }
+  throw refusal('this value of a setting is not supported', 'Write it as a string.');
+}
+
+function quoted(value: string): string {
+  const doubled = value.replaceAll("'", "''");
+  return doubled.includes('\\') ? `E'${doubled.replaceAll('\\', '\\\\')}'` : `'${doubled}'`;
+}
+
+/** SET TRANSACTION and SET SESSION CHARACTERISTICS, which are settings by another name. */
+function transactionSetting(node: SetNode, form: string): SettingCommand {
+  const [option, ...more] = node.args ?? [];
+  const ofSession = form === 'session characteristics';
+  if (
+    option === undefined ||
+    more.length > 0 ||
+    !('DefElem' in option) ||
+    (!ofSession && form !== 'transaction')
+  ) {
+    throw refusal(
+      'this form of SET TRANSACTION is not supported',
+      'Set one property at a time, or name them all in BEGIN.',
+    );
+  }
+  const { defname: name = '', arg } = option.DefElem;
+  if ((name !== isolation && name !== readOnly) || arg === undefined) {
+    throw refusal(`SET TRANSACTION of ${name} is not supported`, 'Name it in BEGIN.');
+  }
+  const value = name === isolation ? valueText(arg) : isOn(arg) ? "'on'" : "'off'";
+  return { kind: 'set', name: ofSession ? `default_${name}` : name, value, local: !ofSession };
+}
+
+export function isOn(node: SqlNode): boolean {
+  return 'A_Const' in node && (node.A_Const.ival?.ival ?? 0) !== 0;
+}

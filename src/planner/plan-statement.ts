@@ -1,0 +1,68 @@
+import { PgError } from '../base/pg-error.ts';
+import type { SqlNode } from '../sql/ast.ts';
+import { bindSlots, slotsMax } from '../sql/bind-slots.ts';
+import { parseStatement } from '../sql/parser.ts';
+import { analyzeWrite } from './analyze-write.ts';
+import type { Plan } from './plan.ts';
+import type { PlanRequest } from './plan-request.ts';
+import { planSelect } from './plan-select.ts';
+import { planUtility } from './plan-utility.ts';
+import { refuse, rejectOf } from './refuse.ts';
+import { routingOf } from './routing-of.ts';
+import { StatementContext } from './statement-context.ts';
+import { noteStatementFacts } from './statement-facts.ts';
+
+/** The protocol's limit for `$n`; what lies above stands for literals in our trees. */
+const parametersMax = 65_535;
+
+/** A statement with a mistake goes home as it is: PostgreSQL's own message is the best. */
+const asReceivedHome: Plan = { kind: 'utility', tag: '', changesSchema: false };
+
+/**
+ * Decides what to do with a statement. Never throws for what a client wrote: a statement that is
+ * not supported is a `reject` plan. The plan holds for every statement with this fingerprint.
+ */
+export function planStatement(request: PlanRequest): Plan {
+  const { lexed, text } = request;
+  try {
+    if (lexed.parameterCount > parametersMax || lexed.literals.length > slotsMax) {
+      return refuse('too many parameters or literals in one statement', 'Split the statement.');
+    }
+    const outcome = parseStatement(text.slice(lexed.start, lexed.end), lexed.fingerprint);
+    if (outcome.kind === 'empty') return { kind: 'empty' };
+    if (outcome.kind === 'syntax-error') return asReceivedHome;
+    const bound = bindSlots(outcome.statement, text, lexed);
+    return planTree(request, bound.statement, bound.allSlotsFound);
+  } catch (error) {
+    if (error instanceof PgError) return rejectOf(error);
+    throw error;
+  }
+}
+
+function planTree(request: PlanRequest, statement: SqlNode, allSlotsFound: boolean): Plan {
+  const { schema, searchPath, lexed } = request;
+  const context = new StatementContext(schema, searchPath, lexed, statement);
+  if ('SelectStmt' in statement) {
+    return planSelect(context, statement.SelectStmt, { statement, allSlotsFound });
+  }
+  const command = writeCommand(statement);
+  if (command === null) return planUtility(request, context, statement);
+  noteStatementFacts(context, statement);
+  analyzeWrite(context, statement, null);
+  return {
+    kind: 'modify',
+    command,
+    routing: routingOf(context),
+    multi: refuse(
+      `${command.toUpperCase()} on several shards is not supported`,
+      'Restrict every distributed table in it to one key.',
+    ),
+  };
+}
+
+function writeCommand(statement: SqlNode): 'insert' | 'update' | 'delete' | 'merge' | null {
+  if ('InsertStmt' in statement) return 'insert';
+  if ('UpdateStmt' in statement) return 'update';
+  if ('DeleteStmt' in statement) return 'delete';
+  return 'MergeStmt' in statement ? 'merge' : null;
+}

@@ -1,0 +1,89 @@
+import { unreachable } from '../base/assert.ts';
+import type { SqlNode } from '../sql/ast.ts';
+import { tagOf } from '../sql/walk.ts';
+import { explainText } from './explain-text.ts';
+import type { Plan } from './plan.ts';
+import type { PlanRequest } from './plan-request.ts';
+import { planSetting } from './plan-setting.ts';
+import { planTransaction } from './plan-transaction.ts';
+import { refuse } from './refuse.ts';
+import type { StatementContext } from './statement-context.ts';
+import { statementName } from './statement-name.ts';
+import { isOnHomeTables } from './utility-tables.ts';
+
+/** Statements that run on the home shard whatever they name; no table is in them. */
+const anywhere: { readonly [tag: string]: string } = {
+  VariableShowStmt: 'SHOW',
+  NotifyStmt: 'NOTIFY',
+  UnlistenStmt: 'UNLISTEN',
+};
+
+const hints: { readonly [tag: string]: string } = {
+  ListenStmt: 'A server connection is shared; listen on a direct connection to the server.',
+  PrepareStmt: "Use the protocol's prepared statements, as every driver does.",
+  ExecuteStmt: "Use the protocol's prepared statements, as every driver does.",
+  DeallocateStmt: "Close the protocol's prepared statement, or use DISCARD ALL.",
+  DeclareCursorStmt: 'Fetch in batches by key, or with a row limit in the protocol.',
+  FetchStmt: 'Fetch in batches by key, or with a row limit in the protocol.',
+  ClosePortalStmt: 'Fetch in batches by key, or with a row limit in the protocol.',
+  DoStmt: 'The proxy cannot see which tables it touches; run its statements one by one.',
+  CallStmt: 'The proxy cannot see which tables it touches; run its statements one by one.',
+};
+
+const everyShard = 'Run it on every shard, connected to the server itself.';
+
+/** Everything but SELECT, INSERT, UPDATE, DELETE and MERGE. */
+export function planUtility(
+  request: PlanRequest,
+  context: StatementContext,
+  statement: SqlNode,
+): Plan {
+  if ('TransactionStmt' in statement) return planTransaction(statement.TransactionStmt);
+  if ('VariableSetStmt' in statement) return planSetting(statement.VariableSetStmt);
+  if ('DiscardStmt' in statement) {
+    return statement.DiscardStmt.target === 'DISCARD_ALL'
+      ? { kind: 'setting', command: { kind: 'discard-all' } }
+      : refuse('DISCARD of one kind is not supported', 'Use DISCARD ALL.');
+  }
+  if ('ExplainStmt' in statement) return planExplain(request, statement);
+  const tag = tagOf(statement);
+  const name = statementName(request.lexed.fingerprint);
+  const homeTag = anywhere[tag];
+  if (homeTag !== undefined) return { kind: 'utility', tag: homeTag, changesSchema: false };
+  const verdict = isOnHomeTables(request, context, statement);
+  switch (verdict) {
+    case 'home':
+      return { kind: 'utility', tag: name, changesSchema: changesSchema(tag) };
+    case 'sharded':
+      return refuse(`${name} of a sharded table is not supported`, everyShard);
+    case 'unknown':
+      return refuse(`${name} is not supported`, hints[tag] ?? everyShard);
+    default:
+      return unreachable(verdict);
+  }
+}
+
+function changesSchema(tag: string): boolean {
+  return !['CopyStmt', 'TruncateStmt', 'LockStmt', 'VacuumStmt', 'ClusterStmt'].includes(tag);
+}
+
+function planExplain(
+  request: PlanRequest,
+  statement: Extract<SqlNode, { ExplainStmt: unknown }>,
+): Plan {
+  const { lexed, text } = request;
+  const parts = explainText(text.slice(lexed.start, lexed.end));
+  if (parts === null) return refuse('EXPLAIN with comments between its options', 'Leave them out.');
+  let analyze = false;
+  for (const option of statement.ExplainStmt.options ?? []) {
+    if (!('DefElem' in option) || option.DefElem.defname !== 'analyze') continue;
+    const { arg } = option.DefElem;
+    analyze = arg === undefined || !isOff(arg);
+  }
+  return { kind: 'explain', analyze, ...parts };
+}
+
+function isOff(node: SqlNode): boolean {
+  if ('String' in node) return /^(?:off|false|no|0)$/i.test(node.String.sval ?? '');
+  return 'Integer' in node && (node.Integer.ival ?? 0) === 0;
+}

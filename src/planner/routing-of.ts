@@ -1,0 +1,10 @@
+import type { Routing } from './plan.ts';
+import type { StatementContext } from './statement-context.ts';
+
+/** Where the analysed statement must go. */
+export function routingOf(context: StatementContext): Routing {
+  context.settleParameters();
+  const groups = context.ties.groups();
+  if (groups.length > 0) return { kind: 'by-key', groups, withHome: context.usesHome };
+  return context.usesReference && !context.usesHome ? { kind: 'any' } : { kind: 'home' };
+}

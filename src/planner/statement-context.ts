@@ -1,0 +1,81 @@
+import type { SqlNode } from '../sql/ast.ts';
+import { slotOf } from '../sql/bind-slots.ts';
+import type { LexedStatement } from '../sql/lexed-statement.ts';
+import { walk } from '../sql/walk.ts';
+import { KeyTies } from './key-ties.ts';
+import type { KeyValue, Reject } from './plan.ts';
+import { refuse } from './refuse.ts';
+import type { Schema } from './schema.ts';
+
+type ParameterUse = {
+  readonly index: number;
+  readonly node: object;
+  readonly signature: string;
+  readonly value: { soleUse: boolean };
+};
+
+/** What is collected while one statement is analysed. */
+export class StatementContext {
+  readonly schema: Schema;
+  readonly searchPath: readonly string[];
+  readonly lexed: LexedStatement;
+  readonly ties = new KeyTies();
+  /** A table of the home shard, or of the catalogue, is in it. */
+  usesHome = false;
+  usesReference = false;
+  /** Some part of it writes, also inside WITH. */
+  writes = false;
+  /** Why it cannot run on several shards, apart from its shape: the first reason. */
+  multiRefusal: Reject | null = null;
+  readonly #statement: SqlNode;
+  readonly #uses: ParameterUse[] = [];
+
+  constructor(
+    schema: Schema,
+    searchPath: readonly string[],
+    lexed: LexedStatement,
+    statement: SqlNode,
+  ) {
+    this.schema = schema;
+    this.searchPath = searchPath;
+    this.lexed = lexed;
+    this.#statement = statement;
+  }
+
+  refuseMulti(message: string, hint: string | null): void {
+    this.multiRefusal ??= refuse(message, hint);
+  }
+
+  /** A value compared with, or stored in, a key of `keyType`. null for what is not a plain value. */
+  keyValue(node: SqlNode, castType: string | null, keyType: string): KeyValue | null {
+    if (!('ParamRef' in node)) return null;
+    const number = node.ParamRef.number ?? 0;
+    const slot = slotOf(number);
+    if (slot !== null) {
+      const ref = { kind: 'literal', slot: slot.slot } as const;
+      return { ref, castType, negated: slot.negated, soleUse: true };
+    }
+    const index = number - 1;
+    const ref = { kind: 'parameter', index } as const;
+    const value = { ref, castType, negated: false, soleUse: true };
+    const signature = `${keyType} ${castType ?? ''}`;
+    this.#uses.push({ index, node: node.ParamRef, signature, value });
+    return value;
+  }
+
+  /** Once, at the end: notes which parameters stand in other places too. */
+  settleParameters(): void {
+    const total = new Map<number, number>();
+    walk(this.#statement, (node) => {
+      const number = 'ParamRef' in node ? (node.ParamRef.number ?? 0) : 0;
+      if (number > 0) total.set(number - 1, (total.get(number - 1) ?? 0) + 1);
+      return true;
+    });
+    for (const use of this.#uses) {
+      const same = this.#uses.filter((other) => other.index === use.index);
+      const places = new Set(same.map((other) => other.node)).size;
+      const signatures = new Set(same.map((other) => other.signature)).size;
+      use.value.soleUse = signatures === 1 && places === total.get(use.index);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import type { FunctionCallNode, SqlNode } from '../sql/ast.ts';
+import { builtinName, stringsOf } from '../sql/names.ts';
+import { tagOf, walk } from '../sql/walk.ts';
+import {
+  deterministicFunctions,
+  harmlessFunctions,
+  orderedAggregateFunctions,
+} from './builtin-functions.ts';
+import { refusal } from './refuse.ts';
+import { sessionFunctionHint } from './session-functions.ts';
+import type { StatementContext } from './statement-context.ts';
+
+/** Constructs whose meaning over several shards is understood; everything else is refused there. */
+const understood = new Set(
+  (
+    'SelectStmt ResTarget RangeVar RangeSubselect RangeFunction JoinExpr CommonTableExpr SortBy ' +
+    'WindowDef List String Integer Float Boolean A_Const A_Star A_Expr A_Indirection A_Indices ' +
+    'A_ArrayExpr ColumnRef ParamRef TypeCast CollateClause BoolExpr NullTest BooleanTest FuncCall ' +
+    'RowExpr CaseExpr CaseWhen CoalesceExpr MinMaxExpr SubLink SQLValueFunction GroupingSet'
+  ).split(' '),
+);
+
+const titles: { readonly [tag: string]: string } = {
+  LockingClause: 'FOR UPDATE or FOR SHARE',
+  RangeTableSample: 'TABLESAMPLE',
+  NamedArgExpr: 'a named argument',
+};
+
+const systemColumns = ['tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax'];
+const sameForAll = ['SVFOP_CURRENT_USER', 'SVFOP_USER', 'SVFOP_SESSION_USER', 'SVFOP_CURRENT_ROLE'];
+const oneKey = 'Restrict every distributed table in it to one key.';
+
+/**
+ * Looks through a whole statement: what rules it out on several shards goes into the context, what
+ * rules it out altogether is thrown. Answers whether nothing in it can write or lock.
+ */
+export function noteStatementFacts(context: StatementContext, statement: SqlNode): boolean {
+  let harmless = true;
+  walk(statement, (node) => {
+    const tag = tagOf(node);
+    if (!understood.has(tag)) context.refuseMulti(notAcross(titles[tag] ?? tag), oneKey);
+    if (tag === 'LockingClause') harmless = false;
+    if ('FuncCall' in node) harmless = noteFunction(context, node.FuncCall) && harmless;
+    if ('SQLValueFunction' in node) {
+      const { op } = node.SQLValueFunction;
+      if (op === undefined || !sameForAll.includes(op)) refuseTime(context, 'the current time');
+    }
+    if ('ColumnRef' in node) noteSystemColumn(context, stringsOf(node.ColumnRef.fields));
+    if ('SelectStmt' in node && node.SelectStmt.intoClause !== undefined) harmless = false;
+    return true;
+  });
+  return harmless;
+}
+
+function notAcross(construct: string): string {
+  return `${construct} is not supported across shards`;
+}
+
+function noteFunction(context: StatementContext, call: FunctionCallNode): boolean {
+  const written = stringsOf(call.funcname).join('.');
+  const name = builtinName(call.funcname);
+  const hint = sessionFunctionHint(name ?? '');
+  if (hint !== null) throw refusal(`function ${written} is not supported`, hint);
+  if (name === 'now' || name?.endsWith('_timestamp') === true) {
+    if (name !== 'to_timestamp' && name !== 'make_timestamp') refuseTime(context, `${written}()`);
+  }
+  const known =
+    name !== null && (deterministicFunctions.has(name) || orderedAggregateFunctions.has(name));
+  if (!known) context.refuseMulti(notAcross(`function ${written}`), oneKey);
+  return name !== null && harmlessFunctions.has(name);
+}
+
+/** Each shard would read its own clock. */
+function refuseTime(context: StatementContext, what: string): void {
+  context.refuseMulti(notAcross(what), 'Pass the time as a parameter or literal.');
+}
+
+function noteSystemColumn(context: StatementContext, fields: readonly string[]): void {
+  const name = fields[fields.length - 1] ?? '';
+  if (systemColumns.includes(name)) context.refuseMulti(notAcross(`system column ${name}`), oneKey);
+}
