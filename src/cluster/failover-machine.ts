@@ -123,6 +123,13 @@ function goOn(draft: Draft, record: ShardRecord): void {
     draft.log('info', 'open', { primary: record.primary, epoch: record.epoch });
   }
   fenceStrays(draft, record);
+  if (draft.state.doubtful) {
+    // What is stored may promise more than we believe: nothing is weakened before that is settled.
+    if (mayStart(draft)) {
+      draft.start({ kind: 'save', record, expected: draft.state.revision });
+    }
+    return;
+  }
   switchOver(draft, record);
   if (draft.state.phase.kind === 'open') keepDurability(draft, record);
 }

@@ -73,6 +73,8 @@ export type FailoverState = {
   /** As durably saved (in follow mode: in memory only). */
   readonly record: ShardRecord | null;
   readonly revision: number;
+  /** A save failed, so that the stored record may be the one before it or the one it wrote. */
+  readonly doubtful: boolean;
   /** The highest epoch ever published, recorded or reserved. */
   readonly epochMax: number;
   /** At most one piece of work at a time. */
@@ -119,6 +121,7 @@ export function beginFailover(beginning: Beginning): FailoverState {
     phase: phaseOfRecord(record, now),
     record,
     revision: stored?.revision ?? 0,
+    doubtful: false,
     epochMax: record === null ? 0 : epochsOf(record),
     task: null,
     taskCount: 0,

@@ -32,6 +32,8 @@ export function takeResult(draft: Draft, id: number, result: TaskResult): void {
       if (work.kind === 'arm') recordArmed(draft, work.applicationName, result.startedAt);
       return;
     case 'disarmed':
+      // The next probe answers may still show the setting as it was.
+      draft.change({ durabilityRetryAt: draft.now + failoverLimits.retryMs });
       return;
     case 'failed':
       failed(draft, work, result.reason);
@@ -42,7 +44,7 @@ export function takeResult(draft: Draft, id: number, result: TaskResult): void {
 }
 
 function saved(draft: Draft, record: ShardRecord, revision: number): void {
-  draft.change({ record, revision });
+  draft.change({ record, revision, doubtful: false });
   const { phase } = draft.state;
   if (phase.kind === 'opening') {
     open(draft, phase, record);
@@ -135,6 +137,7 @@ function failed(draft: Draft, work: FailoverTask, reason: string): void {
   const retryAt = draft.now + failoverLimits.retryMs;
   draft.change({ durabilityRetryAt: retryAt });
   if (work.kind !== 'arm' && work.kind !== 'disarm') draft.change({ retryAt });
+  if (work.kind === 'save') draft.change({ doubtful: true });
   draft.log('warn', `could not ${verbs[work.kind]}`, { reason });
   const { phase } = draft.state;
   if (phase.kind !== 'claiming' && phase.kind !== 'draining') return;
@@ -158,6 +161,7 @@ function outdated(draft: Draft, stored: StoredRecord | null): void {
   draft.change({
     record,
     revision: stored?.revision ?? 0,
+    doubtful: false,
     epochMax: Math.max(draft.state.epochMax, record === null ? 0 : epochsOf(record)),
     armedStart: null,
   });

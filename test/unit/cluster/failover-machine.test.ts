@@ -289,6 +289,15 @@ describe('durability', () => {
     expect(scene.state.task?.work).toEqual({ kind: 'disarm', primary: one });
   });
 
+  it('is not weakened while it is unknown what the record says', () => {
+    const scene = new Scene(solo).settle();
+    expect(scene.work).toBe('save');
+    scene.done({ kind: 'failed', reason: 'input/output error' });
+    const alone = { ...primaryAnswer, standbys: [] };
+    for (let now = 100; now <= 1600; now += 100) scene.at(now).answer(one, alone);
+    expect(scene.state.task?.work).toMatchObject({ kind: 'save', record: solo });
+  });
+
   it('is given up for a standby that streams but confirms nothing', () => {
     const scene = new Scene(armed).settle();
     const stuck = { ...primaryAnswer, lsn: 200n };
