@@ -29,7 +29,7 @@ export async function startCluster(
   try {
     await demandFittingTables(read(config));
   } catch (error) {
-    monitor.stop();
+    await monitor.stop();
     throw error;
   }
   return {
@@ -44,7 +44,7 @@ export async function startCluster(
       report(reading);
       return reading.snapshot;
     },
-    stop: async () => monitor.stop(),
+    stop: () => monitor.stop(),
   };
 }
 

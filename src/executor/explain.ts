@@ -4,7 +4,7 @@ import type { Plan } from '../planner/plan.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { DataRowReader, encodeDataRow } from '../protocol/data-row.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
-import type { ShardExplain } from './explained.ts';
+import { explained, type ShardExplain } from './explained.ts';
 import { internalExchange } from './internal-exchange.ts';
 import { queryPlanDescription } from './query-plan-description.ts';
 import type { SessionExecutor } from './session-executor.ts';
@@ -27,7 +27,7 @@ export function runExplain(
   done: Done,
 ): void {
   const { planner } = executor.world;
-  const inner = planner.explain(executor, plan, run.parameters);
+  const inner = explained(executor, planner, plan, run.parameters);
   if (inner.kind === 'error') {
     executor.fail(inner.error, done);
     return;

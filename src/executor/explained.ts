@@ -1,5 +1,15 @@
-import type { PgError } from '../base/pg-error.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import { explainNode } from '../planner/explain-plan.ts';
+import { explainRouting } from '../planner/explain-routing.ts';
+import type { Plan, PlanNode } from '../planner/plan.ts';
+import { renderQuery } from '../planner/render-query.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import type { BoundParameters } from './multi-shard-select.ts';
+import type { PlannedStatement } from './planned-statement.ts';
+import { rejection } from './rejection.ts';
+import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
+import type { Target } from './target.ts';
 
 export type ShardExplain = {
   readonly shard: ShardId;
@@ -8,7 +18,7 @@ export type ShardExplain = {
   readonly write: boolean;
 };
 
-/** What EXPLAIN needs to know of the explained statement. */
+/** pgweave's part of an EXPLAIN, and what to ask the shards for theirs. */
 export type Explained =
   | {
       readonly kind: 'explained';
@@ -16,3 +26,66 @@ export type Explained =
       readonly queries: readonly ShardExplain[];
     }
   | { readonly kind: 'error'; readonly error: PgError };
+
+type ExplainPlan = Extract<Plan, { kind: 'explain' }>;
+
+/** Plans the statement inside an EXPLAIN as it would be planned by itself. */
+export function explained(
+  session: PlanningSession,
+  planner: StatementPlanner,
+  explain: ExplainPlan,
+  parameters: BoundParameters,
+): Explained {
+  const [planned, ...more] = planner.planAll(session, explain.statementText);
+  if (planned === undefined || more.length > 0) return failed('EXPLAIN takes one statement');
+  const { plan } = planned;
+  if (plan.kind === 'reject') return { kind: 'error', error: rejection(plan) };
+  if (plan.kind !== 'select' && plan.kind !== 'modify' && plan.kind !== 'utility') {
+    return failed('EXPLAIN is not possible for this kind of statement');
+  }
+  if (parameters.values.length > 0) return failed('EXPLAIN with parameters is not supported');
+  const target = planner.targetOf(session, planned, parameters);
+  if (target.kind === 'error') return { kind: 'error', error: target.error };
+  const routing = plan.kind === 'utility' ? ['Home shard'] : explainRouting(plan.routing);
+  const prefix = explain.optionsText === '' ? 'EXPLAIN ' : `EXPLAIN ${explain.optionsText} `;
+  const shards = target.kind === 'shard' ? [target.shard] : target.shards;
+  const sql = prefix + shardText(planned, target);
+  const write = explain.analyze && target.kind === 'shard' && target.write;
+  return {
+    kind: 'explained',
+    lines: [
+      ...headline(target, planner.shardMap.shards.length),
+      ...indent(routing),
+      ...steps(target),
+    ],
+    queries: shards.map((shard) => ({ shard, sql, write })),
+  };
+}
+
+function headline(target: Target, shardsCount: number): readonly string[] {
+  if (target.kind === 'shard') return [`pgweave: one shard, ${target.shard}`];
+  if (target.kind === 'error') return [];
+  return [`pgweave: ${target.shards.length} of ${shardsCount} shards: ${target.shards.join(', ')}`];
+}
+
+function steps(target: Target): readonly string[] {
+  return target.kind === 'multi-shard' ? indent(explainNode(target.root)) : [];
+}
+
+function shardText(planned: PlannedStatement, target: Target): string {
+  if (target.kind !== 'multi-shard') return planned.text;
+  return renderQuery(routeOf(target.root).query, planned.text, (slot) => planned.literalText(slot));
+}
+
+/** Every plan over shards ends in the one query that the shards get. */
+function routeOf(node: PlanNode): Extract<PlanNode, { kind: 'route' }> {
+  return node.kind === 'route' ? node : routeOf(node.input);
+}
+
+function indent(lines: readonly string[]): readonly string[] {
+  return lines.map((line) => `  ${line}`);
+}
+
+function failed(message: string): Explained {
+  return { kind: 'error', error: new PgError(SqlState.featureNotSupported, message) };
+}

@@ -64,20 +64,19 @@ export class Relay implements Exchange {
     } else if (script !== null && !script.accept(code)) {
       return;
     }
-    if (this.#chunk === chunk && this.#end === start) {
-      this.#end = end;
-    } else {
-      this.#writeRange();
-      this.#chunk = chunk;
-      this.#start = start;
-      this.#end = end;
-    }
+    this.#addRange(chunk, start, end);
     if (script !== null) this.#pushLocals();
     if (code === copyInResponse || code === copyBothResponse) {
       this.#writeRange();
       this.#options.output.flush();
       this.#options.onCopyIn();
     }
+  }
+
+  /** A row or COPY data too long to be held whole; never something that ends an answer. */
+  onFramePart(_code: number, chunk: Buffer, start: number, end: number): void {
+    if (this.#options.script !== null) this.#pushLocals();
+    this.#addRange(chunk, start, end);
   }
 
   onChunkEnd(): void {
@@ -107,6 +106,17 @@ export class Relay implements Exchange {
       lost: error,
       forwarded: this.#forwarded,
     });
+  }
+
+  #addRange(chunk: Buffer, start: number, end: number): void {
+    if (this.#chunk === chunk && this.#end === start) {
+      this.#end = end;
+      return;
+    }
+    this.#writeRange();
+    this.#chunk = chunk;
+    this.#start = start;
+    this.#end = end;
   }
 
   #writeRange(): void {

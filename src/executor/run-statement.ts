@@ -2,10 +2,10 @@ import { unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Plan } from '../planner/plan.ts';
-import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { emptyQueryResponse } from '../protocol/constant-messages.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import { runExplain } from './explain.ts';
+import { rejection } from './rejection.ts';
 import { MultiShardPortal } from './run-multi-shard.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import { runSettingCommand } from './setting-commands.ts';
@@ -52,10 +52,6 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
     case 'empty':
       executor.succeed(emptyQueryResponse, done);
       return;
-    case 'deallocate-all':
-      executor.onDiscardAll();
-      executor.succeed(encodeCommandComplete('DEALLOCATE ALL'), done);
-      return;
     case 'reject':
       executor.world.telemetry.statement('rejected');
       executor.fail(rejection(plan), done);
@@ -76,10 +72,6 @@ export function abortedError(executor: SessionExecutor, plan: Plan | null): PgEr
     SqlState.inFailedSqlTransaction,
     'current transaction is aborted, commands ignored until end of transaction block',
   );
-}
-
-export function rejection(plan: Extract<Plan, { kind: 'reject' }>): PgError {
-  return new PgError(plan.sqlState, plan.message, { hint: plan.hint ?? undefined });
 }
 
 function runTarget(executor: SessionExecutor, run: StatementRun, target: Target, done: Done): void {

@@ -10,10 +10,11 @@ import { encodeErrorResponse } from '../protocol/error-response.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClientOutput } from './client-output.ts';
 import type { OpenMultiShardSelect } from './multi-shard-select.ts';
+import { type PlanningSettings, planningSettings, serverDefaults } from './planning-settings.ts';
 import { Relay, type RelayOutcome } from './relay.ts';
 import type { ReplyScript } from './reply-script.ts';
 import type { ShardTraffic } from './shard-traffic.ts';
-import type { StatementPlanner } from './statement-planner.ts';
+import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
 import { Transaction } from './transaction.ts';
 
 /** What all sessions of a worker share. */
@@ -47,7 +48,7 @@ const rerunsMax = 3;
  * Runs one statement after the other for one session. `done(false)` means that the client has been
  * sent an ErrorResponse; an open block is failed then.
  */
-export class SessionExecutor {
+export class SessionExecutor implements PlanningSession {
   readonly world: ExecutorWorld;
   readonly user: User;
   readonly output: ClientOutput;
@@ -60,6 +61,8 @@ export class SessionExecutor {
   onCopyIn: (connection: ServerConnection) => void = () => {};
   #cancel: (() => void) | null = null;
   #writing = false;
+  #planningFor: SessionSettings | null = null;
+  #planning: PlanningSettings = serverDefaults;
 
   constructor(world: ExecutorWorld, user: User, output: ClientOutput, startup: SessionSettings) {
     this.world = world;
@@ -67,6 +70,22 @@ export class SessionExecutor {
     this.output = output;
     this.startup = startup;
     this.transaction = new Transaction(world.servers, user, startup);
+  }
+
+  get searchPath(): readonly string[] {
+    return this.#planningSettings().searchPath;
+  }
+
+  get timeZone(): string | null {
+    return this.#planningSettings().timeZone;
+  }
+
+  get standardConformingStrings(): boolean {
+    return this.#planningSettings().standardConformingStrings;
+  }
+
+  get participants(): ReadonlyMap<ShardId, unknown> {
+    return this.transaction.participants;
   }
 
   /** A CancelRequest arrived: stops what runs or waits now, if anything does. */
@@ -158,6 +177,16 @@ export class SessionExecutor {
       this.#writing = write;
       connection.send(relay, messages);
     });
+  }
+
+  /** Read from the settings only when they have changed. */
+  #planningSettings(): PlanningSettings {
+    const { settings } = this.transaction;
+    if (this.#planningFor !== settings) {
+      this.#planningFor = settings;
+      this.#planning = planningSettings(settings, this.user.serverUser);
+    }
+    return this.#planning;
   }
 
   #landed(

@@ -1,5 +1,5 @@
 import type { BoundParameters } from './multi-shard-select.ts';
-import type { PlannedStatement } from './statement-planner.ts';
+import type { PlannedStatement } from './planned-statement.ts';
 
 /** A statement to be answered as the simple protocol does: rows with their description. */
 export type StatementRun = {

@@ -1,7 +1,7 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { BoundParameters } from '../executor/multi-shard-select.ts';
+import type { PlannedStatement } from '../executor/planned-statement.ts';
 import type { MultiShardPortal } from '../executor/run-multi-shard.ts';
-import type { PlannedStatement } from '../executor/statement-planner.ts';
 import type { Target } from '../executor/target.ts';
 
 /** What a Parse of the client made. */

@@ -1,6 +1,7 @@
-import { abortedError, noteExecuted, rejection, runStatement } from '../executor/run-statement.ts';
+import type { PlannedStatement } from '../executor/planned-statement.ts';
+import { rejection } from '../executor/rejection.ts';
+import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
-import type { PlannedStatement } from '../executor/statement-planner.ts';
 import { noParameters } from '../executor/statement-run.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import { emptyQueryResponse } from '../protocol/constant-messages.ts';
@@ -28,9 +29,7 @@ export function runSimpleQuery(executor: SessionExecutor, text: string, done: ()
     runStatement(executor, run, done);
     return;
   }
-  const syntaxError = statements.find(
-    ({ plan }) => plan.kind === 'utility' && plan.tag === 'syntax error',
-  );
+  const syntaxError = statements.find(({ plan }) => plan.kind === 'utility' && plan.tag === '');
   const shard =
     syntaxError === undefined ? commonShard(executor, statements) : planner.shardMap.home;
   if (shard !== null) {
@@ -73,7 +72,12 @@ function runWhole(
   const build = () => ({ messages: [encodeQuery(text)], script: null });
   executor.runFlight({ shard, write, traffic: null, build }, (ok) => {
     const changing = statements.find(({ plan }) => plan.kind === 'utility' && plan.changesSchema);
-    noteExecuted(executor, (changing ?? statements[0] ?? executor.world.planner.emptyStatement).plan, ok, done);
+    noteExecuted(
+      executor,
+      (changing ?? statements[0] ?? executor.world.planner.emptyStatement).plan,
+      ok,
+      done,
+    );
   });
 }
 

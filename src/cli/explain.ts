@@ -1,0 +1,73 @@
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import { CatalogueReader } from '../cluster/catalogue-reader.ts';
+import { schemaFromSnapshot } from '../cluster/catalogue-schema.ts';
+import { withControlConnection } from '../cluster/control-connection.ts';
+import type { Config, NodeAddress } from '../config/config.ts';
+import { explained } from '../executor/explained.ts';
+import { serverDefaults } from '../executor/planning-settings.ts';
+import { StatementPlanner } from '../executor/statement-planner.ts';
+import { noParameters } from '../executor/statement-run.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import { loadParser } from '../sql/parser.ts';
+import type { CommandResult } from './command-result.ts';
+import { readConfiguration } from './run-supervisor.ts';
+
+/**
+ * `pgweave explain`: where a statement would go and what each shard would be asked. The servers are
+ * asked for their tables, nothing is run. Rejects with PgError when they cannot be.
+ */
+export async function explain(path: string, sql: string): Promise<CommandResult> {
+  const { config } = await readConfiguration(path);
+  await loadParser();
+  const primaries = new Map<ShardId, NodeAddress>();
+  for (const [shard, nodes] of config.nodes) {
+    primaries.set(shard, await findPrimary(config, shard, nodes));
+  }
+  const reading = await new CatalogueReader().read(config, (shard) => primaries.get(shard) ?? null);
+  const { shardMap } = config;
+  const schema = schemaFromSnapshot(reading.snapshot, shardMap, 1);
+  const planner = new StatementPlanner({ shardMap, schema, cacheEntries: 1 });
+  const plan = {
+    kind: 'explain',
+    analyze: false,
+    optionsText: '',
+    statementText: sql.replace(/^\s*explain\s+(?=\w)/i, ''),
+  } as const;
+  const session = { ...serverDefaults, participants: new Map() };
+  const answer = explained(session, planner, plan, noParameters);
+  if (answer.kind === 'error') throw answer.error;
+  const queries = answer.queries.map(({ shard, sql: text }) => {
+    return `  ${shard}: ${text.replace(/^EXPLAIN /, '')}`;
+  });
+  const lines = [...answer.lines, 'The shards are sent:', ...queries];
+  return { text: `${lines.join('\n')}\n`, exitCode: 0 };
+}
+
+async function findPrimary(
+  config: Config,
+  shard: ShardId,
+  nodes: readonly NodeAddress[],
+): Promise<NodeAddress> {
+  const { database, controlUser, limits } = config;
+  const login = { database, user: controlUser.name, password: controlUser.password };
+  const reasons: string[] = [];
+  for (const node of nodes) {
+    try {
+      const timeoutMs = limits.connectTimeoutMs;
+      const isPrimary = await withControlConnection({ node, login, timeoutMs }, async (session) => {
+        const rows = await session.query<{ recovering: boolean }>(
+          'select pg_is_in_recovery() as recovering',
+        );
+        return rows[0]?.recovering === false;
+      });
+      if (isPrimary) return node;
+      reasons.push(`${node.id} is a standby`);
+    } catch (error) {
+      reasons.push(`${node.id}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new PgError(SqlState.cannotConnect, `shard ${shard} has no primary that can be asked`, {
+    detail: reasons.join('\n'),
+  });
+}

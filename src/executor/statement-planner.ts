@@ -1,0 +1,191 @@
+import { unreachable } from '../base/assert.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { Plan, Routing } from '../planner/plan.ts';
+import { PlanCache } from '../planner/plan-cache.ts';
+import { type ResolvedRouting, resolveRouting } from '../planner/resolve-routing.ts';
+import type { Schema } from '../planner/schema.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { ShardMap } from '../sharding/shard-map.ts';
+import type { LexedStatement } from '../sql/lexed-statement.ts';
+import { lexStatements } from '../sql/lexer.ts';
+import type { BoundParameters } from './multi-shard-select.ts';
+import { PlannedStatement } from './planned-statement.ts';
+import { rejection } from './rejection.ts';
+import { ShardTraffic } from './shard-traffic.ts';
+import type { Target } from './target.ts';
+
+/** What the session brings to planning. */
+export type PlanningSession = {
+  readonly searchPath: readonly string[];
+  /** null when it is the server's own. */
+  readonly timeZone: string | null;
+  readonly standardConformingStrings: boolean;
+  /** Shards that the open transaction has begun on. */
+  readonly participants: ReadonlyMap<ShardId, unknown>;
+};
+
+const emptyLexed: LexedStatement = {
+  start: 0,
+  end: 0,
+  fingerprint: '',
+  literals: [],
+  parameterCount: 0,
+};
+
+/** From text to target: lexer, plan cache, routing. One for all sessions of a worker. */
+export class StatementPlanner {
+  readonly #plans: PlanCache;
+  /** Goes with its plan: a new plan starts without a history. */
+  readonly #traffic = new WeakMap<Plan, ShardTraffic>();
+  #shardMap: ShardMap;
+  #schema: Schema;
+  #turn = 0;
+  readonly emptyStatement: PlannedStatement;
+
+  constructor(parts: {
+    readonly shardMap: ShardMap;
+    readonly schema: Schema;
+    readonly cacheEntries: number;
+  }) {
+    this.#shardMap = parts.shardMap;
+    this.#schema = parts.schema;
+    this.#plans = new PlanCache(parts.cacheEntries);
+    this.emptyStatement = new PlannedStatement('', emptyLexed, { kind: 'empty' }, null, []);
+  }
+
+  get shardMap(): ShardMap {
+    return this.#shardMap;
+  }
+
+  get schema(): Schema {
+    return this.#schema;
+  }
+
+  /** From now on; statements that were planned before keep their plan. */
+  replace(shardMap: ShardMap, schema: Schema): void {
+    this.#shardMap = shardMap;
+    this.#schema = schema;
+    this.#plans.clear();
+  }
+
+  /** The statements of a query string, empty ones left out. */
+  planAll(session: PlanningSession, text: string): readonly PlannedStatement[] {
+    const { standardConformingStrings } = session;
+    const planned: PlannedStatement[] = [];
+    for (const lexed of lexStatements(text, { standardConformingStrings })) {
+      const statement = this.#plan(session, text, lexed);
+      if (statement.plan.kind !== 'empty') planned.push(statement);
+    }
+    return planned;
+  }
+
+  /** Only for plans of kind select, modify and utility. */
+  targetOf(
+    session: PlanningSession,
+    planned: PlannedStatement,
+    parameters: BoundParameters,
+  ): Target {
+    const { plan } = planned;
+    switch (plan.kind) {
+      case 'utility':
+        return { kind: 'shard', shard: this.#shardMap.home, write: true };
+      case 'select':
+      case 'modify': {
+        const resolved = this.resolve(session, planned, plan.routing, parameters);
+        return this.#target(session, plan, resolved);
+      }
+      default:
+        return internalError(`a ${plan.kind} statement has no target`);
+    }
+  }
+
+  /** Where a statement goes with these values. */
+  resolve(
+    session: PlanningSession,
+    planned: PlannedStatement,
+    routing: Routing,
+    parameters: BoundParameters,
+  ): ResolvedRouting {
+    const { text, lexed } = planned.source;
+    const { timeZone } = session;
+    const values = { text, literals: lexed.literals, timeZone, ...parameters };
+    return resolveRouting(routing, values, this.#shardMap);
+  }
+
+  #plan(session: PlanningSession, text: string, lexed: LexedStatement): PlannedStatement {
+    const { searchPath } = session;
+    const { tables } = this.#shardMap;
+    const plan = this.#plans.plan({ lexed, text, schema: this.#schema, tables, searchPath });
+    return new PlannedStatement(text, lexed, plan, this.#trafficOf(plan), this.#candidates(plan));
+  }
+
+  #trafficOf(plan: Plan): ShardTraffic | null {
+    if (plan.kind !== 'select' || !plan.readOnly) return null;
+    let traffic = this.#traffic.get(plan);
+    if (traffic === undefined) {
+      traffic = new ShardTraffic();
+      this.#traffic.set(plan, traffic);
+    }
+    return traffic;
+  }
+
+  /** Shards that have all the tables of the statement; none: no shard is asked. */
+  #candidates(plan: Plan): readonly ShardId[] {
+    const { home, shards, distributions } = this.#shardMap;
+    switch (plan.kind) {
+      case 'utility':
+        return [home];
+      case 'select':
+      case 'modify':
+        if (plan.routing.kind === 'home') return [home];
+        if (plan.routing.kind === 'any') return shards;
+        if (plan.routing.withHome) return [home];
+        return distributions.get(plan.routing.groups[0]?.distribution ?? '')?.shards ?? shards;
+      case 'transaction':
+      case 'setting':
+      case 'explain':
+      case 'empty':
+      case 'reject':
+        return [];
+      default:
+        return unreachable(plan);
+    }
+  }
+
+  #target(
+    session: PlanningSession,
+    plan: Extract<Plan, { kind: 'select' | 'modify' }>,
+    resolved: ResolvedRouting,
+  ): Target {
+    const write = plan.kind === 'modify' || !plan.readOnly;
+    switch (resolved.kind) {
+      case 'single':
+        return { kind: 'shard', shard: resolved.shard, write };
+      case 'none':
+      case 'any':
+        return { kind: 'shard', shard: this.#anyOf(session, this.#candidates(plan)), write };
+      case 'many':
+        if (plan.multi.kind !== 'reject') {
+          return { kind: 'multi-shard', shards: resolved.shards, root: plan.multi };
+        }
+        return { kind: 'error', error: rejection(plan.multi) };
+      case 'error':
+        return { kind: 'error', error: resolved.error };
+      default:
+        return unreachable(resolved);
+    }
+  }
+
+  /** One that the transaction is on already, or the next in turn. */
+  #anyOf(session: PlanningSession, shards: readonly ShardId[]): ShardId {
+    const known = shards.find((shard) => session.participants.has(shard));
+    if (known !== undefined) return known;
+    this.#turn = (this.#turn + 1) % Math.max(1, shards.length);
+    return shards[this.#turn] ?? this.#shardMap.home;
+  }
+}
+
+function internalError(message: string): Target {
+  return { kind: 'error', error: new PgError(SqlState.internalError, message) };
+}
