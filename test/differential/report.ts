@@ -35,8 +35,9 @@ export class Report {
   }
 
   #count(scenario: Scenario): Count {
-    const count = this.#counts.get(scenario.construct) ?? { statements: 0, refused: 0 };
-    this.#counts.set(scenario.construct, count);
+    const [construct = ''] = scenario.construct.split(':');
+    const count = this.#counts.get(construct) ?? { statements: 0, refused: 0 };
+    this.#counts.set(construct, count);
     return count;
   }
 }

@@ -80,19 +80,18 @@ export class Differential {
     sides: Sides,
   ): Promise<boolean> {
     const reads = !/\b(insert|update|delete|begin|start)\b/i.test(sqlOf(scenario.steps));
-    if (this.#failures.has(failureName(scenario, verdict.what))) {
-      if (reads) return true;
-    }
+    const isSingle = scenario.steps.length === 1;
+    const bothFailed = verdict.proxied.error !== null && verdict.plain.error !== null;
+    // What neither side did leaves the rows of both as they were.
+    const goesOn = reads || (isSingle && bothFailed);
     const step = scenario.steps[index];
-    if (!reads || scenario.steps.length > 1 || step === undefined) {
-      this.#fail(
-        scenario,
-        verdict.what,
-        [sqlOf(scenario.steps.slice(0, index + 1)), answersOf(verdict)].join('\n'),
-      );
+    if (!reads || !isSingle || step === undefined) {
+      const played = sqlOf(scenario.steps.slice(0, index + 1));
+      this.#fail(scenario, verdict.what, [played, answersOf(verdict)].join('\n'));
       if (index > 0) await this.#rollBack(sides);
-      return reads;
+      return goesOn;
     }
+    if (this.#failures.has(failureName(scenario, verdict.what))) return true;
     const smallest = await shrinkStep(step, sides);
     const needed =
       this.#failures.size < rowShrinksMax ? await this.#neededRows(smallest, sides) : '';
