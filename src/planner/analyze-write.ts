@@ -224,7 +224,7 @@ function assignQuery(
       return;
     }
   }
-  const output = block.body.kind === 'select' ? block.body.outputs[position] : undefined;
+  const output = block.body.kind === 'select' ? block.body.outputs?.[position] : undefined;
   const value = storedValue(context, target.instance, output?.expression ?? undefined);
   if (value === null || block.open) {
     throw refusal(

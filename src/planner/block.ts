@@ -17,20 +17,23 @@ export type Block = {
   readonly start: number;
   readonly end: number;
   readonly body:
-    | {
-        readonly kind: 'select';
-        readonly select: SelectNode;
-        readonly scope: Scope;
-        readonly fromShape: Shape;
-        readonly outputs: readonly Output[];
-        readonly traits: BlockTraits;
-      }
+    | SelectBody
     | { readonly kind: 'values' }
     | {
         readonly kind: 'set-operation';
         readonly select: SelectNode;
         readonly arms: readonly Block[];
       };
+};
+
+export type SelectBody = {
+  readonly kind: 'select';
+  readonly select: SelectNode;
+  readonly scope: Scope;
+  readonly fromShape: Shape;
+  /** null when `*` names columns that are not known. */
+  readonly outputs: readonly Output[] | null;
+  readonly traits: BlockTraits;
 };
 
 /** How FROM clauses reach the queries inside them. */

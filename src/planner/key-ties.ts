@@ -72,10 +72,8 @@ export class KeyTies {
     }));
   }
 
-  /** Names of one instance of each group, for messages. */
-  groupNames(): readonly string[] {
-    const roots = new Set(this.#instances.map((_, instance) => this.rootOf(instance)));
-    return [...roots].map((root) => this.#instances[root]?.name ?? '');
+  nameOf(instance: number): string {
+    return this.#instances[instance]?.name ?? '';
   }
 
   #comparable(a: number, b: number): boolean {

@@ -1,20 +1,114 @@
+import { PgError } from '../base/pg-error.ts';
+import { aggregateOverShards } from './aggregate-over-shards.ts';
 import type { Block } from './block.ts';
+import { distinctOverShards } from './distinct-over-shards.ts';
 import type { PlanNode, Reject } from './plan.ts';
-import { refuse } from './refuse.ts';
+import { refuse, rejectOf } from './refuse.ts';
+import { rowsOfShards } from './rows-of-shards.ts';
 import type { SelectTree } from './select-tree.ts';
 import type { StatementContext } from './statement-context.ts';
 
 const oneKey = 'Restrict every distributed table in it to one key.';
 
-/** The steps above the shards that make one answer of theirs, or why there are none. */
+/**
+ * The steps above the shards that make one answer of theirs, or why there are none. Everything
+ * below the route runs on each shard for its own rows; what stays above is done in the proxy.
+ */
 export function multiShardSelect(
   context: StatementContext,
   block: Block,
   tree: SelectTree,
 ): PlanNode | Reject {
   if (context.multiRefusal !== null) return context.multiRefusal;
-  if (block.shape !== 'partitioned' || !tree.allSlotsFound) {
-    return refuse('this SELECT is not supported across shards', oneKey);
+  if (context.usesHome) {
+    return refuse(
+      'a table of the home shard together with rows of several shards is not supported',
+      'Read the tables one after the other, or make the small one a reference table.',
+    );
   }
-  return refuse('SELECT across shards is not supported', oneKey);
+  try {
+    if (block.body.kind === 'select') return overSelect(context, block, tree);
+    return block.body.kind === 'set-operation' ? overUnion(context, block) : noRows();
+  } catch (error) {
+    if (error instanceof PgError) return rejectOf(error);
+    throw error;
+  }
+}
+
+function overSelect(context: StatementContext, block: Block, tree: SelectTree): PlanNode | Reject {
+  if (block.body.kind !== 'select') return noRows();
+  const { body } = block;
+  const names = rootNames(context, block);
+  if (names.length > 1) return notJoined(names);
+  if (body.fromShape !== 'partitioned') return noRows();
+  const { aggregation, distinct, windows } = body.traits;
+  if (windows === 'over-shards') {
+    return refuse(
+      'a window over rows of several shards is not supported',
+      'Put the key into PARTITION BY, or restrict the statement to one key.',
+    );
+  }
+  if (aggregation === 'over-shards') {
+    return distinct === 'none'
+      ? aggregateOverShards(context, body, tree)
+      : refuse('DISTINCT over aggregates of several shards is not supported', oneKey);
+  }
+  if (distinct === 'over-shards') return distinctOverShards(context, body, tree);
+  return rowsOfShards(context, body, tree);
+}
+
+/** UNION ALL whose arms all read their own shards' rows. */
+function overUnion(context: StatementContext, block: Block): PlanNode | Reject {
+  if (block.body.kind !== 'set-operation') return noRows();
+  const { select } = block.body;
+  const sorted = select.sortClause !== undefined;
+  const limited = select.limitCount !== undefined || select.limitOffset !== undefined;
+  if (block.shape !== 'partitioned' || sorted || limited) {
+    return refuse(
+      'only UNION ALL of distributed tables, without ORDER BY and LIMIT, runs across shards',
+      oneKey,
+    );
+  }
+  for (const arm of armsOf(block)) {
+    const names = rootNames(context, arm);
+    if (names.length > 1) return notJoined(names);
+  }
+  return {
+    kind: 'append',
+    input: {
+      kind: 'route',
+      query: { kind: 'as-received' },
+      visibleCount: block.columns.length,
+      hiddenCount: 0,
+    },
+  };
+}
+
+function armsOf(block: Block): readonly Block[] {
+  return block.body.kind === 'set-operation' ? block.body.arms.flatMap(armsOf) : [block];
+}
+
+/** One table for each set of tables whose keys are not known to be equal. */
+function rootNames(context: StatementContext, block: Block): readonly string[] {
+  const roots = new Map<number, string>();
+  for (let instance = block.start; instance < block.end; instance += 1) {
+    const root = context.ties.rootOf(instance);
+    if (!roots.has(root)) roots.set(root, context.ties.nameOf(root));
+  }
+  return [...roots.values()];
+}
+
+function notJoined(names: readonly string[]): Reject {
+  const list = names.map((name) => `"${name}"`).join(' and ');
+  return refuse(
+    `${list} are not joined by their keys`,
+    'Join them by their keys, or restrict each of them to the same key.',
+  );
+}
+
+function noRows(): Reject {
+  return refuse(
+    'a query whose own rows do not come from a distributed table would repeat them on every shard',
+    oneKey,
+  );
 }

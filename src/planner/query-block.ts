@@ -147,7 +147,7 @@ export class QueryBlocks implements BlockAnalyzer {
       shape,
       start,
       end,
-      body: { kind: 'select', select, scope, fromShape, outputs: outputs ?? [], traits },
+      body: { kind: 'select', select, scope, fromShape, outputs, traits },
     };
   }
 

@@ -1,0 +1,82 @@
+import type { SqlNode } from '../sql/ast.ts';
+import {
+  collationOf,
+  columnTypeOf,
+  isText,
+  readsNondeterministic,
+} from './expression-collation.ts';
+import type { SortKey } from './plan.ts';
+import { refusal } from './refuse.ts';
+import { expressionText } from './rewrite-query.ts';
+import type { Schema } from './schema.ts';
+import type { Scope } from './scope.ts';
+import { cast, inByteOrder } from './tree-builders.ts';
+
+/** A column to add to the shards' queries so that the proxy can compare rows, and how. */
+export type KeyColumn = {
+  readonly expression: SqlNode;
+  readonly key: Omit<SortKey, 'column'>;
+};
+
+export type Direction = { readonly descending: boolean; readonly nullsFirst: boolean };
+
+export const ascending: Direction = { descending: false, nullsFirst: false };
+
+/** Throws for ORDER BY ... USING. */
+export function directionOf(node: SqlNode): Direction {
+  const { sortby_dir, sortby_nulls } = 'SortBy' in node ? node.SortBy : {};
+  if (sortby_dir === 'SORTBY_USING') {
+    throw refusal('ORDER BY ... USING is not supported across shards', 'Use ASC or DESC.');
+  }
+  const descending = sortby_dir === 'SORTBY_DESC';
+  if (sortby_nulls === 'SORTBY_NULLS_FIRST') return { descending, nullsFirst: true };
+  if (sortby_nulls === 'SORTBY_NULLS_LAST') return { descending, nullsFirst: false };
+  return { descending, nullsFirst: descending };
+}
+
+/** For an order that the client sees. Throws where the proxy cannot reproduce it. */
+export function orderKey(
+  schema: Schema,
+  scope: Scope,
+  expression: SqlNode,
+  direction: Direction,
+): KeyColumn {
+  const collation = collationOf(schema, scope, expression);
+  const label = expressionText(expression);
+  if (collation === 'linguistic' || collation === 'nondeterministic') {
+    throw refusal(
+      `ordering by ${label} over several shards: its collation is not byte order`,
+      `Write ${label} COLLATE "C", or restrict the statement to one key.`,
+    );
+  }
+  return {
+    expression: withoutPadding(scope, expression),
+    key: { ...direction, collation: collation === 'c' ? 'c' : 'unknown', label },
+  };
+}
+
+/**
+ * For bringing equal values together, in whatever order: text goes by its bytes, which any
+ * deterministic collation compares as equal exactly when they are.
+ */
+export function groupKey(schema: Schema, scope: Scope, expression: SqlNode): KeyColumn {
+  const label = expressionText(expression);
+  if (readsNondeterministic(schema, scope, expression)) {
+    throw refusal(
+      `grouping by ${label} over several shards: its collation is not deterministic`,
+      'Restrict the statement to one key.',
+    );
+  }
+  const collation = collationOf(schema, scope, expression);
+  if (isText(scope, expression)) {
+    const bytes = inByteOrder(withoutPadding(scope, expression));
+    return { expression: bytes, key: { ...ascending, collation: 'c', label } };
+  }
+  const known = collation === 'c' ? 'c' : 'unknown';
+  return { expression, key: { ...ascending, collation: known, label } };
+}
+
+/** char(n) compares without its blanks at the end; so does its conversion to text. */
+function withoutPadding(scope: Scope, expression: SqlNode): SqlNode {
+  return columnTypeOf(scope, expression) === 'bpchar' ? cast(expression, 'text') : expression;
+}

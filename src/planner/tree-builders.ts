@@ -1,0 +1,62 @@
+import type { SelectNode, SqlNode } from '../sql/ast.ts';
+import type { SortKey } from './plan.ts';
+
+/** Pieces of a parse tree as the grammar itself would build them. */
+
+/** Names of the hidden columns begin so; a statement that uses them is not rewritten. */
+export const hiddenPrefix = '__pgweave_';
+
+export function target(expression: SqlNode, name?: string): SqlNode {
+  return { ResTarget: name === undefined ? { val: expression } : { name, val: expression } };
+}
+
+export function hiddenTargets(expressions: readonly SqlNode[]): readonly SqlNode[] {
+  return expressions.map((expression, index) => target(expression, `${hiddenPrefix}${index + 1}`));
+}
+
+export function cast(argument: SqlNode, typeName: string): SqlNode {
+  const names = ['pg_catalog', typeName].map((sval) => ({ String: { sval } }));
+  return { TypeCast: { arg: argument, typeName: { names, typemod: -1 } } };
+}
+
+export function inByteOrder(argument: SqlNode): SqlNode {
+  return { CollateClause: { arg: argument, collname: [{ String: { sval: 'C' } }] } };
+}
+
+export function integer(value: number): SqlNode {
+  return { A_Const: { ival: value === 0 ? {} : { ival: value } } };
+}
+
+export function call(name: string, args: readonly SqlNode[], filter: SqlNode | undefined): SqlNode {
+  return {
+    FuncCall: {
+      funcname: [{ String: { sval: name } }],
+      args: [...args],
+      ...(filter === undefined ? {} : { agg_filter: filter }),
+      funcformat: 'COERCE_EXPLICIT_CALL',
+    },
+  };
+}
+
+export function operator(name: string, left: SqlNode, right: SqlNode): SqlNode {
+  const names = [{ String: { sval: name } }];
+  return { A_Expr: { kind: 'AEXPR_OP', name: names, lexpr: left, rexpr: right } };
+}
+
+/** ORDER BY the result column that the key names. */
+export function sortByColumn(key: SortKey): SqlNode {
+  return {
+    SortBy: {
+      node: integer(key.column + 1),
+      sortby_dir: key.descending ? 'SORTBY_DESC' : 'SORTBY_ASC',
+      sortby_nulls: key.nullsFirst ? 'SORTBY_NULLS_FIRST' : 'SORTBY_NULLS_LAST',
+    },
+  };
+}
+
+/** The same query without the given clauses. */
+export function without(select: SelectNode, ...clauses: (keyof SelectNode)[]): SelectNode {
+  const copy = { ...select };
+  for (const clause of clauses) delete copy[clause];
+  return copy;
+}
