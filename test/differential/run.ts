@@ -5,7 +5,7 @@ import { render } from './query.ts';
 import { Report } from './report.ts';
 import type { Rows } from './rows.ts';
 import type { Scenario, Step } from './scenario.ts';
-import { Scenarios, sessionCount } from './scenarios.ts';
+import { Scenarios } from './scenarios.ts';
 import { shrinkRows, shrinkStep } from './shrink.ts';
 import { compareStep, type Sides, type Verdict } from './sides.ts';
 import type { Tables } from './table.ts';
@@ -39,9 +39,10 @@ export class Differential {
     let done = 0;
     while (done < statements && this.#failures.size < failuresMax) {
       const scenario = first.shift() ?? this.#scenarios.next();
-      const sides = this.#world.sessions[scenario.session % sessionCount];
+      const sides = this.#world.sessions[scenario.session];
       if (sides === undefined) throw new Error('a session is missing');
       const goesOn = await this.#play(scenario, sides);
+      if (!sides.proxy.alive) await this.#world.reopen(scenario.session);
       done += scenario.steps.length;
       if (!goesOn) break;
     }
@@ -92,6 +93,10 @@ export class Differential {
       return goesOn;
     }
     if (this.#failures.has(failureName(scenario, verdict.what))) return true;
+    if (!sides.proxy.alive) {
+      this.#fail(scenario, verdict.what, [sqlOf([step]), JSON.stringify(step.mode)].join('\n'));
+      return true;
+    }
     const smallest = await shrinkStep(step, sides);
     const needed =
       this.#failures.size < rowShrinksMax ? await this.#neededRows(smallest, sides) : '';

@@ -13,7 +13,9 @@ const login = { user: 'app', database: 'app' };
 
 /** The same tables and rows on one plain PostgreSQL and, behind pgweave, on four shards. */
 export type World = {
-  readonly sessions: readonly Sides[];
+  readonly sessions: Sides[];
+  /** A new session in the place of one that has ended. */
+  reopen(session: number): Promise<void>;
   readonly plain: WireClient;
   /** A session on each shard's primary, past pgweave. */
   readonly shards: readonly WireClient[];
@@ -111,12 +113,18 @@ async function connect(
 ): Promise<Omit<World, 'stop'>> {
   const to = ({ host, port }: { readonly host: string; readonly port: number }) =>
     WireClient.connect({ host, port, ...login });
+  const open = async (): Promise<Sides> => {
+    return { proxy: await to(proxy), plain: await to(plainServer.server) };
+  };
   const sessions: Sides[] = [];
-  for (let count = 0; count < sessionCount; count++) {
-    sessions.push({ proxy: await to(proxy), plain: await to(plainServer.server) });
-  }
+  while (sessions.length < sessionCount) sessions.push(await open());
+  const reopen = async (session: number) => {
+    sessions[session]?.plain.close();
+    sessions[session] = await open();
+  };
   return {
     sessions,
+    reopen,
     plain: await to(plainServer.server),
     shards: await Promise.all(cluster.shards.map((shard) => to(shard.primary))),
     proxy,

@@ -56,9 +56,12 @@ type Pending = {
   resolve: (answer: WireAnswer) => void;
 };
 
+const answerTimeoutMs = 15_000;
+
 /**
  * A client that keeps the bytes: pg's own client turns every value into a string, which hides
- * differences in binary results. One request at a time; trust authentication.
+ * differences in binary results. One request at a time; trust authentication. Who does not
+ * answer in time is left: the answer's status is X then.
  */
 export class WireClient {
   readonly #socket: Socket;
@@ -122,12 +125,18 @@ export class WireClient {
     return this.#exchange(messages, fetchMore);
   }
 
+  /** False when the connection has ended. */
+  get alive(): boolean {
+    return !this.#closed;
+  }
+
   /** One simple query; throws on an error. Values as text. */
   async query(text: string): Promise<(string | null)[][]> {
     const answer = await this.request({ protocol: 'simple', text });
     if (answer.error !== null) {
       throw new Error(`${answer.error.sqlState} ${answer.error.message}: ${text.slice(0, 500)}`);
     }
+    if (answer.status === 'X') throw new Error(`no answer: ${text.slice(0, 500)}`);
     const rows = answer.results.at(-1)?.rows ?? [];
     return rows.map((row) => row.map((value) => value?.toString() ?? null));
   }
@@ -138,7 +147,12 @@ export class WireClient {
   }
 
   #exchange(messages: Buffer[], fetchMore: (() => void) | null = null): Promise<WireAnswer> {
-    return new Promise((resolve) => {
+    return new Promise((settle) => {
+      const timer = setTimeout(() => this.#socket.destroy(), answerTimeoutMs);
+      const resolve = (answer: WireAnswer) => {
+        clearTimeout(timer);
+        settle(answer);
+      };
       this.#pending = { columns: null, rows: [], results: [], error: null, fetchMore, resolve };
       if (this.#closed) this.#end();
       else this.#write(messages);
