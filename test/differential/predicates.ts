@@ -64,8 +64,6 @@ export class Predicates {
       () => sql`${column} = any(array[${typed}])`,
       () => sql`(${column} = ${value} or ${column} = ${typed})`,
       () => sql`${column} = ${value} and ${column} = ${typed}`,
-      () => sql`not (${column} <> ${value})`,
-      () => sql`${column} between ${value} and ${typed}`,
     ];
     return this.#dice.pick(choices)();
   }
@@ -75,6 +73,7 @@ export class Predicates {
     const { table } = source;
     const column = name(source, table.key);
     const key = () => this.value(this.#findKey(table));
+    const literalKey = typedValue(this.#findKey(table));
     const keys = this.#dice.list(this.#dice.int(1, 4), () => this.#findKey(table));
     const choices: readonly (() => Fragment)[] = [
       () =>
@@ -93,6 +92,8 @@ export class Predicates {
       () =>
         sql`((${column} = ${key()} and ${this.filter(source)}) or ${column} in (${key()}, ${key()}))`,
       () => sql`${column} between ${key()} and ${key()}`,
+      () => sql`not (${column} <> ${key()})`,
+      () => sql`${column} between ${literalKey} and ${literalKey}`,
       () => sql`${column} between symmetric ${key()} and ${key()}`,
       () => sql`${column} ${this.#dice.pick(['<', '<=', '>', '>='])} ${key()}`,
       () => sql`${key()} ${this.#dice.pick(['<', '<=', '>', '>='])} ${column}`,

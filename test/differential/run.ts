@@ -83,13 +83,14 @@ export class Differential {
     const reads = !/\b(insert|update|delete|begin|start)\b/i.test(sqlOf(scenario.steps));
     const isSingle = scenario.steps.length === 1;
     const bothFailed = verdict.proxied.error !== null && verdict.plain.error !== null;
-    // What neither side did leaves the rows of both as they were.
-    const goesOn = reads || (isSingle && bothFailed);
+    // What neither side did, or both take back, leaves the rows of both as they were.
+    const isOpen = !isSingle && index < scenario.steps.length - 1;
+    const goesOn = reads || isOpen || (isSingle && bothFailed);
     const step = scenario.steps[index];
     if (!reads || !isSingle || step === undefined) {
       const played = sqlOf(scenario.steps.slice(0, index + 1));
       this.#fail(scenario, verdict.what, [played, answersOf(verdict)].join('\n'));
-      if (index > 0) await this.#rollBack(sides);
+      if (isOpen && sides.proxy.alive) await this.#rollBack(sides);
       return goesOn;
     }
     if (this.#failures.has(failureName(scenario, verdict.what))) return true;

@@ -145,6 +145,15 @@ export class Scenarios {
         expectation: 'answered',
         make: () => this.#transaction(written(), writes, selects),
       },
+      {
+        name: 'repeatable read transaction',
+        weight: 0.5,
+        expectation: 'either',
+        make: () => {
+          const [, ...rest] = this.#transaction(written(), writes, selects);
+          return [plainText('begin isolation level repeatable read'), ...rest];
+        },
+      },
     ];
   }
 
@@ -237,11 +246,7 @@ export class Scenarios {
 
   #transaction(table: Table, writes: Writes, selects: Selects): readonly Query[] {
     const key = this.#findKey(table);
-    const begin = this.#dice.pick([
-      'begin',
-      'start transaction',
-      'begin isolation level repeatable read',
-    ]);
+    const begin = this.#dice.pick(['begin', 'begin', 'start transaction', 'begin read write']);
     const end = this.#dice.pick(['commit', 'commit', 'end', 'rollback', 'abort']);
     const write = () => writes.oneKey(table, key);
     const read = () => (this.#dice.chance(0.7) ? selects.lookup(table) : plainText('select 1'));
