@@ -143,8 +143,9 @@ export class Differential {
   }
 }
 
+/** Without the values, which differ from one example of a kind to the next. */
 function failureName(scenario: Scenario, what: string): string {
-  return `${scenario.construct} ${what.slice(0, 24)}`;
+  return `${scenario.construct} ${what.replaceAll(/\(.*|"[^"]*"|\d+/g, '').slice(0, 60)}`;
 }
 
 function sqlOf(steps: readonly Step[]): string {
