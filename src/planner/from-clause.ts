@@ -48,10 +48,10 @@ function analyzeItem(
     surroundings.blocks.subLinks(context, node, { from: before, parent }, surroundings.ctes);
     return openItem(alias?.aliasname ?? '', 'replicated', start, context.ties.count);
   }
-  context.refuseMulti(
-    'this kind of FROM element is not supported across shards',
-    'Restrict the statement to one key.',
-  );
+  if ('RangeTableSample' in node && node.RangeTableSample.relation !== undefined) {
+    return analyzeItem(surroundings, node.RangeTableSample.relation, before);
+  }
+  // XMLTABLE and JSON_TABLE: rows from expressions.
   surroundings.blocks.subLinks(context, node, { from: before, parent }, surroundings.ctes);
   return openItem('', 'replicated', start, context.ties.count);
 }
@@ -59,6 +59,7 @@ function analyzeItem(
 function rangeVar(surroundings: FromSurroundings, node: RangeVarNode): FromItem {
   const { context, ctes } = surroundings;
   const start = context.ties.count;
+  context.visited.add(node);
   const cte = node.schemaname === undefined ? findCte(ctes, node.relname ?? '') : null;
   if (cte === null) return relationItem(context, node);
   const alias: AliasNode = node.alias ?? { aliasname: cte.name };

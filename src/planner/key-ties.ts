@@ -105,7 +105,7 @@ export class KeyTies {
 }
 
 export function allOf(conditions: readonly KeyCondition[]): KeyCondition {
-  const known = conditions.filter((condition) => condition.kind !== 'all');
+  const known = distinct(conditions.filter((condition) => condition.kind !== 'all'));
   if (known.some((condition) => condition.kind === 'none')) return { kind: 'none' };
   if (known.length === 0) return { kind: 'all' };
   return known.length === 1 && known[0] !== undefined
@@ -120,4 +120,9 @@ export function anyOf(conditions: readonly KeyCondition[]): KeyCondition {
   return possible.length === 1 && possible[0] !== undefined
     ? possible[0]
     : { kind: 'or', conditions: possible };
+}
+
+/** The same condition often arrives twice, by both sides of a join. */
+function distinct(conditions: readonly KeyCondition[]): readonly KeyCondition[] {
+  return [...new Map(conditions.map((each) => [JSON.stringify(each), each])).values()];
 }

@@ -40,6 +40,7 @@ function overSelect(context: StatementContext, block: Block, tree: SelectTree): 
   const { body } = block;
   const names = rootNames(context, block);
   if (names.length > 1) return notJoined(names);
+  if (body.fromShape === 'dependent') return needsAllRows();
   if (body.fromShape !== 'partitioned') return noRows();
   const { aggregation, distinct, windows } = body.traits;
   if (windows === 'over-shards') {
@@ -103,6 +104,13 @@ function notJoined(names: readonly string[]): Reject {
   return refuse(
     `${list} are not joined by their keys`,
     'Join them by their keys, or restrict each of them to the same key.',
+  );
+}
+
+function needsAllRows(): Reject {
+  return refuse(
+    'a subquery in FROM, or an outer join, needs the rows of several shards in one place',
+    'Group and join by the key, keep LIMIT at the top, or restrict the statement to one key.',
   );
 }
 

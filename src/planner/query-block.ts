@@ -1,10 +1,11 @@
 import { assert } from '../base/assert.ts';
-import type { SelectNode, SqlNode, SubLinkNode } from '../sql/ast.ts';
+import type { FunctionCallNode, SelectNode, SqlNode, SubLinkNode } from '../sql/ast.ts';
 import { builtinName } from '../sql/names.ts';
 import { walk } from '../sql/walk.ts';
 import { callsIn } from './aggregate-calls.ts';
 import type { Block, BlockAnalyzer } from './block.ts';
 import { blockTraits } from './block-traits.ts';
+import { orderedAggregateFunctions } from './builtin-functions.ts';
 import { applyConjuncts, conjunctsOf, type Filtered, tieColumns } from './conjuncts.ts';
 import { type Cte, type CteScope, withCtes } from './cte-scope.ts';
 import { analyzeFrom } from './from-clause.ts';
@@ -140,7 +141,10 @@ export class QueryBlocks implements BlockAnalyzer {
         : fromShape === 'partitioned' && rowwise
           ? fromShape
           : 'dependent';
-    if (shape === 'replicated') noteChoice(context, traits.limited || traits.distinctOn, parent);
+    if (shape === 'replicated') {
+      const chooses = traits.limited || traits.distinctOn || traits.windows !== 'none';
+      noteChoice(context, chooses || callsIn(others).aggregates.some(dependsOnOrder), parent);
+    }
     return {
       columns: (outputs ?? []).map((output) => exposed(output.column, traits.transparentTo)),
       open: outputs === null,
@@ -251,12 +255,17 @@ function tieMembership(
   });
 }
 
-/** Which of equal rows LIMIT keeps is up to each shard; they must agree on reference tables. */
+/** Shards must agree on reference tables: nothing may depend on the order in which rows lie. */
 function noteChoice(context: StatementContext, chooses: boolean, parent: Scope | null): void {
   if (!chooses) return;
   const hint = 'Compute it first and pass the result as a parameter.';
   const where = parent === null ? 'a query' : 'a subquery';
-  context.refuseMulti(`LIMIT in ${where} over reference tables only, run on several shards`, hint);
+  const what = 'LIMIT, DISTINCT ON, windows and lists';
+  context.refuseMulti(`${what} in ${where} over reference tables only, on several shards`, hint);
+}
+
+function dependsOnOrder(call: FunctionCallNode): boolean {
+  return orderedAggregateFunctions.has(builtinName(call.funcname) ?? '');
 }
 
 /** An aggregate whose arguments are all of an outer query is computed there. */

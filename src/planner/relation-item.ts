@@ -24,6 +24,7 @@ export function relationItem(context: StatementContext, node: RangeVarNode): Fro
 
 /** null: not in the snapshot, so it is the catalogue's or the home shard's, or no table at all. */
 export function relationOf(context: StatementContext, node: RangeVarNode): RelationSchema | null {
+  context.visited.add(node);
   if (node.schemaname === 'pg_temp' || node.relpersistence === 't') {
     throw refusal(
       'temporary tables are not supported',

@@ -1,8 +1,9 @@
 import type { Routing } from './plan.ts';
 import type { StatementContext } from './statement-context.ts';
 
-/** Where the analysed statement must go. */
+/** Where the analysed statement must go. Throws when a table was left out of the analysis. */
 export function routingOf(context: StatementContext): Routing {
+  context.requireAllVisited();
   context.settleParameters();
   const groups = context.ties.groups();
   if (groups.length > 0) return { kind: 'by-key', groups, withHome: context.usesHome };

@@ -4,7 +4,7 @@ import type { LexedStatement } from '../sql/lexed-statement.ts';
 import { walk } from '../sql/walk.ts';
 import { KeyTies } from './key-ties.ts';
 import type { KeyValue, Reject } from './plan.ts';
-import { refuse } from './refuse.ts';
+import { refusal, refuse } from './refuse.ts';
 import type { Schema } from './schema.ts';
 
 type ParameterUse = {
@@ -25,6 +25,8 @@ export class StatementContext {
   usesReference = false;
   /** Some part of it writes, also inside WITH. */
   writes = false;
+  /** The tables that the analysis has come across. */
+  readonly visited = new Set<object>();
   /** Why it cannot run on several shards, apart from its shape: the first reason. */
   multiRefusal: Reject | null = null;
   readonly #statement: SqlNode;
@@ -61,6 +63,18 @@ export class StatementContext {
     const signature = `${keyType} ${castType ?? ''}`;
     this.#uses.push({ index, node: node.ParamRef, signature, value });
     return value;
+  }
+
+  /** Throws when some table in the statement was not come across: then nothing is proven. */
+  requireAllVisited(): void {
+    walk(this.#statement, (node) => {
+      if ('LockingClause' in node) return false;
+      if ('RangeVar' in node && !this.visited.has(node.RangeVar)) {
+        const hint = 'Write the statement in a simpler way.';
+        throw refusal(`table "${node.RangeVar.relname ?? ''}" stands in an unknown place`, hint);
+      }
+      return true;
+    });
   }
 
   /** Once, at the end: notes which parameters stand in other places too. */

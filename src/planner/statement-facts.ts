@@ -24,6 +24,10 @@ const titles: { readonly [tag: string]: string } = {
   LockingClause: 'FOR UPDATE or FOR SHARE',
   RangeTableSample: 'TABLESAMPLE',
   NamedArgExpr: 'a named argument',
+  InsertStmt: 'INSERT in WITH',
+  UpdateStmt: 'UPDATE in WITH',
+  DeleteStmt: 'DELETE in WITH',
+  MergeStmt: 'MERGE in WITH',
 };
 
 const systemColumns = ['tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax'];

@@ -15,7 +15,9 @@ export function hiddenTargets(expressions: readonly SqlNode[]): readonly SqlNode
 }
 
 export function cast(argument: SqlNode, typeName: string): SqlNode {
-  const names = ['pg_catalog', typeName].map((sval) => ({ String: { sval } }));
+  // `text` is a name like any other to the grammar; the words of numbers are its own.
+  const path = typeName === 'text' ? ['text'] : ['pg_catalog', typeName];
+  const names = path.map((sval) => ({ String: { sval } }));
   return { TypeCast: { arg: argument, typeName: { names, typemod: -1 } } };
 }
 
