@@ -125,6 +125,10 @@ export class ConnectionPool implements Pool {
   // Serving
 
   #choose(request: LeaseRequest): PoolSlot | null {
+    if (request.mode === 'shared') {
+      const joined = this.#slots.shallowestShared(request, joinDepth);
+      if (joined !== null) return joined;
+    }
     const idle = this.#slots.latestIdle(request);
     if (idle !== null || request.mode === 'exclusive') return idle;
     const shared = this.#slots.shallowestShared(request, this.#options.limits.pipelineDepthMax);
@@ -387,8 +391,13 @@ export class ConnectionPool implements Pool {
   }
 }
 
+/**
+ * Below it a short statement joins others even beside an idle connection: they leave in one write
+ * and wake one server process, which costs less than another process running beside it.
+ */
+const joinDepth = 8;
 /** A statement that would queue behind so many others is worth another connection. */
-const growthDepth = 2;
+const growthDepth = joinDepth;
 /** Requests at the front of the line that may be passed by others which fit what came free. */
 const lookahead = 16;
 

@@ -1,22 +1,36 @@
+const windowRuns = 64;
+const shortMs = 5;
+const longMs = 100;
+const smallBytes = 16_384;
+
 /**
  * What a cached plan has learnt about its own traffic: decides whether the next run may stand in a
  * queue with other clients' statements (architecture, section "A server connection is a pipeline").
+ *
+ * A statement counts as short by its fastest recent run, because on a busy machine all runs are
+ * slow; but one long or large run among the recent ones disqualifies it, because those behind it
+ * would have to wait.
  */
 export class ShardTraffic {
-  #latencyMs = Number.POSITIVE_INFINITY;
-  #bytes = 0;
+  #fastestMs = Number.POSITIVE_INFINITY;
+  #fastestBeforeMs = Number.POSITIVE_INFINITY;
+  #runs = 0;
+  #penaltyRuns = 0;
 
-  /** Short and small so far; a statement that was never run is not. */
+  /** False for a statement that was never run. */
   get shareable(): boolean {
-    return this.#latencyMs < 5 && this.#bytes < 16_384;
+    return this.#penaltyRuns === 0 && Math.min(this.#fastestMs, this.#fastestBeforeMs) < shortMs;
   }
 
+  /** `bytes`: of the answer. */
   note(latencyMs: number, bytes: number): void {
-    const weight = 0.2;
-    this.#latencyMs = Number.isFinite(this.#latencyMs)
-      ? this.#latencyMs + weight * (latencyMs - this.#latencyMs)
-      : latencyMs;
-    // Size rises at once and falls slowly: one large answer makes everyone behind it wait.
-    this.#bytes = Math.max(bytes, this.#bytes + weight * (bytes - this.#bytes));
+    if (latencyMs > longMs || bytes > smallBytes) this.#penaltyRuns = windowRuns;
+    else if (this.#penaltyRuns > 0) this.#penaltyRuns -= 1;
+    this.#fastestMs = Math.min(this.#fastestMs, latencyMs);
+    this.#runs += 1;
+    if (this.#runs < windowRuns) return;
+    this.#runs = 0;
+    this.#fastestBeforeMs = this.#fastestMs;
+    this.#fastestMs = Number.POSITIVE_INFINITY;
   }
 }

@@ -183,7 +183,7 @@ export class ClientGate {
     const known = client.database === config.database || client.database === adminDatabase;
     const { connection } = client;
     try {
-      connection.handler = new Login(
+      const login = new Login(
         connection,
         config,
         client.user,
@@ -193,6 +193,8 @@ export class ClientGate {
         },
         () => this.#left(client),
       );
+      connection.handler = login;
+      login.begin();
     } catch (error) {
       if (!(error instanceof PgError)) throw error;
       connection.terminate(error);

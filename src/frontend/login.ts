@@ -35,6 +35,7 @@ export class Login implements ClientHandler {
   readonly #user: User | undefined;
   readonly #accepted: (user: User) => void;
   readonly #closed: () => void;
+  readonly #method: Config['authentication'];
   #step: ScramServerStep | null = null;
 
   constructor(
@@ -49,8 +50,16 @@ export class Login implements ClientHandler {
     this.#user = config.users.get(userName);
     this.#accepted = accepted;
     this.#closed = closed;
-    if (config.authentication === 'trust') this.#trust();
-    else this.#connection.push(encodeAuthenticationSasl([scramMechanism]));
+    this.#method = config.authentication;
+  }
+
+  /** May accept at once, so the connection must have this as its handler already. */
+  begin(): void {
+    if (this.#method === 'trust') {
+      this.#trust();
+      return;
+    }
+    this.#connection.push(encodeAuthenticationSasl([scramMechanism]));
     this.#connection.flush();
   }
 
@@ -66,7 +75,7 @@ export class Login implements ClientHandler {
         { severity: 'FATAL' },
       );
     }
-    if (this.#step === null) this.#begin(chunk, start, end);
+    if (this.#step === null) this.#answer(chunk, start, end);
     else this.#finish(this.#step, decodeSaslResponse(chunk, start, end));
   }
 
@@ -83,7 +92,7 @@ export class Login implements ClientHandler {
     this.#accepted(this.#user);
   }
 
-  #begin(chunk: Buffer, start: number, end: number): void {
+  #answer(chunk: Buffer, start: number, end: number): void {
     const initial = decodeSaslInitialResponse(chunk, start, end);
     if (initial.mechanism !== scramMechanism) {
       throw new PgError(
