@@ -1,7 +1,14 @@
 import type { Plan } from '../planner/plan.ts';
+import type { Schema } from '../planner/schema.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { LexedStatement } from '../sql/lexed-statement.ts';
 import type { ShardTraffic } from './shard-traffic.ts';
+
+/** A plan holds as long as both are the same objects. */
+export type PlanningBasis = {
+  readonly schema: Schema;
+  readonly searchPath: readonly string[];
+};
 
 /** One statement of a client's text with its plan. */
 export class PlannedStatement {
@@ -10,6 +17,8 @@ export class PlannedStatement {
   readonly traffic: ShardTraffic | null;
   /** Shards that can describe it; empty when it is answered without a shard. */
   readonly candidates: readonly ShardId[];
+  /** What it was planned by; see StatementPlanner.upToDate. */
+  readonly basis: PlanningBasis;
   /** The query string, which the offsets of `lexed` refer to. */
   readonly source: { readonly text: string; readonly lexed: LexedStatement };
 
@@ -19,11 +28,13 @@ export class PlannedStatement {
     plan: Plan,
     traffic: ShardTraffic | null,
     candidates: readonly ShardId[],
+    basis: PlanningBasis,
   ) {
     this.source = { text, lexed };
     this.plan = plan;
     this.traffic = traffic;
     this.candidates = candidates;
+    this.basis = basis;
   }
 
   /** Its own text. */

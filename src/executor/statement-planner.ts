@@ -51,7 +51,8 @@ export class StatementPlanner {
     this.#shardMap = parts.shardMap;
     this.#schema = parts.schema;
     this.#plans = new PlanCache(parts.cacheEntries);
-    this.emptyStatement = new PlannedStatement('', emptyLexed, { kind: 'empty' }, null, []);
+    const basis = { schema: parts.schema, searchPath: [] };
+    this.emptyStatement = new PlannedStatement('', emptyLexed, { kind: 'empty' }, null, [], basis);
   }
 
   get shardMap(): ShardMap {
@@ -62,7 +63,7 @@ export class StatementPlanner {
     return this.#schema;
   }
 
-  /** From now on; statements that were planned before keep their plan. */
+  /** From now on. Prepared statements are planned again when they are next used. */
   replace(shardMap: ShardMap, schema: Schema): void {
     this.#shardMap = shardMap;
     this.#schema = schema;
@@ -78,6 +79,17 @@ export class StatementPlanner {
       if (statement.plan.kind !== 'empty') planned.push(statement);
     }
     return planned;
+  }
+
+  /**
+   * The statement as it is planned now: PostgreSQL, too, looks names up again when tables or
+   * search_path have changed since Parse.
+   */
+  upToDate(session: PlanningSession, planned: PlannedStatement): PlannedStatement {
+    const { schema, searchPath } = planned.basis;
+    if (planned.plan.kind === 'empty') return planned;
+    if (schema === this.#schema && searchPath === session.searchPath) return planned;
+    return this.#plan(session, planned.source.text, planned.source.lexed);
   }
 
   /** Only for plans of kind select, modify and utility. */
@@ -115,9 +127,12 @@ export class StatementPlanner {
 
   #plan(session: PlanningSession, text: string, lexed: LexedStatement): PlannedStatement {
     const { searchPath } = session;
+    const schema = this.#schema;
     const { tables } = this.#shardMap;
-    const plan = this.#plans.plan({ lexed, text, schema: this.#schema, tables, searchPath });
-    return new PlannedStatement(text, lexed, plan, this.#trafficOf(plan), this.#candidates(plan));
+    const plan = this.#plans.plan({ lexed, text, schema, tables, searchPath });
+    const traffic = this.#trafficOf(plan);
+    const basis = { schema, searchPath };
+    return new PlannedStatement(text, lexed, plan, traffic, this.#candidates(plan), basis);
   }
 
   #trafficOf(plan: Plan): ShardTraffic | null {

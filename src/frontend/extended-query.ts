@@ -211,13 +211,23 @@ export class ExtendedQuery {
 
   #statement(name: string): PreparedStatement {
     const statement = this.statements.get(name);
-    if (statement !== undefined) return statement;
+    if (statement !== undefined) return this.#upToDate(statement);
     throw new PgError(
       SqlState.invalidSqlStatementName,
       name === ''
         ? 'unnamed prepared statement does not exist'
         : `prepared statement "${name}" does not exist`,
     );
+  }
+
+  #upToDate(statement: PreparedStatement): PreparedStatement {
+    const { executor } = this.#session;
+    const planned = executor.world.planner.upToDate(executor, statement.planned);
+    if (planned === statement.planned) return statement;
+    if (planned.plan.kind === 'reject') throw rejection(planned.plan);
+    const renewed = { ...statement, planned };
+    this.statements.set(statement.name, renewed);
+    return renewed;
   }
 
   #portal(name: string): Portal {
