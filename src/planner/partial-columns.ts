@@ -23,7 +23,13 @@ type Draft =
       readonly key: Omit<SortKey, 'column'>;
     };
 
-/** The columns that the shards are asked for so that aggregates can be made of them. */
+const notNeeded: SqlNode = { A_Const: { isnull: true } };
+
+/**
+ * The columns that the shards are asked for so that aggregates can be made of them. Visible ones
+ * stand where the client's columns stand, so that each has the format that the client asked for;
+ * NULL stands where the hidden ones say everything.
+ */
 export class PartialColumns {
   readonly visible: SqlNode[] = [];
   readonly hidden: SqlNode[] = [];
@@ -55,7 +61,7 @@ export class PartialColumns {
       );
     } else {
       // PostgreSQL makes sure that it is the same for all rows of the group.
-      this.#add({ kind: 'group', visible: this.visible.push(expression) - 1 }, expression);
+      this.#add({ kind: 'group', visible: this.visible.length }, expression, expression);
     }
   }
 
@@ -85,9 +91,10 @@ export class PartialColumns {
     });
   }
 
-  #add(draft: Draft, argument: SqlNode): void {
+  #add(draft: Draft, argument: SqlNode, visible: SqlNode = notNeeded): void {
     this.#drafts.push(draft);
     this.#arguments.push(argument);
+    this.visible.push(visible);
   }
 
   #aggregate(node: FunctionCallNode, expression: SqlNode): void {
@@ -141,8 +148,8 @@ export class PartialColumns {
     const isPadded = columnTypeOf(this.#scope, argument) === 'bpchar';
     const hidden = this.addHidden(isPadded ? cast(expression, 'text') : expression);
     const label = expressionText(expression);
-    const visible = this.visible.push(expression) - 1;
-    this.#add({ kind: name, visible, hidden, key: { ...key, label } }, argument);
+    const visible = this.visible.length;
+    this.#add({ kind: name, visible, hidden, key: { ...key, label } }, argument, expression);
   }
 }
 

@@ -1,6 +1,7 @@
 import { PgError } from '../base/pg-error.ts';
 import type { SqlNode } from '../sql/ast.ts';
 import { bindSlots, slotsMax } from '../sql/bind-slots.ts';
+import { nonStandardString } from '../sql/lexer.ts';
 import { parseStatement } from '../sql/parser.ts';
 import { analyzeWrite } from './analyze-write.ts';
 import type { Plan } from './plan.ts';
@@ -27,6 +28,12 @@ export function planStatement(request: PlanRequest): Plan {
   try {
     if (lexed.parameterCount > parametersMax || lexed.literals.length > slotsMax) {
       return refuse('too many parameters or literals in one statement', 'Split the statement.');
+    }
+    if (lexed.fingerprint.includes(nonStandardString)) {
+      return refuse(
+        'backslashes in plain strings are not supported while standard_conforming_strings is off',
+        "Write E'...', or set standard_conforming_strings to on.",
+      );
     }
     const outcome = parseStatement(text.slice(lexed.start, lexed.end), lexed.fingerprint);
     if (outcome.kind === 'empty') return { kind: 'empty' };

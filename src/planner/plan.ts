@@ -90,7 +90,9 @@ export type AggregateOutput =
 
 /**
  * Steps above the shards, innermost first in execution, plain data. Columns of a `route` are the
- * visible ones (what the client gets or what `visible` names), then the hidden ones.
+ * visible ones, one for each column of the client's and in its format (below an `aggregate` NULL
+ * where only hidden ones are needed), then the hidden ones. `visibleCount` may be 0 for unknown
+ * when nothing is hidden.
  */
 export type PlanNode =
   | {

@@ -17,6 +17,12 @@ const marks: { readonly [Kind in Literal['kind']]: string } = {
 };
 
 /**
+ * Stands in the fingerprint before a plain string whose backslashes are escapes, because
+ * standard_conforming_strings is off: the grammar here would read it in another way.
+ */
+export const nonStandardString = '\u0003';
+
+/**
  * Cuts a query string into statements at its top-level semicolons and their literals out of them,
  * by PostgreSQL's lexical rules (manual, 4.1). Empty statements are left out. Never throws: what
  * PostgreSQL would refuse becomes a statement that PostgreSQL will refuse.
@@ -290,7 +296,16 @@ class Lexer {
     const from = this.#at;
     this.#at = stringTokenEnd(this.#text, open, escapes);
     this.#lastWord = 'none';
+    if (this.#plainEscapes && (from === open || !cut) && this.#hasBackslash(from)) {
+      this.#copyUntil(from);
+      this.#fingerprint += nonStandardString;
+    }
     if (cut && this.#cutting) this.#cut('string', from);
+  }
+
+  #hasBackslash(from: number): boolean {
+    const backslash = this.#text.indexOf('\\', from);
+    return backslash !== -1 && backslash < this.#at;
   }
 
   #dollar(): void {

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts';
-import { continuationStart, dollarQuoteEnd } from './string-token.ts';
+import { continuationStart } from './string-token.ts';
 
 const simpleEscapes: { readonly [letter: string]: string } = {
   b: '\b',
@@ -23,7 +23,8 @@ export function literalValue(token: string, standardConformingStrings: boolean):
 
 function dollarQuotedValue(token: string): string | null {
   const tagLength = token.indexOf('$', 1) + 1;
-  if (dollarQuoteEnd(token, 0) !== token.length || token.length < 2 * tagLength) return null;
+  const tag = token.slice(0, tagLength);
+  if (token.length < 2 * tagLength || !token.endsWith(tag)) return null;
   return token.slice(tagLength, token.length - tagLength);
 }
 
