@@ -22,7 +22,12 @@ export type AdminCommand =
   | { readonly kind: 'show'; readonly subject: ShowSubject }
   | { readonly kind: 'reload' }
   /** `shard` as the operator wrote it, without quotes. */
-  | { readonly kind: 'failover'; readonly shard: string }
+  | {
+      readonly kind: 'failover';
+      readonly shard: string;
+      /** FAILOVER shard ALLOW DATA LOSS. */
+      readonly allowDataLoss: boolean;
+    }
   /** A setting that drivers make on connecting and that means nothing here. */
   | { readonly kind: 'set' }
   /** What connection pools send to see whether a connection lives. */
@@ -65,7 +70,7 @@ export function parseAdminCommand(sql: string): AdminCommand {
       expectEnd(rest);
       return { kind: 'reload' };
     case 'failover':
-      return { kind: 'failover', shard: shardName(rest) };
+      return failoverCommand(rest);
     case 'set':
       return setCommand(rest);
     case 'select':
@@ -84,12 +89,13 @@ function showSubject(words: readonly string[]): ShowSubject {
   return subject;
 }
 
-function shardName(words: readonly string[]): string {
+function failoverCommand(words: readonly string[]): AdminCommand {
   const [word, ...rest] =
     words[0]?.toLowerCase() === 'shard' && words.length > 1 ? words.slice(1) : words;
   if (word === undefined) throw syntaxError('FAILOVER needs the name of a shard');
-  expectEnd(rest);
-  return unquoted(word);
+  const allowDataLoss = rest.slice(0, 3).join(' ').toLowerCase() === 'allow data loss';
+  expectEnd(allowDataLoss ? rest.slice(3) : rest);
+  return { kind: 'failover', shard: unquoted(word), allowDataLoss };
 }
 
 function setCommand(words: readonly string[]): AdminCommand {

@@ -34,8 +34,11 @@ export type ClusterView = {
   workers(wanted: { readonly clients: boolean }): Promise<readonly WorkerView[]>;
   /** Rejects with PgError F0000 when the file has mistakes; then the running one stays. */
   reload(): Promise<ReloadOutcome>;
-  /** Promotes the standby of a shard; resolves with the new primary, rejects with 55000. */
-  failover(shard: ShardId): Promise<NodeId>;
+  /**
+   * Promotes the standby of a shard; resolves with the new primary, rejects with 55000. With
+   * `allowDataLoss` also one that may lack acknowledged commits of a dead primary.
+   */
+  failover(shard: ShardId, options: { readonly allowDataLoss: boolean }): Promise<NodeId>;
   /** Why clients cannot be served now, a line each; empty: ready. */
   obstacles(): readonly string[];
   metrics(): Promise<MetricsPage>;

@@ -46,7 +46,7 @@ export function createAdminConsole(view: ClusterView, telemetry: Telemetry): Adm
         case 'reload':
           return await reload(view, telemetry, user);
         case 'failover':
-          return await failover(view, telemetry, user, command.shard);
+          return await failover(view, telemetry, user, command);
         default:
           return unreachable(command);
       }
@@ -108,11 +108,12 @@ async function failover(
   view: ClusterView,
   telemetry: Telemetry,
   user: AdminUser,
-  name: string,
+  { shard: name, allowDataLoss }: Extract<AdminCommand, { kind: 'failover' }>,
 ): Promise<AdminResult> {
   const shard = findShard(view.config(), name);
-  telemetry.log('warn', 'failover asked for on the console', { user: user.name, shard });
-  const primary = await view.failover(shard);
+  const fields = { user: user.name, shard, allowDataLoss };
+  telemetry.log('warn', 'failover asked for on the console', fields);
+  const primary = await view.failover(shard, { allowDataLoss });
   return done('FAILOVER', `the primary of shard "${shard}" is now ${primary}`);
 }
 

@@ -171,6 +171,7 @@ const commands: readonly (readonly [string, string])[] = [
   ['SHOW HELP', 'this list'],
   ['RELOAD', 'reads the configuration file again (admin)'],
   ['FAILOVER shard', 'promotes the standby of a shard (admin)'],
+  ['FAILOVER shard ALLOW DATA LOSS', 'the same when acknowledged commits may be lost (admin)'],
 ];
 
 export function helpTable(): Table {

@@ -1,4 +1,6 @@
+import { createServer } from 'node:net';
 import type { Clock } from '../base/clock.ts';
+import { listen } from '../base/listen.ts';
 import { type DemoCluster, startDemoCluster } from '../lab/demo-cluster.ts';
 import type { DemoArguments } from './arguments.ts';
 import { rebuildDead } from './demo-rebuild.ts';
@@ -15,6 +17,8 @@ export async function demo(options: DemoArguments, clock: Clock): Promise<void> 
     process.stdout.write(`[${seconds.padStart(5)} s] ${line}\n`);
   };
   let cluster: DemoCluster | null = null;
+  await demandFreePort(options.port, 'clients');
+  await demandFreePort(options.adminPort, 'health and metrics');
   try {
     cluster = await startDemoCluster({
       ...options,
@@ -24,7 +28,12 @@ export async function demo(options: DemoArguments, clock: Clock): Promise<void> 
     progress('starting pgweave');
     const { configPath, configText, config } = cluster;
     const configuration = { text: configText, config };
-    const { supervisor } = await runSupervisor(configPath, configuration, clock, abort);
+    const { nodes } = cluster.lab;
+    const { supervisor } = await runSupervisor(configPath, configuration, {
+      clock,
+      signal: abort,
+      pidOf: (id) => nodes.find((node) => node.id === id)?.pid ?? null,
+    });
     const [shard] = cluster.lab.shards;
     process.stdout.write(
       demoText({
@@ -46,4 +55,11 @@ export async function demo(options: DemoArguments, clock: Clock): Promise<void> 
     await cluster?.stop();
     if (!abort.aborted) throw error;
   }
+}
+
+/** Before any server is started: a mistake should cost no time. */
+async function demandFreePort(port: number, purpose: string): Promise<void> {
+  const server = createServer();
+  await listen(server, { host: '127.0.0.1', port, purpose });
+  await new Promise((resolve) => server.close(resolve));
 }

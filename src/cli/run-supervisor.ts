@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Telemetry } from '../base/telemetry.ts';
+import type { NodeId } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { createLog, type Log } from '../observability/log.ts';
 import { forkedWorkers } from '../supervisor/forked-worker.ts';
@@ -39,9 +40,13 @@ export type RunningSupervisor = { readonly supervisor: Supervisor; readonly log:
 export async function runSupervisor(
   path: string,
   configuration: LoadedConfiguration,
-  clock: Clock,
-  signal: AbortSignal,
+  options: {
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+    readonly pidOf?: (node: NodeId) => number | null;
+  },
 ): Promise<RunningSupervisor> {
+  const { clock, signal, pidOf = () => null } = options;
   const { config } = configuration;
   const log = createLog({
     level: config.log.level,
@@ -62,7 +67,7 @@ export async function runSupervisor(
     configPath: path,
     configuration,
     readConfiguration: (mapVersion) => readConfiguration(path, mapVersion),
-    startCluster: (events) => startCluster(config, { clock, telemetry }, events),
+    startCluster: (events) => startCluster(config, { clock, telemetry, pidOf }, events),
     openWorker:
       config.workers === 0
         ? inProcessWorker(workerStarter(clock), { clock })

@@ -10,7 +10,7 @@ export async function serve(path: string, clock: Clock): Promise<void> {
     running?.supervisor.reload().catch(() => {});
   });
   const configuration = await readConfiguration(path);
-  running = await runSupervisor(path, configuration, clock, abort);
+  running = await runSupervisor(path, configuration, { clock, signal: abort });
   const { database, listen } = configuration.config;
   const port = running.supervisor.clientPort ?? listen.port;
   process.stdout.write(`ready postgresql://${urlHost(listen.host)}:${port}/${database}\n`);

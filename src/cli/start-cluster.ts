@@ -4,16 +4,22 @@ import { SqlState } from '../base/sql-state.ts';
 import type { Telemetry } from '../base/telemetry.ts';
 import { CatalogueReader, type CatalogueReading } from '../cluster/catalogue-reader.ts';
 import { ClusterMonitor } from '../cluster/cluster-monitor.ts';
+import type { ClusterStatus } from '../cluster/cluster-status.ts';
 import { FileRecordStore } from '../cluster/file-record-store.ts';
 import { mistakeText } from '../cluster/schema-mistakes.ts';
-import type { Config, NodeAddress } from '../config/config.ts';
+import type { Config, NodeAddress, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClusterControl, ClusterEvents } from '../supervisor/cluster-control.ts';
 
 /** Watches the servers of a configuration: the cluster's side of the supervisor. */
 export async function startCluster(
   config: Config,
-  parts: { readonly clock: Clock; readonly telemetry: Telemetry },
+  parts: {
+    readonly clock: Clock;
+    readonly telemetry: Telemetry;
+    /** Of a server that runs here and is known, else null. */
+    readonly pidOf: (node: NodeId) => number | null;
+  },
   events: ClusterEvents,
 ): Promise<ClusterControl> {
   const monitor = await ClusterMonitor.start({
@@ -34,10 +40,10 @@ export async function startCluster(
   }
   return {
     shardStates: () => monitor.shardStates(),
-    status: () => monitor.status(),
+    status: () => withPids(monitor.status(), parts.pidOf),
     serverLost: (node) => monitor.serverLost(node),
     proofOfLife: (nodes) => monitor.proofOfLife(nodes),
-    failover: (shard) => monitor.failover(shard),
+    failover: (shard, options) => monitor.failover(shard, options),
     reconfigure: (next) => monitor.reconfigure(next),
     async readCatalogue(current) {
       const reading = await read(current);
@@ -46,6 +52,11 @@ export async function startCluster(
     },
     stop: () => monitor.stop(),
   };
+}
+
+function withPids(status: ClusterStatus, pidOf: (node: NodeId) => number | null): ClusterStatus {
+  const nodes = status.nodes.map((node) => ({ ...node, pid: pidOf(node.node) }));
+  return { ...status, nodes };
 }
 
 function primaryOf(monitor: ClusterMonitor, config: Config, shard: ShardId): NodeAddress | null {

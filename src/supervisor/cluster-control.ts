@@ -13,7 +13,7 @@ export type ClusterControl = {
   /** Workers received bytes from these nodes within the last 50 ms. */
   proofOfLife(nodes: readonly NodeId[]): void;
   /** Promotes by an operator's wish; rejects with PgError 55000 and the reason. */
-  failover(shard: ShardId): Promise<NodeId>;
+  failover(shard: ShardId, options: { readonly allowDataLoss: boolean }): Promise<NodeId>;
   /** Adopts other nodes, users or limits; rejects with PgError when it cannot. */
   reconfigure(config: Config): Promise<void>;
   /** Rejects when a server that has to be asked does not answer. */

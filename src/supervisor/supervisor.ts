@@ -292,7 +292,7 @@ export class Supervisor {
       status: () => reading().status,
       workers: (wanted) => workerViews(this.#workers, wanted),
       reload: () => this.reload(),
-      failover: (shard) => this.#demandCluster().failover(shard),
+      failover: (shard, options) => this.#demandCluster().failover(shard, options),
       obstacles: () => obstacles(reading()),
       metrics: () => metricsPage(reading()),
     };
