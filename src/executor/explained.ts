@@ -3,8 +3,8 @@ import { SqlState } from '../base/sql-state.ts';
 import { explainNode } from '../planner/explain-plan.ts';
 import { explainRouting } from '../planner/explain-routing.ts';
 import type { Plan, PlanNode } from '../planner/plan.ts';
-import { renderQuery } from '../planner/render-query.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import { queryText } from './merge/shard-query-messages.ts';
 import type { BoundParameters } from './multi-shard-select.ts';
 import type { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
@@ -74,7 +74,10 @@ function steps(target: Target): readonly string[] {
 
 function shardText(planned: PlannedStatement, target: Target): string {
   if (target.kind !== 'multi-shard') return planned.text;
-  return renderQuery(routeOf(target.root).query, planned.text, (slot) => planned.literalText(slot));
+  return queryText(routeOf(target.root), {
+    statementText: planned.text,
+    literalText: (slot) => planned.literalText(slot),
+  });
 }
 
 /** Every plan over shards ends in the one query that the shards get. */

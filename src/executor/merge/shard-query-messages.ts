@@ -64,8 +64,11 @@ export function shardQueryMessages(
   };
 }
 
-function queryText(route: RoutePlan, request: MultiShardSelect): string {
-  const { query } = route;
+/** The text for the shards, the client's literals in their places. */
+export function queryText(
+  { query }: RoutePlan,
+  request: Pick<MultiShardSelect, 'statementText' | 'literalText'>,
+): string {
   if (query.kind === 'as-received') return request.statementText;
   return query.pieces
     .map((piece) => {
