@@ -53,17 +53,12 @@ expect 'explain select count(*) from reservation' '(a_d|scatter|4 shards|all sha
 curl --fail --silent "http://127.0.0.1:$admin_port/healthz" >/dev/null || fail 'healthz'
 curl --fail --silent "http://127.0.0.1:$admin_port/metrics" | grep -q '^pgweave_' || fail 'metrics'
 
-nodes=$(psql "${url%/*}/pgweave" --no-psqlrc --tuples-only --csv --command 'show nodes') || fail 'show nodes'
-echo "$nodes"
-members=$(tree "$demo_pid")
-# Of the first primary listed: a field that is the number of one of our own processes.
-primary=
-for field in $(echo "$nodes" | grep -m1 primary | tr ',' ' '); do
-  if grep -qx "$field" <<<"$members"; then primary=$field; fi
-done
-[ -n "$primary" ] || fail 'no process id of a primary'
+console() { psql "${url%/*}/pgweave" --no-psqlrc --tuples-only --csv --command "$1" || fail "$1"; }
+primary=$(console 'show nodes' | awk -F, '$3 == "primary" { print $NF; exit }')
+tree "$demo_pid" | grep -qx "${primary:-none}" || fail "show nodes says that the primary is '$primary'"
 kill -KILL "$primary"
 expect 'select count(*) from reservation' '^200000$'
+console 'show shards'
 echo "killed the primary $primary: all 200000 reservations are still there"
 
 members=$(tree "$demo_pid")
