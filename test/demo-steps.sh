@@ -50,12 +50,12 @@ expect "select cust_id from customer where cust_id = '${customer//\'/\'\'}'" "^$
 expect "select date_trunc('month', date) as month, sum(payment) as revenue, count(*)
           from reservation group by 1 order by 1 desc limit 12" '\|[0-9]+\.[0-9][0-9]\|'
 expect 'explain select count(*) from reservation' '(a_d|scatter|4 shards|all shards)'
-curl --fail --silent "http://127.0.0.1:$admin_port/healthz" >/dev/null || fail 'healthz'
-curl --fail --silent "http://127.0.0.1:$admin_port/metrics" | grep -q '^pgweave_' || fail 'metrics'
+curl --fail --silent "http://127.0.0.1:$admin_port/healthz" >/dev/null || fail 'no health'
+curl --fail --silent "http://127.0.0.1:$admin_port/metrics" | grep "^pgweave_" >/dev/null || fail 'no metrics'
 
 console() { psql "${url%/*}/pgweave" --no-psqlrc --tuples-only --csv --command "$1" || fail "$1"; }
 primary=$(console 'show nodes' | awk -F, '$3 == "primary" { print $NF; exit }')
-tree "$demo_pid" | grep -qx "${primary:-none}" || fail "show nodes says that the primary is '$primary'"
+tree "$demo_pid" | grep -x "${primary:-none}" >/dev/null || fail "show nodes says that the primary is '$primary'"
 kill -KILL "$primary"
 expect 'select count(*) from reservation' '^200000$'
 console 'show shards'
