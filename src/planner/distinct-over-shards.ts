@@ -35,8 +35,12 @@ export function distinctOverShards(
   const order = groupingOrder(context, body.scope, expressions, select.sortClause ?? [], (node) =>
     sortExpression(node, outputs),
   );
-  // PostgreSQL wants every sort expression in the list of a DISTINCT; ours must find it there.
-  if (order.others.length > 0) throw unknownColumns();
+  if (order.others.length > 0) {
+    throw refusal(
+      'ordering DISTINCT rows of several shards by what is not selected is not supported',
+      'Order by columns of the select list, by their names or positions.',
+    );
+  }
   const keys = order.columns.map((column, index) => ({
     ...column.key,
     column: outputs.length + index,
