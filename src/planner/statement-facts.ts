@@ -1,4 +1,5 @@
-import type { FunctionCallNode, SqlNode } from '../sql/ast.ts';
+import type { FunctionCallNode, SqlNode, TypeNode } from '../sql/ast.ts';
+import { clockWord } from '../sql/lexer.ts';
 import { builtinName, stringsOf } from '../sql/names.ts';
 import { tagOf, walk } from '../sql/walk.ts';
 import {
@@ -49,15 +50,23 @@ export function noteStatementFacts(context: StatementContext, statement: SqlNode
     if (!understood.has(tag)) context.refuseMulti(notAcross(titles[tag] ?? tag), oneKey);
     if (tag === 'LockingClause') harmless = false;
     if ('FuncCall' in node) harmless = noteFunction(context, node.FuncCall) && harmless;
-    if ('SQLValueFunction' in node) {
-      const { op } = node.SQLValueFunction;
-      if (op === undefined || !sameForAll.includes(op)) refuseTime(context, 'the current time');
-    }
-    if ('ColumnRef' in node) noteSystemColumn(context, stringsOf(node.ColumnRef.fields));
+    noteExpression(context, node);
     if ('SelectStmt' in node && node.SelectStmt.intoClause !== undefined) harmless = false;
     return true;
   });
   return harmless;
+}
+
+/** What gives another value on each server. */
+function noteExpression(context: StatementContext, node: SqlNode): void {
+  if ('SQLValueFunction' in node) {
+    const { op } = node.SQLValueFunction;
+    if (op === undefined || !sameForAll.includes(op)) refuseTime(context, 'the current time');
+  } else if ('A_Const' in node) {
+    const text = node.A_Const.sval?.sval ?? '';
+    if (clockWord.test(text)) refuseTime(context, `'${text}'`);
+  } else if ('TypeCast' in node) noteCast(context, node.TypeCast.typeName);
+  else if ('ColumnRef' in node) noteSystemColumn(context, stringsOf(node.ColumnRef.fields));
 }
 
 function notAcross(construct: string): string {
@@ -76,6 +85,12 @@ function noteFunction(context: StatementContext, call: FunctionCallNode): boolea
     name !== null && (deterministicFunctions.has(name) || orderedAggregateFunctions.has(name));
   if (!known) context.refuseMulti(notAcross(`function ${written}`), oneKey);
   return name !== null && harmlessFunctions.has(name);
+}
+
+/** OIDs of relations, functions and their kin are each server's own. */
+function noteCast(context: StatementContext, type: TypeNode | undefined): void {
+  const name = builtinName(type?.names) ?? '';
+  if (name.startsWith('reg')) context.refuseMulti(notAcross(`a cast to ${name}`), oneKey);
 }
 
 /** Each shard would read its own clock. */

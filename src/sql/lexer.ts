@@ -8,6 +8,9 @@ export type LexerOptions = { readonly standardConformingStrings: boolean };
 
 const { isIdentifierStart, isIdentifierPart, isDigit, isSpace } = characterClass;
 
+/** Special input of the date and time types (manual, 8.5.1.4). */
+export const clockWord = /^\s*(?:now|today|tomorrow|yesterday)\b/i;
+
 const marks: { readonly [Kind in Literal['kind']]: string } = {
   string: '\u0001s',
   'bit-string': '\u0001b',
@@ -300,7 +303,14 @@ class Lexer {
       this.#copyUntil(from);
       this.#fingerprint += nonStandardString;
     }
-    if (cut && this.#cutting) this.#cut('string', from);
+    if (cut && this.#cutting && !this.#namesTheClock(open)) this.#cut('string', from);
+  }
+
+  /** `'now'`, `'today'` ...: as a date they mean another value each time, so they shape the plan. */
+  #namesTheClock(open: number): boolean {
+    const first = this.#text.charCodeAt(open + 1) | 0x20;
+    if (first !== 0x6e && first !== 0x74 && first !== 0x79 && first !== 0x20) return false;
+    return clockWord.test(this.#text.slice(open + 1, Math.min(this.#at, open + 30)));
   }
 
   #hasBackslash(from: number): boolean {
