@@ -1,6 +1,7 @@
 import type { Exchange, TransactionStatus } from '../backend/exchange.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { PgError } from '../base/pg-error.ts';
+import { decodeErrorFields, type ErrorFields, isFatal } from '../protocol/error-response.ts';
 import type { ClientOutput } from './client-output.ts';
 import type { ReplyScript } from './reply-script.ts';
 
@@ -26,6 +27,8 @@ export type RelayOptions = {
   readonly shared: boolean;
   /** The server waits for COPY data. */
   onCopyIn(): void;
+  /** An ErrorResponse is being passed on. */
+  onError(): void;
   done(outcome: RelayOutcome): void;
 };
 
@@ -56,14 +59,13 @@ export class Relay implements Exchange {
 
   onFrame(code: number, chunk: Buffer, start: number, end: number): void {
     const script = this.#options.script;
+    const error = code === errorResponse ? decodeErrorFields(chunk, start, end) : null;
+    // The connection ends now: what that means for the client is not the server's to say.
+    if (error !== null && isFatal(error)) return;
     // Not earlier: as long as the server is silent the statement may still be run elsewhere.
     if (script !== null) this.#pushLocals();
-    if (code === errorResponse) {
-      this.#errored = true;
-      for (const name of script?.unanswered() ?? []) this.#connection.forgetPrepared(name);
-    } else if (script !== null && !script.accept(code)) {
-      return;
-    }
+    if (error !== null) this.#noteError(error);
+    else if (script !== null && !script.accept(code)) return;
     this.#addRange(chunk, start, end);
     if (script !== null) this.#pushLocals();
     if (code === copyInResponse || code === copyBothResponse) {
@@ -89,6 +91,8 @@ export class Relay implements Exchange {
 
   onReady(status: TransactionStatus, remaining: number): void {
     if (remaining > 0) return;
+    // A flight that needed nothing of the server still has its answers.
+    this.#pushLocals();
     this.#writeRange();
     this.#options.done({
       status,
@@ -106,6 +110,17 @@ export class Relay implements Exchange {
       lost: error,
       forwarded: this.#forwarded,
     });
+  }
+
+  #noteError(error: ErrorFields): void {
+    this.#errored = true;
+    this.#options.onError();
+    const unanswered = this.#options.script?.unanswered();
+    for (const name of unanswered?.prepared ?? []) this.#connection.forgetPrepared(name);
+    // A statement stayed behind that nobody knows any more, or one that a changed table has made
+    // useless for ever ("cached plan must not change result type").
+    const isStale = error.get('R') === 'RevalidateCachedQuery';
+    if (unanswered?.closing === true || isStale) this.#connection.taint();
   }
 
   #addRange(chunk: Buffer, start: number, end: number): void {

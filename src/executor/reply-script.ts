@@ -8,6 +8,8 @@ import { unreachable } from '../base/assert.ts';
 export type Reply =
   | { readonly kind: 'forward' }
   | { readonly kind: 'swallow'; readonly prepared: string | null }
+  /** Like `swallow`, for the Close of a statement that has to leave the server. */
+  | { readonly kind: 'swallow-close' }
   | { readonly kind: 'forward-parse'; readonly prepared: string }
   | { readonly kind: 'local'; readonly frame: Buffer };
 
@@ -33,8 +35,10 @@ export class ReplyScript {
   accept(code: number): boolean {
     const reply = this.#replies[this.#index];
     if (reply === undefined) return true;
-    if (endsReply[code] === 1) this.#index += 1;
-    return reply.kind !== 'swallow';
+    // Notices and ParameterStatus are the client's, whatever they come with.
+    if (endsReply[code] !== 1) return true;
+    this.#index += 1;
+    return reply.kind !== 'swallow' && reply.kind !== 'swallow-close';
   }
 
   /** The local answer that is due now, or null; each is handed out once. */
@@ -50,17 +54,24 @@ export class ReplyScript {
     return this.#failedAt;
   }
 
-  /** After an error: names of server-side statements whose Parse was not answered. */
-  unanswered(): readonly string[] {
-    const names: string[] = [];
+  /**
+   * After an error: names of server-side statements whose Parse was not answered, and whether a
+   * Close was not.
+   */
+  unanswered(): { readonly prepared: readonly string[]; readonly closing: boolean } {
+    const prepared: string[] = [];
+    let closing = false;
     this.#failedAt ??= this.#index;
     for (const reply of this.#replies.slice(this.#index)) {
       switch (reply.kind) {
         case 'forward-parse':
-          names.push(reply.prepared);
+          prepared.push(reply.prepared);
           break;
         case 'swallow':
-          if (reply.prepared !== null) names.push(reply.prepared);
+          if (reply.prepared !== null) prepared.push(reply.prepared);
+          break;
+        case 'swallow-close':
+          closing = true;
           break;
         case 'forward':
         case 'local':
@@ -70,6 +81,6 @@ export class ReplyScript {
       }
     }
     this.#index = this.#replies.length;
-    return names;
+    return { prepared, closing };
   }
 }

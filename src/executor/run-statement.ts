@@ -109,14 +109,15 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
   }
 }
 
-/** After DDL the catalogue is read again before the client may go on. */
+/** After DDL, once it is committed, the catalogue is read again before the client may go on. */
 export function noteExecuted(executor: SessionExecutor, plan: Plan, ok: boolean, done: Done): void {
   if (!ok || plan.kind !== 'utility' || !plan.changesSchema) {
     done(ok);
-    return;
+  } else if (executor.transaction.block !== 'none') {
+    executor.transaction.noteSchemaChange();
+    done(ok);
+  } else {
+    const goOn = () => done(true);
+    executor.world.schemaChanged().then(goOn, goOn);
   }
-  executor.world.schemaChanged().then(
-    () => done(true),
-    () => done(true),
-  );
 }

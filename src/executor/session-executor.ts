@@ -15,7 +15,7 @@ import { Relay, type RelayOutcome } from './relay.ts';
 import type { ReplyScript } from './reply-script.ts';
 import type { ShardTraffic } from './shard-traffic.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
-import { Transaction } from './transaction.ts';
+import { type ConnectionRequest, Transaction } from './transaction.ts';
 
 /** What all sessions of a worker share. */
 export type ExecutorWorld = {
@@ -59,6 +59,10 @@ export class SessionExecutor implements PlanningSession {
   onDiscardAll: () => void = () => {};
   /** The server waits for COPY data: the session passes the client's on with `copyTo`. */
   onCopyIn: (connection: ServerConnection) => void = () => {};
+  /** A server's error has been passed on: a COPY that it was waiting in is over. */
+  onError: () => void = () => {};
+  /** The block is about to be committed or rolled back: its cursors are closed before. */
+  onBlockEnds: () => void = () => {};
   #cancel: (() => void) | null = null;
   #writing = false;
   #planningFor: SessionSettings | null = null;
@@ -126,7 +130,7 @@ export class SessionExecutor implements PlanningSession {
    * statement with `done(false)`.
    */
   acquire(
-    wanted: { readonly shard: ShardId; readonly write: boolean; readonly share: boolean },
+    wanted: Pick<ConnectionRequest, 'shard' | 'write' | 'share' | 'setting'>,
     done: (ok: boolean) => void,
     onConnection: (connection: ServerConnection, release: () => void) => void,
   ): void {
@@ -134,16 +138,23 @@ export class SessionExecutor implements PlanningSession {
     const giveUp = this.transaction.acquire({
       ...wanted,
       onConnection(connection, release) {
+        // Given up while the connection was already being prepared: it stays with the transaction.
+        if (!waiting) {
+          release();
+          return;
+        }
         waiting = false;
         onConnection(connection, release);
       },
       onRefused: (error) => {
+        if (!waiting) return;
         waiting = false;
         this.fail(error, done);
       },
     });
     if (!waiting) return;
     this.#cancel = () => {
+      waiting = false;
       giveUp();
       this.fail(canceled(), done);
     };
@@ -165,6 +176,7 @@ export class SessionExecutor implements PlanningSession {
         script,
         shared: share,
         onCopyIn: () => this.onCopyIn(connection),
+        onError: () => this.onError(),
         done: (outcome) => {
           const latencyMs = this.world.clock.now() - startedAt;
           this.world.telemetry.shardLatency(shard, latencyMs);

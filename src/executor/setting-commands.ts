@@ -7,10 +7,18 @@ import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { internalExchange } from './internal-exchange.ts';
+import { splitNames } from './search-path.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import type { Participant } from './transaction.ts';
 
 type Done = (ok: boolean) => void;
+
+const isolationLevels = new Set([
+  'read uncommitted',
+  'read committed',
+  'repeatable read',
+  'serializable',
+]);
 
 /** What a setting command does: SQL for the servers, and the session's settings afterwards. */
 type Effect = {
@@ -38,6 +46,17 @@ export function runSettingCommand(
     return;
   }
   const effect = effectOf(command, text, transaction.settings, startup);
+  const isolation = isolationOf(command);
+  if (isolation !== null && transaction.block !== 'none') {
+    if (transaction.participants.size === 0) {
+      // It says nothing that a server must judge, and no shard is needed yet.
+      transaction.useIsolation(isolation);
+      transaction.note(text, effect.settings);
+      executor.succeed(encodeCommandComplete('SET'), done);
+      return;
+    }
+    transaction.useIsolation(isolation);
+  }
   if (effect.sql === null) {
     transaction.note(null, effect.settings);
     executor.succeed(encodeCommandComplete(effect.tag), done);
@@ -48,6 +67,13 @@ export function runSettingCommand(
   else applyToAll(executor, effect, effect.sql, participants, done);
 }
 
+/** The level that a SET asks for when it is one of PostgreSQL's, else null. */
+function isolationOf(command: SettingCommand): string | null {
+  if (command.kind !== 'set' || command.name !== 'transaction_isolation') return null;
+  const [level = ''] = splitNames(command.value ?? '');
+  return isolationLevels.has(level.toLowerCase()) ? level : null;
+}
+
 function effectOf(
   command: SettingCommand,
   text: string,
@@ -56,14 +82,21 @@ function effectOf(
 ): Effect {
   switch (command.kind) {
     case 'set': {
-      if (command.local) return { sql: text, settings: current, tag: 'SET' };
-      if (command.value === null) return resetOne(command.name, current, startup, 'SET');
+      // Properties of a transaction end with it, LOCAL or not.
+      if (command.local || command.name.startsWith('transaction_'))
+        return { sql: text, settings: current, tag: 'SET' };
+      if (command.value === null)
+        return resetOne({ ...command, text, tag: 'SET' }, current, startup);
       return { sql: text, settings: current.with(command.name, command.value), tag: 'SET' };
     }
     case 'reset':
-      return resetOne(command.name, current, startup, 'RESET');
-    case 'reset-all':
-      return { sql: startup.replay(current), settings: startup, tag: 'RESET' };
+      return resetOne({ ...command, text, tag: 'RESET' }, current, startup);
+    case 'reset-all': {
+      // The role is not among what RESET ALL resets.
+      const role = current.values.get('role');
+      const settings = role === undefined ? startup.without('role') : startup.with('role', role);
+      return { sql: settings.replay(current), settings, tag: 'RESET' };
+    }
     case 'discard-all':
       return { sql: startup.replay(current), settings: startup, tag: 'DISCARD ALL' };
     default:
@@ -72,14 +105,19 @@ function effectOf(
 }
 
 function resetOne(
-  name: string,
+  command: { readonly name: string; readonly text: string; readonly tag: string },
   current: SessionSettings,
   startup: SessionSettings,
-  tag: string,
 ): Effect {
+  const { name, text, tag } = command;
   const value = startup.values.get(name);
-  const settings = value === undefined ? current.without(name) : current.with(name, value);
-  return { sql: settings.replay(current) ?? `RESET ${name}`, settings, tag };
+  if (value === undefined) {
+    const settings = current.without(name);
+    return { sql: settings.replay(current) ?? text, settings, tag };
+  }
+  // RESET would lead to the server's own default.
+  const settings = current.with(name, value);
+  return { sql: settings.replay(settings.without(name)), settings, tag };
 }
 
 function refusedSetting(command: SettingCommand, inBlock: boolean): PgError | null {
@@ -111,24 +149,28 @@ function judge(
   done: Done,
 ): void {
   const { transaction, output } = executor;
-  executor.acquire({ shard: home, write: false, share: false }, done, (connection, release) => {
-    const exchange = internalExchange(
-      (outcome) => {
-        if (outcome.kind === 'ready') {
-          transaction.note(sql, effect.settings);
-          if (transaction.block === 'none') connection.adoptSettings(effect.settings);
-        }
-        release();
-        if (outcome.kind === 'ready') executor.succeed(encodeCommandComplete(effect.tag), done);
-        else executor.fail(outcome.kind === 'lost' ? outcome.error : outcome, done);
-      },
-      (code, chunk, start, end) => {
-        if (isStatus(code)) output.write(chunk, start, end);
-      },
-    );
-    executor.cancelWith(() => connection.cancel(exchange));
-    connection.send(exchange, [encodeQuery(sql)]);
-  });
+  executor.acquire(
+    { shard: home, write: false, share: false, setting: true },
+    done,
+    (connection, release) => {
+      const exchange = internalExchange(
+        (outcome) => {
+          if (outcome.kind === 'ready') {
+            transaction.note(sql, effect.settings);
+            if (transaction.block === 'none') connection.adoptSettings(effect.settings);
+          }
+          release();
+          if (outcome.kind === 'ready') executor.succeed(encodeCommandComplete(effect.tag), done);
+          else executor.fail(outcome.kind === 'lost' ? outcome.error : outcome, done);
+        },
+        (code, chunk, start, end) => {
+          if (isStatus(code)) output.write(chunk, start, end);
+        },
+      );
+      executor.cancelWith(() => connection.cancel(exchange));
+      connection.send(exchange, [encodeQuery(sql)]);
+    },
+  );
 }
 
 function isStatus(code: number): boolean {

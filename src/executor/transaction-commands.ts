@@ -11,8 +11,6 @@ import type { Participant } from './transaction.ts';
 
 type Done = (ok: boolean) => void;
 
-const snapshotLevels = new Set(['repeatable read', 'serializable']);
-
 /**
  * BEGIN, COMMIT, SAVEPOINT and so on for one session. BEGIN is answered here: shards hear of it
  * when they are first needed. `text` is the client's own.
@@ -25,7 +23,7 @@ export function runTransactionCommand(
 ): void {
   switch (command.kind) {
     case 'begin':
-      begin(executor, command.isolation, text, done);
+      begin(executor, command, text, done);
       return;
     case 'commit':
       commit(executor, command.chain, done);
@@ -49,6 +47,7 @@ export function runTransactionCommand(
 
 /** Ends an implicit block: commits when all went well. The client is told only of a failure. */
 export function endImplicitBlock(executor: SessionExecutor, done: Done): void {
+  executor.onBlockEnds();
   if (executor.transaction.failed) {
     executor.transaction.broadcast('ROLLBACK', null, () => {
       executor.transaction.end(false);
@@ -61,17 +60,24 @@ export function endImplicitBlock(executor: SessionExecutor, done: Done): void {
 
 function begin(
   executor: SessionExecutor,
-  isolation: string | null,
+  command: Extract<TransactionCommand, { kind: 'begin' }>,
   text: string,
   done: Done,
 ): void {
   const { transaction, output } = executor;
+  const { isolation, readOnly } = command;
+  const isPlain = isolation === null && readOnly === null;
+  if (transaction.block !== 'none' && transaction.participants.size > 0 && !isPlain) {
+    const message = 'the properties of a transaction must be set before any query';
+    executor.fail(new PgError(SqlState.activeSqlTransaction, message), done);
+    return;
+  }
   if (transaction.block === 'explicit') {
     output.push(
       warning(SqlState.activeSqlTransaction, 'there is already a transaction in progress'),
     );
   } else {
-    transaction.begin('explicit', text, snapshotLevels.has(isolation ?? ''));
+    transaction.begin(text, isolation);
   }
   executor.succeed(encodeCommandComplete('BEGIN'), done);
 }
@@ -84,6 +90,7 @@ function commit(executor: SessionExecutor, chain: boolean, done: Done): void {
     rollback(executor, chain, 'ROLLBACK', done);
     return;
   }
+  executor.onBlockEnds();
   commitParticipants(executor, true, (ok) => {
     if (ok && chain) transaction.beginAgain();
     done(ok);
@@ -107,7 +114,9 @@ function commitParticipants(executor: SessionExecutor, answer: boolean, done: Do
     transaction.broadcast(committed ? 'COMMIT' : 'ROLLBACK', first, () => {
       transaction.end(committed);
       executor.cancelWith(null);
-      done(ok);
+      const goOn = () => done(ok);
+      if (transaction.takeSchemaChange()) executor.world.schemaChanged().then(goOn, goOn);
+      else goOn();
     });
   });
 }
@@ -130,6 +139,7 @@ function commitOn(
     script: null,
     shared: false,
     onCopyIn() {},
+    onError() {},
     done: (outcome) => {
       if (outcome.lost === null) {
         done(!outcome.errored, !outcome.errored);
@@ -166,6 +176,7 @@ function rollback(executor: SessionExecutor, chain: boolean, tag: string, done: 
   const { transaction } = executor;
   if (transaction.block !== 'explicit' && !warnNoTransaction(executor, tag, chain, done)) return;
   executor.cancelWith(null);
+  executor.onBlockEnds();
   transaction.broadcast('ROLLBACK', null, () => {
     transaction.end(false);
     if (chain) transaction.beginAgain();
@@ -200,7 +211,7 @@ function savepoint(executor: SessionExecutor, name: string, text: string, done: 
 
 function release(executor: SessionExecutor, name: string, text: string, done: Done): void {
   if (!requireBlock(executor, 'RELEASE SAVEPOINT', done)) return;
-  if (!executor.transaction.releaseSavepoint(name, text)) {
+  if (!executor.transaction.releaseSavepoint(name)) {
     executor.fail(noSavepoint(name), done);
     return;
   }

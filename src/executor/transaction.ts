@@ -8,17 +8,22 @@ import type { User } from '../config/config.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { internalExchange } from './internal-exchange.ts';
+import { splitNames } from './search-path.ts';
 
 /** A shard that the transaction has begun on. */
 export type Participant = {
   readonly shard: ShardId;
   readonly connection: ServerConnection;
   wrote: boolean;
+  /** Asked for more than to accept a setting, so that its snapshot has been taken. */
+  asked: boolean;
 };
 
 export type ConnectionRequest = {
   readonly shard: ShardId;
   readonly write: boolean;
+  /** A setting is to be judged: no snapshot is taken for it. */
+  readonly setting?: boolean;
   /** One short read-only exchange, which may stand in a queue with others'. */
   readonly share: boolean;
   /** `release` must be called once, when the answer has ended; it keeps what must be kept. */
@@ -33,6 +38,7 @@ type Savepoint = {
 };
 
 const nothing = () => {};
+const snapshotLevels = new Set(['repeatable read', 'serializable']);
 
 /**
  * A session's transaction over shards. It begins on a shard when a statement first needs that shard:
@@ -52,6 +58,7 @@ export class Transaction {
   #script: string[] = [];
   #savepoints: Savepoint[] = [];
   #oneSnapshot = false;
+  #changedSchema = false;
   #settings: SessionSettings;
   #settingsAtBegin: SessionSettings;
 
@@ -86,21 +93,45 @@ export class Transaction {
     return null;
   }
 
+  /** Opens a block for statements that belong together without a BEGIN of the client. */
+  beginImplicit(): void {
+    this.#begin('implicit', 'BEGIN', null);
+  }
+
   /**
-   * Opens a block. `text` is the client's BEGIN; `oneSnapshot` is true for REPEATABLE READ and
-   * SERIALIZABLE, whose one snapshot cannot span shards.
+   * Opens a block, or makes an implicit one explicit, which must have no participants when `text`,
+   * the client's BEGIN, says more than that. `isolation` as in SET TRANSACTION; null: the default.
    */
-  begin(block: 'implicit' | 'explicit', text: string, oneSnapshot: boolean): void {
-    if (this.#block === 'implicit' && block === 'explicit') {
-      this.#block = 'explicit';
+  begin(text: string, isolation: string | null): void {
+    if (this.#block !== 'implicit') {
+      this.#begin('explicit', text, isolation);
       return;
     }
-    assert(this.#block === 'none', 'begin in an open block');
-    this.#block = block;
+    this.#block = 'explicit';
+    if (this.#participants.size > 0) return;
     this.#beginText = text;
-    this.#script = [text];
-    this.#oneSnapshot = oneSnapshot;
-    this.#settingsAtBegin = this.#settings;
+    this.#script[0] = text;
+    this.useIsolation(isolation);
+  }
+
+  /** The snapshot of REPEATABLE READ and SERIALIZABLE cannot span shards. */
+  useIsolation(isolation: string | null): void {
+    const [level = ''] = splitNames(
+      this.#settings.values.get('default_transaction_isolation') ?? '',
+    );
+    this.#oneSnapshot = snapshotLevels.has((isolation ?? level).toLowerCase());
+  }
+
+  /** A statement of the block changed tables: others see that only after COMMIT. */
+  noteSchemaChange(): void {
+    this.#changedSchema = true;
+  }
+
+  /** True once after a block that changed tables was committed. */
+  takeSchemaChange(): boolean {
+    const changed = this.#changedSchema;
+    this.#changedSchema = false;
+    return changed;
   }
 
   /** COMMIT is on its way: what comes back decides, even if the client has left meanwhile. */
@@ -110,7 +141,9 @@ export class Transaction {
 
   /** AND CHAIN: a new block with the characteristics of the one that just ended. */
   beginAgain(): void {
-    this.begin('explicit', this.#beginText, this.#oneSnapshot);
+    const oneSnapshot = this.#oneSnapshot;
+    this.#begin('explicit', this.#beginText, null);
+    this.#oneSnapshot = oneSnapshot;
   }
 
   fail(): void {
@@ -128,6 +161,7 @@ export class Transaction {
     }
     if (participant === undefined) return this.#join(request);
     if (request.write) participant.wrote = true;
+    if (request.setting !== true) participant.asked = true;
     request.onConnection(participant.connection, nothing);
     return nothing;
   }
@@ -147,11 +181,13 @@ export class Transaction {
   }
 
   /** False when there is no such savepoint. */
-  releaseSavepoint(name: string, text: string): boolean {
+  releaseSavepoint(name: string): boolean {
     const index = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name);
     if (index < 0) return false;
-    this.#savepoints.length = index;
-    this.#script.push(text);
+    // Who joins later has no need of them, and a long transaction may set very many.
+    for (const { scriptLength } of this.#savepoints.splice(index).reverse()) {
+      this.#script.splice(scriptLength, 1);
+    }
     return true;
   }
 
@@ -172,6 +208,7 @@ export class Transaction {
    * to its pool. Settings changed in the block stay only when it was committed.
    */
   end(committed: boolean): void {
+    this.#changedSchema &&= committed;
     if (!committed) this.#settings = this.#settingsAtBegin;
     for (const { connection } of this.#participants.values()) {
       if (!connection.alive) continue;
@@ -226,6 +263,15 @@ export class Transaction {
     this.#block = 'none';
   }
 
+  #begin(block: 'implicit' | 'explicit', text: string, isolation: string | null): void {
+    assert(this.#block === 'none', 'begin in an open block');
+    this.#block = block;
+    this.#beginText = text;
+    this.#script = [text];
+    this.#settingsAtBegin = this.#settings;
+    this.useIsolation(isolation);
+  }
+
   #lease(request: ConnectionRequest): () => void {
     return this.#servers.lease(request.shard, {
       user: this.#user,
@@ -254,7 +300,8 @@ export class Transaction {
         { hint: 'Commit first, or write rows of one shard per transaction.' },
       );
     }
-    if (this.#oneSnapshot && participant === undefined && this.#participants.size > 0) {
+    const asked = [...this.#participants.values()].some((other) => other.asked);
+    if (this.#oneSnapshot && participant === undefined && asked) {
       return new PgError(
         SqlState.featureNotSupported,
         'a REPEATABLE READ or SERIALIZABLE transaction cannot span shards',
@@ -275,8 +322,8 @@ export class Transaction {
   }
 
   #begun(connection: ServerConnection, request: ConnectionRequest): void {
-    const { shard, write } = request;
-    const participant = { shard, connection, wrote: write };
+    const { shard, write, setting } = request;
+    const participant = { shard, connection, wrote: write, asked: setting !== true };
     this.#participants.set(shard, participant);
     const [begin, ...rest] = this.#script;
     assert(begin !== undefined, 'a block has a script');

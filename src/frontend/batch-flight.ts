@@ -115,7 +115,7 @@ export class BatchFlight {
     const evicted = this.#connection.notePrepared(serverName);
     if (evicted !== null) {
       this.#messages.push(encodeClose({ kind: 'statement', name: evicted }));
-      this.#replies.push({ kind: 'swallow', prepared: null });
+      this.#replies.push({ kind: 'swallow-close' });
     }
     this.#messages.push(encodeParseHead(serverName, statement.tail), statement.tail);
     this.#replies.push(
