@@ -81,6 +81,8 @@ class GroupBuilder {
     const flight = this.#open(shard);
     flight.steps.push(step);
     flight.write ||= step.kind === 'execute' && writes(step.portal);
+    // In front of the next message but Sync the server wants the client's data.
+    if (step.kind === 'execute' && isCopy(step.portal)) this.#close();
   }
 
   alone(group: BatchGroup): void {
@@ -136,6 +138,11 @@ class GroupBuilder {
 
 function writes(portal: Portal): boolean {
   return portal.target?.kind === 'shard' && portal.target.write;
+}
+
+function isCopy({ statement }: Portal): boolean {
+  const { plan } = statement.planned;
+  return plan.kind === 'utility' && plan.tag.startsWith('COPY');
 }
 
 function placeOf(

@@ -14,8 +14,10 @@ import type { Portal } from './prepared-statement.ts';
 /** What a batch needs of its session. */
 export type BatchSession = {
   readonly executor: SessionExecutor;
+  /** COPY has swallowed the Sync of the batch: the client's next one ends it. */
+  readonly awaitsSync: boolean;
   /** No input until the batch, or its part up to a Flush, has been done. */
-  beginBatch(): void;
+  beginBatch(end: 'sync' | 'flush'): void;
   flushed(): void;
   /** The answer is complete but for ReadyForQuery. */
   ready(): void;
@@ -26,8 +28,8 @@ type Ended = (failedStep: number | null) => void;
 
 /**
  * Does the steps of a batch and, for Sync, ends it with ReadyForQuery. Outside a transaction a
- * batch is one implicit transaction: a single flight is that by itself (its Sync commits); more
- * than one, or an Execute before a mere Flush, run in a block of ours.
+ * batch is one implicit transaction: a single flight is that by itself (its Sync commits); what is
+ * followed by more that could fail, or by a mere Flush, runs in a block of ours.
  */
 export function runBatch(
   session: BatchSession,
@@ -35,11 +37,10 @@ export function runBatch(
   end: 'sync' | 'flush',
   ended: Ended,
 ): void {
-  session.beginBatch();
+  session.beginBatch(end);
   const { executor } = session;
   const groups = groupSteps(steps);
-  if (needsBlock(executor, groups, end)) executor.transaction.begin('implicit', 'BEGIN', false);
-  runGroups(session, groups, 0, (failure) => {
+  runGroups({ session, groups, end }, 0, (failure) => {
     const failedStep = failure === null ? null : stepIndex(steps, failure);
     if (end === 'flush') {
       ended(failedStep);
@@ -56,25 +57,27 @@ export function runBatch(
   });
 }
 
-function needsBlock(
-  executor: SessionExecutor,
-  groups: readonly BatchGroup[],
-  end: 'sync' | 'flush',
-): boolean {
-  if (executor.transaction.block !== 'none') return false;
-  const executing = groups.filter(executes).length;
-  return executing > 1 || (end === 'flush' && executing > 0);
+/** Whether the group, which runs outside a block, must wait for the rest before it may count. */
+function needsBlock({ groups, end }: Batch, index: number): boolean {
+  const group = groups[index];
+  if (group === undefined || !acts(group)) return false;
+  return end === 'flush' || groups.slice(index + 1).some((later) => later.kind !== 'replies');
 }
 
-function executes(group: BatchGroup): boolean {
+/** It changes something that an error after it must undo. */
+function acts(group: BatchGroup): boolean {
   switch (group.kind) {
     case 'flight':
       return group.steps.some((step) => step.kind === 'execute');
     case 'multi-shard':
       return true;
+    case 'command': {
+      const { plan } = group.portal.statement.planned;
+      if (plan.kind === 'setting') return plan.command.kind !== 'discard-all';
+      return plan.kind === 'explain';
+    }
     case 'replies':
     case 'describe-multi-shard':
-    case 'command':
     case 'error':
       return false;
     default:
@@ -82,22 +85,26 @@ function executes(group: BatchGroup): boolean {
   }
 }
 
+type Batch = {
+  readonly session: BatchSession;
+  readonly groups: readonly BatchGroup[];
+  readonly end: 'sync' | 'flush';
+};
+
 /** What failed: a group and, in a flight, how many of its steps had been answered. */
 type Failure = { readonly group: BatchGroup; readonly answered: number };
 
-function runGroups(
-  session: BatchSession,
-  groups: readonly BatchGroup[],
-  index: number,
-  done: (failure: Failure | null) => void,
-): void {
+function runGroups(batch: Batch, index: number, done: (failure: Failure | null) => void): void {
+  const { session, groups } = batch;
   const group = groups[index];
   if (group === undefined) {
     done(null);
     return;
   }
+  const { transaction } = session.executor;
+  if (transaction.block === 'none' && needsBlock(batch, index)) transaction.beginImplicit();
   runGroup(session, group, (ok, answered) => {
-    if (ok) runGroups(session, groups, index + 1, done);
+    if (ok) runGroups(batch, index + 1, done);
     else done({ group, answered });
   });
 }
@@ -111,7 +118,7 @@ function runGroup(
   const simply = (ok: boolean) => done(ok, 0);
   const plan = group.kind === 'command' ? group.portal.statement.planned.plan : null;
   const aborted = abortedError(executor, plan);
-  if (aborted !== null && group.kind !== 'replies' && group.kind !== 'error') {
+  if (aborted !== null && !isAlwaysPossible(group)) {
     executor.fail(aborted, simply);
     return;
   }
@@ -143,6 +150,12 @@ function runGroup(
     default:
       unreachable(group);
   }
+}
+
+/** In a failed transaction, too. */
+function isAlwaysPossible(group: BatchGroup): boolean {
+  if (group.kind === 'flight') return group.steps.every((step) => step.kind === 'close');
+  return group.kind === 'replies' || group.kind === 'error';
 }
 
 function runFlight(

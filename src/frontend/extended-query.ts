@@ -41,6 +41,16 @@ export class ExtendedQuery {
     return this.#steps.length === 0;
   }
 
+  /** An error has been reported, and the client has not sent its Sync yet. */
+  get skipping(): boolean {
+    return this.#skipping;
+  }
+
+  /** Does what has been collected, as a Flush would. */
+  runPending(): void {
+    this.#run('flush');
+  }
+
   onFrame(code: number, chunk: Buffer, start: number, end: number): void {
     if (code === FrontendCode.sync) {
       this.#run('sync');
@@ -58,7 +68,9 @@ export class ExtendedQuery {
       if (!(error instanceof PgError) || error.severity === 'FATAL') throw error;
       this.#undo.push(() => {});
       this.#steps.push({ kind: 'error', error });
-      this.#skipping = true;
+      // The client may wait for the error before it sends its Sync.
+      this.#run('flush');
+      return;
     }
     if (this.#bytes > batchBytesMax) this.#run('flush');
   }
@@ -85,7 +97,7 @@ export class ExtendedQuery {
         this.#skipping = true;
         for (const undoStep of undo.slice(failedStep).reverse()) undoStep();
       }
-      if (end === 'sync') this.#skipping = false;
+      if (end === 'sync' && !this.#session.awaitsSync) this.#skipping = false;
     });
   }
 

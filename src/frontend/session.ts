@@ -4,7 +4,9 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
 import { type ExecutorWorld, SessionExecutor } from '../executor/session-executor.ts';
-import { copyDone, syncMessage } from '../protocol/constant-messages.ts';
+import { endImplicitBlock } from '../executor/transaction-commands.ts';
+import { syncMessage } from '../protocol/constant-messages.ts';
+import { encodeCopyFail } from '../protocol/copy-fail-message.ts';
 import { FrontendCode } from '../protocol/message-code.ts';
 import { decodeQuery } from '../protocol/query-message.ts';
 import { readyForQuery } from '../protocol/ready-for-query.ts';
@@ -16,6 +18,15 @@ import { runSimpleQuery } from './simple-query.ts';
 /** COPY data that may wait for a server before the client has to. */
 const copyBufferBytes = 1024 * 1024;
 
+const allowedInCopy: ReadonlySet<number> = new Set([
+  FrontendCode.copyData,
+  FrontendCode.copyDone,
+  FrontendCode.copyFail,
+  FrontendCode.flush,
+  FrontendCode.sync,
+  FrontendCode.terminate,
+]);
+
 /**
  * A logged-in client. One message is answered after the other: input waits while a statement
  * runs. The state machine: idle -> (query | batch) -> idle, with copy-in inside of both.
@@ -26,9 +37,11 @@ export class Session implements ClientHandler, BatchSession {
   readonly #extended: ExtendedQuery;
   readonly #onEnd: () => void;
   #state: 'idle' | 'query' | 'batch' = 'idle';
+  #batchEnd: 'sync' | 'flush' = 'sync';
   #copyTo: ServerConnection | null = null;
-  /** The Sync that began the COPY was not answered: the one behind the data is. */
-  #copied = false;
+  #awaitsSync = false;
+  /** A query that came before the Sync of the messages in front of it. */
+  #next: (() => void) | null = null;
   #draining = false;
 
   constructor(
@@ -43,7 +56,9 @@ export class Session implements ClientHandler, BatchSession {
     this.#extended = new ExtendedQuery(this);
     this.#onEnd = onEnd;
     this.executor.onCopyIn = (server) => this.#beginCopy(server);
+    this.executor.onError = () => this.#stopCopy(null);
     this.executor.onDiscardAll = () => this.#extended.dropStatements();
+    this.executor.onBlockEnds = () => this.#extended.dropPortals();
   }
 
   get state(): 'idle' | 'active' | 'in-transaction' | 'failed' {
@@ -53,7 +68,13 @@ export class Session implements ClientHandler, BatchSession {
     return failed ? 'failed' : 'in-transaction';
   }
 
+  /** The server ignored the Sync that began the COPY: the one behind the data is answered. */
+  get awaitsSync(): boolean {
+    return this.#awaitsSync;
+  }
+
   onFrame(code: number, chunk: Buffer, start: number, end: number): void {
+    if (this.#copyTo !== null && !allowedInCopy.has(code)) throw unexpectedInCopy(code);
     switch (code) {
       case FrontendCode.query:
         this.#query(chunk, start, end);
@@ -76,7 +97,7 @@ export class Session implements ClientHandler, BatchSession {
         this.connection.close();
         return;
       case FrontendCode.functionCall:
-        this.#refuseFunctionCall();
+        if (!this.#extended.skipping) this.#refuseFunctionCall();
         return;
       default:
         throw new PgError(SqlState.protocolViolation, `invalid frontend message type ${code}`, {
@@ -86,6 +107,7 @@ export class Session implements ClientHandler, BatchSession {
   }
 
   onClosed(): void {
+    this.#stopCopy('client disconnected');
     this.#extended.dropPortals();
     this.executor.abandon();
     this.#onEnd();
@@ -103,22 +125,28 @@ export class Session implements ClientHandler, BatchSession {
   }
 
   /** A batch begins to run. */
-  beginBatch(): void {
+  beginBatch(end: 'sync' | 'flush'): void {
     this.#state = 'batch';
+    this.#batchEnd = end;
     this.connection.hold();
   }
 
   /** A Flush has been done; more of the batch follows. */
   flushed(): void {
     this.connection.flush();
-    this.#goOn();
+    this.#copyTo = null;
+    const next = this.#next;
+    this.#next = null;
+    if (next === null || this.#extended.skipping) this.#goOn();
+    else next();
   }
 
   /** The answer is complete. */
   ready(): void {
+    this.#copyTo = null;
     const { block, failed } = this.executor.transaction;
     if (block === 'none') this.#extended.dropPortals();
-    if (this.#copied && this.#state === 'batch') this.#copied = false;
+    if (this.#awaitsSync) this.#awaitsSync = false;
     else {
       const status = block === 'none' ? 'idle' : failed ? 'failed' : 'in-transaction';
       this.connection.push(readyForQuery[status]);
@@ -136,11 +164,28 @@ export class Session implements ClientHandler, BatchSession {
   }
 
   #query(chunk: Buffer, start: number, end: number): void {
-    const text = decodeQuery(chunk, start, end);
+    if (this.#extended.skipping) return;
+    const text = readQuery(chunk, start, end);
+    if (text instanceof PgError) {
+      this.executor.fail(text, () => this.ready());
+      return;
+    }
+    if (this.#extended.idle) {
+      this.#runQuery(text);
+      return;
+    }
+    this.#next = () => this.#runQuery(text);
+    this.#extended.runPending();
+  }
+
+  #runQuery(text: string): void {
+    const { executor } = this;
     this.#state = 'query';
-    this.#copied = false;
     this.connection.hold();
-    runSimpleQuery(this.executor, text, () => this.ready());
+    runSimpleQuery(executor, text, () => {
+      if (executor.transaction.block !== 'implicit') this.ready();
+      else endImplicitBlock(executor, () => this.ready());
+    });
   }
 
   #batchMessage(code: number, chunk: Buffer, start: number, end: number): void {
@@ -151,7 +196,9 @@ export class Session implements ClientHandler, BatchSession {
 
   #beginCopy(server: ServerConnection): void {
     this.#copyTo = server;
-    this.connection.proceed();
+    this.#awaitsSync = this.#state === 'batch' && this.#batchEnd === 'sync';
+    if (this.connection.closed) this.#stopCopy('client disconnected');
+    else this.connection.proceed();
   }
 
   #copyMessage(code: number, chunk: Buffer, start: number, end: number): void {
@@ -162,17 +209,24 @@ export class Session implements ClientHandler, BatchSession {
       server.append([frame]);
       if (server.unsentBytes < copyBufferBytes) return;
       this.connection.hold();
-      server.onDrain(() => this.connection.proceed());
+      server.onDrain(() => {
+        if (this.#copyTo === server) this.connection.proceed();
+      });
       return;
     }
     this.#copyTo = null;
     this.connection.hold();
-    if (this.#state === 'query') {
-      server.append([code === FrontendCode.copyDone ? copyDone : frame]);
-      return;
-    }
-    this.#copied = true;
-    server.append([frame, syncMessage]);
+    server.append(this.#state === 'batch' ? [frame, syncMessage] : [frame]);
+  }
+
+  /** The server has ended the COPY with an error, or (`reason`) it has to. */
+  #stopCopy(reason: string | null): void {
+    const server = this.#copyTo;
+    if (server === null) return;
+    this.#copyTo = null;
+    this.connection.hold();
+    if (reason !== null) server.append([encodeCopyFail(reason)]);
+    if (this.#state === 'batch') server.append([syncMessage]);
   }
 
   #refuseFunctionCall(): void {
@@ -184,7 +238,8 @@ export class Session implements ClientHandler, BatchSession {
 
   #endIfDrained(): boolean {
     if (!this.#draining || this.#state !== 'idle') return false;
-    if (this.executor.transaction.block !== 'none' || !this.#extended.idle) return false;
+    const { idle, skipping } = this.#extended;
+    if (this.executor.transaction.block !== 'none' || !idle || skipping) return false;
     this.connection.terminate(
       new PgError(SqlState.adminShutdown, 'terminating connection due to administrator command', {
         severity: 'FATAL',
@@ -192,4 +247,22 @@ export class Session implements ClientHandler, BatchSession {
     );
     return true;
   }
+}
+
+/** The text, or an error that the session survives. */
+function readQuery(chunk: Buffer, start: number, end: number): string | PgError {
+  try {
+    return decodeQuery(chunk, start, end);
+  } catch (error) {
+    if (error instanceof PgError) return error;
+    throw error;
+  }
+}
+
+function unexpectedInCopy(code: number): PgError {
+  return new PgError(
+    SqlState.protocolViolation,
+    `unexpected message type ${code} during COPY from stdin`,
+    { severity: 'FATAL' },
+  );
 }

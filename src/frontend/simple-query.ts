@@ -1,5 +1,4 @@
 import type { PlannedStatement } from '../executor/planned-statement.ts';
-import { rejection } from '../executor/rejection.ts';
 import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import { noParameters } from '../executor/statement-run.ts';
@@ -29,9 +28,14 @@ export function runSimpleQuery(executor: SessionExecutor, text: string, done: ()
     runStatement(executor, run, done);
     return;
   }
-  const syntaxError = statements.find(({ plan }) => plan.kind === 'utility' && plan.tag === '');
-  const shard =
-    syntaxError === undefined ? commonShard(executor, statements) : planner.shardMap.home;
+  // PostgreSQL reads the whole string first: with a mistake in it nothing is run.
+  const mistaken = statements.find(({ plan }) => plan.kind === 'utility' && plan.tag === '');
+  if (mistaken !== undefined) {
+    const run = { planned: mistaken, parameters: noParameters, padding: paddingOf(mistaken) };
+    runStatement(executor, { ...run, describe: true }, done);
+    return;
+  }
+  const shard = commonShard(executor, statements);
   if (shard !== null) {
     runWhole(executor, text, statements, shard, done);
     return;
@@ -94,15 +98,15 @@ function runList(
     else done();
     return;
   }
-  if (planned.plan.kind === 'reject') {
-    executor.fail(rejection(planned.plan), () => runList(executor, [], 0, done));
-    return;
-  }
-  if (transaction.block === 'none') transaction.begin('implicit', 'BEGIN', false);
-  const padding = planned.start <= paddingMax ? ' '.repeat(planned.start) : '';
-  runStatement(executor, { planned, parameters: noParameters, padding, describe: true }, (ok) => {
+  if (transaction.block === 'none') transaction.beginImplicit();
+  const run = { planned, parameters: noParameters, padding: paddingOf(planned), describe: true };
+  runStatement(executor, run, (ok) => {
     // An error ends the list; what an implicit block has done is undone.
     if (ok) runList(executor, statements, index + 1, done);
     else runList(executor, [], 0, done);
   });
+}
+
+function paddingOf({ start }: PlannedStatement): string {
+  return start <= paddingMax ? ' '.repeat(start) : '';
 }
