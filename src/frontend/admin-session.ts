@@ -13,6 +13,7 @@ import type { AdminConsole, AdminResult } from './admin-console.ts';
 import type { ClientConnection, ClientHandler } from './client-connection.ts';
 
 const textOid = 25;
+const clientCodes: ReadonlySet<number> = new Set(Object.values(FrontendCode));
 
 /** A client on the database `pgweave`: simple queries, answered by the admin console. */
 export class AdminSession implements ClientHandler {
@@ -47,6 +48,11 @@ export class AdminSession implements ClientHandler {
         this.#ready();
         return;
       default:
+        if (!clientCodes.has(code)) {
+          throw new PgError(SqlState.protocolViolation, `invalid frontend message type ${code}`, {
+            severity: 'FATAL',
+          });
+        }
         if (this.#skipping) return;
         this.#skipping = true;
         this.#fail(

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import type { ClientOutput } from '../executor/client-output.ts';
 import { encodeErrorResponse } from '../protocol/error-response.ts';
@@ -20,8 +21,12 @@ export type ClientHandler = {
 const heldBytesMax = 64 * 1024;
 /** Output is handed to the kernel from this size on, without waiting for the end of the answer. */
 const flushBytes = 32 * 1024;
-/** A client behind a shared pipeline may not stop the others: see `terminate`. */
+/** A client behind a shared pipeline may not stop the others: so much unread, and it is cut off. */
 const sharedBufferFactor = 16;
+/** Bytes of one message of a client that nobody knows yet (PG_MAX_AUTH_TOKEN_LENGTH). */
+const loginMessageBytesMax = 65_536;
+/** How long a client may take to read our last words and to hang up. */
+const lingerMs = 5_000;
 
 /**
  * The socket of one client: bytes in, frames out to the handler; answers collected and written in
@@ -30,6 +35,7 @@ const sharedBufferFactor = 16;
  */
 export class ClientConnection implements ClientOutput {
   handler: ClientHandler;
+  readonly #clock: Clock;
   readonly #options: ClientConnectionOptions;
   readonly #socket: Socket;
   readonly #reader: FrameReader;
@@ -43,10 +49,18 @@ export class ClientConnection implements ClientOutput {
   #flushScheduled = false;
   #closed = false;
 
-  constructor(socket: Socket, options: ClientConnectionOptions, handler: ClientHandler) {
+  constructor(
+    clock: Clock,
+    socket: Socket,
+    options: ClientConnectionOptions,
+    handler: ClientHandler,
+  ) {
+    this.#clock = clock;
     this.#options = options;
     this.#socket = socket;
-    this.#reader = new FrameReader({ frameBytesMax: options.messageBytesMax });
+    this.#reader = new FrameReader({
+      frameBytesMax: Math.min(loginMessageBytesMax, options.messageBytesMax),
+    });
     this.handler = handler;
     this.#attach();
   }
@@ -72,6 +86,11 @@ export class ClientConnection implements ClientOutput {
     return this.#socket.writableLength + this.#pendingBytes;
   }
 
+  /** The client has logged in: its messages may be as long as the configuration says. */
+  admit(): void {
+    this.#reader.frameBytesMax = this.#options.messageBytesMax;
+  }
+
   /** Bytes that came before this object took the socket over. */
   unshift(bytes: Buffer): void {
     if (bytes.length > 0) this.#onData(bytes);
@@ -83,6 +102,11 @@ export class ClientConnection implements ClientOutput {
 
   push(frame: Buffer): void {
     if (this.#closed) return;
+    // Looked at before: a single long row is no reason.
+    if (this.unsentBytes > this.#options.clientBufferBytes * sharedBufferFactor) {
+      this.close();
+      return;
+    }
     this.#pending.push(frame);
     this.#pendingBytes += frame.length;
     if (this.#pendingBytes >= flushBytes) this.flush();
@@ -90,7 +114,6 @@ export class ClientConnection implements ClientOutput {
       this.#flushScheduled = true;
       setImmediate(flushScheduled, this);
     }
-    if (this.unsentBytes > this.#options.clientBufferBytes * sharedBufferFactor) this.close();
   }
 
   flush(): void {
@@ -127,12 +150,19 @@ export class ClientConnection implements ClientOutput {
     if (!this.#advancing) this.#advance();
   }
 
-  /** Says goodbye and closes once it is written. */
-  terminate(error: PgError | null): void {
+  /**
+   * Says goodbye and closes. What the client still sends is read and thrown away: closing a socket
+   * with unread input makes the kernel throw away our last words.
+   */
+  terminate(error: PgError): void {
     if (this.#closed) return;
-    if (error !== null) this.push(encodeErrorResponse(error));
+    this.push(encodeErrorResponse(error));
     this.flush();
-    this.#socket.end();
+    const socket = this.#socket;
+    socket.end();
+    socket.resume();
+    const stopTimer = this.#clock.after(lingerMs, () => socket.destroy());
+    socket.once('close', stopTimer);
     this.#ended();
   }
 

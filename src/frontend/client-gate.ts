@@ -129,6 +129,7 @@ export class ClientGate {
       return;
     }
     try {
+      if (this.#drained !== null) throw shutdown();
       if (refused) {
         throw new PgError(SqlState.tooManyConnections, 'sorry, too many clients already', {
           severity: 'FATAL',
@@ -138,7 +139,7 @@ export class ClientGate {
       const database = request.parameters.get('database') ?? user;
       const settings = startupSettings(request.parameters, emptySettings);
       const { limits } = this.#world.config;
-      const connection = new ClientConnection(socket, limits, silence);
+      const connection = new ClientConnection(this.#world.executor.clock, socket, limits, silence);
       const client = this.#register(connection, user, database, request, startup.tls);
       if (request.negotiation !== null) {
         connection.push(encodeNegotiateProtocolVersion(request.negotiation));
@@ -251,6 +252,7 @@ export class ClientGate {
       sessionNumber: number,
     });
     connection.handler = session;
+    connection.admit();
     connection.push(
       Buffer.concat([
         encodeAuthenticationOk(),
@@ -315,9 +317,11 @@ const adminParameters = Buffer.concat(
   ].map(([name = '', value = '']) => encodeParameterStatus(name, value)),
 );
 
+/** The login timer, or the client, closes the socket: see ClientConnection.terminate. */
 function sendFatal(socket: Socket, error: PgError): void {
   socket.on('error', () => socket.destroy());
-  socket.end(encodeErrorResponse(asFatal(error)), () => socket.destroy());
+  socket.end(encodeErrorResponse(asFatal(error)));
+  socket.resume();
 }
 
 function asFatal(error: PgError): PgError {

@@ -70,9 +70,9 @@ function encode(
   return Buffer.concat([...frames, encodeParameterStatus('application_name', applicationName)]);
 }
 
+/** Of a literal as `startupSettings` writes it. */
 function unquote(literal: string): string {
-  return literal
-    .trim()
-    .replace(/^E?'|'$/g, '')
-    .replaceAll("''", "'");
+  const text = literal.trim();
+  const plain = text.replace(/^E?'|'$/g, '').replaceAll("''", "'");
+  return text.startsWith('E') ? plain.replaceAll('\\\\', '\\') : plain;
 }

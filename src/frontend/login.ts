@@ -37,6 +37,8 @@ export class Login implements ClientHandler {
   readonly #closed: () => void;
   readonly #method: Config['authentication'];
   #step: ScramServerStep | null = null;
+  /** The client has chosen SCRAM and waits to be asked for its first message. */
+  #asked = false;
 
   constructor(
     connection: ClientConnection,
@@ -93,6 +95,10 @@ export class Login implements ClientHandler {
   }
 
   #answer(chunk: Buffer, start: number, end: number): void {
+    if (this.#asked) {
+      this.#challenge(decodeSaslResponse(chunk, start, end));
+      return;
+    }
     const initial = decodeSaslInitialResponse(chunk, start, end);
     if (initial.mechanism !== scramMechanism) {
       throw new PgError(
@@ -101,15 +107,20 @@ export class Login implements ClientHandler {
         { severity: 'FATAL' },
       );
     }
-    if (initial.response === null) {
-      this.#connection.push(encodeAuthenticationSaslContinue(''));
-      this.#connection.flush();
+    if (initial.response !== null) {
+      this.#challenge(initial.response);
       return;
     }
+    this.#asked = true;
+    this.#connection.push(encodeAuthenticationSaslContinue(''));
+    this.#connection.flush();
+  }
+
+  #challenge(clientFirst: string): void {
     const stored = this.#user?.verifier;
     const verifier =
       (stored ? parseScramVerifier(stored) : null) ?? mockScramVerifier(this.#userName, mockSecret);
-    this.#step = beginScramServer(initial.response, verifier, randomBytes(18).toString('base64'));
+    this.#step = beginScramServer(clientFirst, verifier, randomBytes(18).toString('base64'));
     this.#connection.push(encodeAuthenticationSaslContinue(this.#step.message));
     this.#connection.flush();
   }
