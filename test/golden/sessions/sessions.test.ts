@@ -74,7 +74,15 @@ function linesOf(events: readonly TraceEvent[], names: Names): string[] {
       ({ arrow } = event);
     }
   }
-  return lines;
+  return lines.map(withoutManyRows);
+}
+
+/** `DataRow 1, DataRow 2, DataRow 3, DataRow 4` becomes `4 DataRow 1 ... 4`. */
+function withoutManyRows(line: string): string {
+  return line.replace(/DataRow [^,]+(?:, DataRow [^,]+){9,}/g, (rows) => {
+    const values = rows.split(', ').map((row) => row.slice('DataRow '.length));
+    return `${values.length} DataRow ${values[0]} ... ${values.at(-1)}`;
+  });
 }
 
 async function play(stage: SessionStage, line: string): Promise<void> {
@@ -110,7 +118,10 @@ async function perform(scenario: Scenario): Promise<string> {
       await play(stage, line);
       const quietMs = accept ? 60 : 4;
       // What is expected is waited for; only what is not expected could come too late.
-      await stage.settle((events) => accept || sizeOf(events) >= expected.join(', ').length, quietMs);
+      await stage.settle(
+        (events) => accept || sizeOf(events) >= expected.join(', ').length,
+        quietMs,
+      );
       lines.push(line, ...linesOf(stage.events, names));
     }
   } finally {
