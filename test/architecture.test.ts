@@ -141,7 +141,10 @@ describe('the SQLSTATE catalogue', () => {
     ([, name = '', code = '']) => ({ name, code }),
   );
   const code = sources.filter((file) => file !== catalogue).map((file) => file.code);
-  const testTexts = tests.map((file) => file.text);
+  const golden = readdirSync(join(root, 'test/golden'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.txt'))
+    .map((name) => readFileSync(join(root, 'test/golden', name), 'utf8'));
+  const testTexts = [...tests.map((file) => file.text), ...golden];
 
   it('is found', () => {
     expect(states.length).toBeGreaterThan(20);

@@ -102,8 +102,8 @@ async function play(stage: SessionStage, line: string): Promise<void> {
     if (shard === undefined) throw new Error(`no shard ${actor}`);
     if (text === 'goes on') shard.goOn();
     else if (text === 'drops') shard.dropAll();
-    else if (text === 'fails at commit') shard.atCommit = 'fail';
-    else if (text === 'dies at commit') shard.atCommit = 'die';
+    else if (text === 'fails at commit') shard.directives.atCommit = 'fail';
+    else if (text === 'dies at commit') shard.directives.atCommit = 'die';
     else throw new Error(`what is "${text}"?`);
   }
 }

@@ -1,0 +1,398 @@
+import { PgError } from '../../src/base/pg-error.ts';
+import { decodeBind } from '../../src/protocol/bind-message.ts';
+import { decodeClose } from '../../src/protocol/close-message.ts';
+import { encodeCommandComplete } from '../../src/protocol/command-complete.ts';
+import {
+  bindComplete,
+  closeComplete,
+  copyDone,
+  noData,
+  parseComplete,
+  portalSuspended,
+} from '../../src/protocol/constant-messages.ts';
+import { encodeDataRow } from '../../src/protocol/data-row.ts';
+import { decodeDescribe } from '../../src/protocol/describe-message.ts';
+import { encodeErrorResponse, encodeNoticeResponse } from '../../src/protocol/error-response.ts';
+import { decodeExecute } from '../../src/protocol/execute-message.ts';
+import { MessageWriter } from '../../src/protocol/message-writer.ts';
+import { encodeParameterDescription } from '../../src/protocol/parameter-description.ts';
+import { encodeParameterStatus } from '../../src/protocol/parameter-status.ts';
+import { decodeParse } from '../../src/protocol/parse-message.ts';
+import { decodeQuery } from '../../src/protocol/query-message.ts';
+import { readyForQuery } from '../../src/protocol/ready-for-query.ts';
+import { lexStatements } from '../../src/sql/lexer.ts';
+import type { FakeSession } from './fake-server.ts';
+import type { ScriptedDirectives } from './scripted-directives.ts';
+import { copyFormat, madeUpDescription } from './scripted-frames.ts';
+import { clientMessageText, serverMessageText } from './wire-text.ts';
+
+type Portal = { readonly sql: string; sent: number };
+type How = { describe: boolean; portal: Portal | null; rowsMax: number };
+
+/** One connection to a ScriptedShard: the protocol as PostgreSQL speaks it, with made-up rows. */
+export class ScriptedSession {
+  readonly #session: FakeSession;
+  readonly #directives: ScriptedDirectives;
+  readonly #event: (arrow: '>' | '<', text: string) => void;
+  readonly #statements = new Map<string, string>();
+  readonly #portals = new Map<string, Portal>();
+  #status: 'idle' | 'in-transaction' | 'failed' = 'idle';
+  /** After an error in the extended protocol, up to Sync. */
+  #skipping = false;
+  #out: Buffer[] = [];
+  #copying: { readonly extended: boolean; rows: number } | null = null;
+  #afterCopy: (ok: boolean) => void = () => {};
+  /** Goes on with what hangs; the argument says whether it was cancelled. */
+  #held: ((cancelled: boolean) => void) | null = null;
+  /** What arrived meanwhile. */
+  readonly #waiting: Buffer[] = [];
+
+  constructor(
+    session: FakeSession,
+    directives: ScriptedDirectives,
+    event: (arrow: '>' | '<', text: string) => void,
+  ) {
+    this.#session = session;
+    this.#directives = directives;
+    this.#event = event;
+  }
+
+  goOn(): void {
+    this.#held?.(false);
+  }
+
+  cancel(): void {
+    this.#held?.(true);
+  }
+
+  #send(): void {
+    if (this.#session.socket.destroyed) return;
+    for (const frame of this.#out) this.#event('<', serverMessageText(frame));
+    this.#session.socket.write(Buffer.concat(this.#out));
+    this.#out = [];
+  }
+
+  #die(): void {
+    this.#event('<', 'closed');
+    this.#session.socket.end();
+    this.#session.socket.destroySoon();
+  }
+
+  /** A message from the client. */
+  arrive(frame: Buffer): void {
+    if (!this.#session.socket.writable) return;
+    this.#event('>', clientMessageText(frame));
+    if (this.#held !== null && this.#copying === null) this.#waiting.push(frame);
+    else this.#take(frame);
+  }
+
+  #take(frame: Buffer): void {
+    if (frame[0] === 0x51) this.#query(decodeQuery(frame, 0, frame.length));
+    else this.#message(frame);
+  }
+
+  // Simple protocol
+
+  #query(sql: string): void {
+    const texts = lexStatements(sql, { standardConformingStrings: true }).map(
+      ({ start }, index, all) => sql.slice(start, all[index + 1]?.start).replace(/;\s*$/, ''),
+    );
+    const wasIdle = this.#status === 'idle';
+    const next = (index: number): void => {
+      const text = texts[index];
+      if (text === undefined || this.#session.socket.destroyed) {
+        this.#ready();
+        return;
+      }
+      this.#run(text, { describe: true, portal: null, rowsMax: 0 }, (ok) => {
+        if (ok) next(index + 1);
+        else {
+          if (wasIdle && texts.length > 1 && this.#status === 'in-transaction') {
+            this.#status = 'failed';
+          }
+          this.#ready();
+        }
+      });
+    };
+    next(0);
+  }
+
+  #ready(): void {
+    this.#out.push(readyForQuery[this.#status]);
+    if (this.#status === 'idle') this.#portals.clear();
+    this.#send();
+  }
+
+  /** One statement; `done(false)` after an error. */
+  #run(sql: string, how: How, done: (ok: boolean) => void): void {
+    const fail = (code: string, message: string) => {
+      if (this.#status === 'in-transaction') this.#status = 'failed';
+      this.#out.push(encodeErrorResponse(new PgError(code, message)));
+      done(false);
+    };
+    const word = /^\s*(\w+)/.exec(sql)?.[1]?.toLowerCase() ?? '';
+    const ends = ['commit', 'rollback', 'end', 'abort'].includes(word);
+    if (this.#status === 'failed' && !ends) {
+      fail('25P02', 'current transaction is aborted');
+      return;
+    }
+    if (this.#directives.find(sql, 'die') !== null) {
+      this.#out = [];
+      this.#die();
+      return;
+    }
+    const fatal = this.#directives.find(sql, 'fatal');
+    if (fatal !== null) {
+      this.#out.push(
+        encodeErrorResponse(new PgError(fatal, 'terminating connection', { severity: 'FATAL' })),
+      );
+      this.#send();
+      this.#die();
+      return;
+    }
+    if (this.#directives.find(sql, 'hang') !== null) {
+      this.#send();
+      this.#held = (cancelled) => {
+        this.#held = null;
+        if (cancelled) fail('57014', 'canceling statement due to user request');
+        else this.#answer(sql, word, how, done);
+        this.#send();
+        for (const frame of this.#waiting.splice(0)) this.#take(frame);
+      };
+      return;
+    }
+    const code = this.#directives.find(sql, 'error');
+    if (code !== null) fail(code, `made up by ${this.#directives.shard}`);
+    else this.#answer(sql, word, how, done);
+  }
+
+  #answer(sql: string, word: string, how: How, done: (ok: boolean) => void): void {
+    const complete = (tag: string) => {
+      this.#out.push(encodeCommandComplete(tag));
+      done(true);
+    };
+    if (this.#directives.find(sql, 'notice') !== null) {
+      this.#out.push(
+        encodeNoticeResponse({ severity: 'NOTICE', sqlState: '00000', message: 'made up' }),
+      );
+    }
+    switch (word) {
+      case 'begin':
+      case 'start':
+        this.#status = 'in-transaction';
+        complete('BEGIN');
+        return;
+      case 'commit':
+      case 'end':
+        this.#commit(complete, done);
+        return;
+      case 'rollback':
+        if (!/\bto\b/i.test(sql)) this.#status = 'idle';
+        else this.#status = 'in-transaction';
+        complete('ROLLBACK');
+        return;
+      case 'savepoint':
+      case 'release':
+        complete(word.toUpperCase());
+        return;
+      case 'set':
+      case 'reset': {
+        const [, name = '', value = ''] =
+          /^\w+\s+(?:local\s+|session\s+)?"?([\w.]+)"?\s*(?:=|to)?\s*(.*)$/i.exec(sql) ?? [];
+        if (/^application_name$/i.test(name)) {
+          this.#out.push(encodeParameterStatus('application_name', value.replaceAll("'", '')));
+        }
+        complete(word.toUpperCase());
+        return;
+      }
+      case 'insert':
+        complete('INSERT 0 1');
+        return;
+      case 'update':
+      case 'delete':
+        complete(`${word.toUpperCase()} 1`);
+        return;
+      case 'copy':
+        this.#copy(sql, how.describe, done);
+        return;
+      case 'create':
+        complete('CREATE TABLE');
+        return;
+      default:
+        this.#rows(sql, how, done);
+    }
+  }
+
+  #commit(complete: (tag: string) => void, done: (ok: boolean) => void): void {
+    const wish = this.#directives.atCommit;
+    this.#directives.atCommit = 'commit';
+    if (wish === 'die') {
+      this.#die();
+      return;
+    }
+    const failed = this.#status === 'failed';
+    this.#status = 'idle';
+    if (wish === 'fail') {
+      this.#out.push(
+        encodeErrorResponse(new PgError('23503', `made up by ${this.#directives.shard}`)),
+      );
+      done(false);
+    } else complete(failed ? 'ROLLBACK' : 'COMMIT');
+  }
+
+  #rows(sql: string, how: How, done: (ok: boolean) => void): void {
+    const all = Number(this.#directives.find(sql, 'rows') ?? 1);
+    const from = how.portal?.sent ?? 0;
+    const count = how.rowsMax === 0 ? all - from : Math.min(how.rowsMax, all - from);
+    if (how.describe) this.#out.push(madeUpDescription());
+    for (let row = from; row < from + count; row++) {
+      this.#out.push(encodeDataRow([`${this.#directives.shard}-${row + 1}`]));
+      if (this.#directives.find(sql, 'half') === null) continue;
+      this.#send();
+      setImmediate(() => this.#die());
+      return;
+    }
+    if (how.portal !== null) how.portal.sent += count;
+    if (how.rowsMax > 0 && count === how.rowsMax) this.#out.push(portalSuspended);
+    else this.#out.push(encodeCommandComplete(`SELECT ${count}`));
+    done(true);
+  }
+
+  #copy(sql: string, simple: boolean, done: (ok: boolean) => void): void {
+    if (/\bto\s+stdout\b/i.test(sql)) {
+      const row = new MessageWriter()
+        .begin(0x64)
+        .text(`${this.#directives.shard}-1\n`)
+        .end()
+        .take();
+      this.#out.push(copyFormat(0x48), row, copyDone, encodeCommandComplete('COPY 1'));
+      done(true);
+      return;
+    }
+    this.#out.push(copyFormat(0x47));
+    this.#send();
+    this.#copying = { extended: !simple, rows: 0 };
+    this.#held = (cancelled) => {
+      if (cancelled) this.#copyFailed('57014', 'canceling statement');
+    };
+    this.#afterCopy = done;
+  }
+
+  #endCopy(ok: boolean): void {
+    this.#copying = null;
+    this.#held = null;
+    this.#afterCopy(ok);
+  }
+
+  #copyFailed(code: string, message: string): void {
+    if (this.#status === 'in-transaction') this.#status = 'failed';
+    this.#out.push(encodeErrorResponse(new PgError(code, message)));
+    this.#endCopy(false);
+    this.#send();
+  }
+
+  #copyMessage(code: string, frame: Buffer): void {
+    const copying = this.#copying;
+    if (copying === null) return;
+    if (code === 'd') {
+      copying.rows += 1;
+      if (frame.toString('utf8', 5).includes('bad')) {
+        this.#copyFailed('22P02', 'invalid input');
+      }
+    } else if (code === 'c') {
+      this.#out.push(encodeCommandComplete(`COPY ${copying.rows}`));
+      this.#endCopy(true);
+      this.#send();
+    } else if (code === 'f') {
+      const reason = frame.toString('utf8', 5, frame.length - 1);
+      this.#copyFailed('57014', `COPY from stdin failed: ${reason}`);
+    } else if (code !== 'S' && code !== 'H') {
+      this.#copyFailed('08P01', 'unexpected message during COPY');
+    }
+  }
+
+  // Extended protocol
+
+  #message(frame: Buffer): void {
+    const code = String.fromCharCode(frame[0] ?? 0);
+    if (this.#copying !== null || 'dcf'.includes(code)) {
+      this.#copyMessage(code, frame);
+      return;
+    }
+    if (code === 'S') {
+      this.#skipping = false;
+      this.#ready();
+      return;
+    }
+    if (this.#skipping) return;
+    const fail = (sqlState: string, message: string) => {
+      if (this.#status === 'in-transaction') this.#status = 'failed';
+      this.#out.push(encodeErrorResponse(new PgError(sqlState, message)));
+      this.#skipping = true;
+    };
+    this.#extended(code, frame, fail);
+  }
+
+  #extended(code: string, frame: Buffer, fail: (sqlState: string, message: string) => void): void {
+    const end = frame.length;
+    switch (code) {
+      case 'P': {
+        const { name, sql } = decodeParse(frame, 0, end);
+        if (name !== '' && this.#statements.has(name)) fail('42P05', `${name} exists`);
+        else if (this.#status === 'failed') fail('25P02', 'current transaction is aborted');
+        else if (this.#directives.find(sql, 'parse-error') !== null) fail('42P01', 'no such table');
+        else {
+          this.#statements.set(name, sql);
+          this.#out.push(parseComplete);
+        }
+        return;
+      }
+      case 'B': {
+        const { portal, statement } = decodeBind(frame, 0, end);
+        const sql = this.#statements.get(statement);
+        if (sql === undefined) fail('26000', `no statement ${statement}`);
+        else if (portal !== '' && this.#portals.has(portal)) fail('42P03', `${portal} exists`);
+        else {
+          this.#portals.set(portal, { sql, sent: 0 });
+          this.#out.push(bindComplete);
+        }
+        return;
+      }
+      case 'D': {
+        const { kind, name } = decodeDescribe(frame, 0, end);
+        const sql = kind === 'portal' ? this.#portals.get(name)?.sql : this.#statements.get(name);
+        if (sql === undefined) {
+          fail(kind === 'portal' ? '34000' : '26000', `no ${kind} ${name}`);
+          return;
+        }
+        if (kind === 'statement') {
+          const numbers = [...sql.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number));
+          const count = Math.max(0, ...numbers);
+          this.#out.push(encodeParameterDescription(new Array<number>(count).fill(25)));
+        }
+        this.#out.push(/^\s*(select|show|with|values)/i.test(sql) ? madeUpDescription() : noData);
+        return;
+      }
+      case 'E': {
+        const { portal, rowsMax } = decodeExecute(frame, 0, end);
+        const open = this.#portals.get(portal);
+        if (open === undefined) fail('34000', `no portal ${portal}`);
+        else {
+          this.#run(open.sql, { describe: false, portal: open, rowsMax }, (ok) => {
+            if (!ok) this.#skipping = true;
+          });
+        }
+        return;
+      }
+      case 'C': {
+        const { kind, name } = decodeClose(frame, 0, end);
+        (kind === 'portal' ? this.#portals : this.#statements).delete(name);
+        this.#out.push(closeComplete);
+        return;
+      }
+      case 'H':
+        this.#send();
+        return;
+    }
+  }
+}
