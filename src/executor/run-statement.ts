@@ -42,7 +42,7 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
     case 'setting':
       executor.world.telemetry.statement('local');
       runSettingCommand(executor, plan.command, planned.text, (ok) => {
-        if (ok && plan.command.kind === 'discard-all') executor.onDiscardAll();
+        if (ok && plan.command.kind === 'discard-all') executor.session.discardAll();
         done(ok);
       });
       return;

@@ -42,6 +42,18 @@ export type Flight = {
   };
 };
 
+/** What a session hears of its statements. */
+export type SessionEvents = {
+  /** DISCARD ALL: prepared statements are forgotten. */
+  discardAll(): void;
+  /** The server waits for COPY data, which the session passes on. */
+  copyIn(connection: ServerConnection): void;
+  /** A server's error has been passed on: a COPY that it was waiting in is over. */
+  errorPassed(): void;
+  /** The block is about to be committed or rolled back: its cursors are closed before. */
+  blockEnds(): void;
+};
+
 const rerunsMax = 3;
 
 /**
@@ -55,21 +67,21 @@ export class SessionExecutor implements PlanningSession {
   readonly transaction: Transaction;
   /** The settings of the connection string, which RESET returns to. */
   readonly startup: SessionSettings;
-  /** DISCARD ALL: the session forgets its prepared statements. */
-  onDiscardAll: () => void = () => {};
-  /** The server waits for COPY data: the session passes the client's on with `copyTo`. */
-  onCopyIn: (connection: ServerConnection) => void = () => {};
-  /** A server's error has been passed on: a COPY that it was waiting in is over. */
-  onError: () => void = () => {};
-  /** The block is about to be committed or rolled back: its cursors are closed before. */
-  onBlockEnds: () => void = () => {};
+  readonly session: SessionEvents;
   #cancel: (() => void) | null = null;
   #writing = false;
   #planningFor: SessionSettings | null = null;
   #planning: PlanningSettings = serverDefaults;
 
-  constructor(world: ExecutorWorld, user: User, output: ClientOutput, startup: SessionSettings) {
+  constructor(
+    world: ExecutorWorld,
+    user: User,
+    output: ClientOutput,
+    startup: SessionSettings,
+    session: SessionEvents,
+  ) {
     this.world = world;
+    this.session = session;
     this.user = user;
     this.output = output;
     this.startup = startup;
@@ -175,8 +187,8 @@ export class SessionExecutor implements PlanningSession {
         output: this.output,
         script,
         shared: share,
-        onCopyIn: () => this.onCopyIn(connection),
-        onError: () => this.onError(),
+        onCopyIn: () => this.session.copyIn(connection),
+        onError: () => this.session.errorPassed(),
         done: (outcome) => {
           const latencyMs = this.world.clock.now() - startedAt;
           this.world.telemetry.shardLatency(shard, latencyMs);

@@ -47,7 +47,7 @@ export function runTransactionCommand(
 
 /** Ends an implicit block: commits when all went well. The client is told only of a failure. */
 export function endImplicitBlock(executor: SessionExecutor, done: Done): void {
-  executor.onBlockEnds();
+  executor.session.blockEnds();
   if (executor.transaction.failed) {
     executor.transaction.broadcast('ROLLBACK', null, () => {
       executor.transaction.end(false);
@@ -90,7 +90,7 @@ function commit(executor: SessionExecutor, chain: boolean, done: Done): void {
     rollback(executor, chain, 'ROLLBACK', done);
     return;
   }
-  executor.onBlockEnds();
+  executor.session.blockEnds();
   commitParticipants(executor, true, (ok) => {
     if (ok && chain) transaction.beginAgain();
     done(ok);
@@ -176,7 +176,7 @@ function rollback(executor: SessionExecutor, chain: boolean, tag: string, done: 
   const { transaction } = executor;
   if (transaction.block !== 'explicit' && !warnNoTransaction(executor, tag, chain, done)) return;
   executor.cancelWith(null);
-  executor.onBlockEnds();
+  executor.session.blockEnds();
   transaction.broadcast('ROLLBACK', null, () => {
     transaction.end(false);
     if (chain) transaction.beginAgain();

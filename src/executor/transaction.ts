@@ -38,6 +38,7 @@ type Savepoint = {
 };
 
 const nothing = () => {};
+const nobody: ReadonlyMap<ShardId, Participant> = new Map();
 const snapshotLevels = new Set(['repeatable read', 'serializable']);
 
 /**
@@ -50,7 +51,8 @@ const snapshotLevels = new Set(['repeatable read', 'serializable']);
 export class Transaction {
   readonly #servers: ShardServers;
   readonly #user: User;
-  readonly #participants = new Map<ShardId, Participant>();
+  /** A new map for each block; between blocks all sessions have the same empty one. */
+  #participants: ReadonlyMap<ShardId, Participant> = nobody;
   #block: 'none' | 'implicit' | 'explicit' = 'none';
   #failed = false;
   #ending = false;
@@ -215,7 +217,7 @@ export class Transaction {
       if (connection.settings !== this.#settings) connection.adoptSettings(this.#settings);
       connection.release();
     }
-    this.#participants.clear();
+    this.#participants = nobody;
     this.#block = 'none';
     this.#failed = false;
     this.#ending = false;
@@ -259,7 +261,7 @@ export class Transaction {
       });
       connection.send(exchange, [encodeQuery('ROLLBACK')]);
     }
-    this.#participants.clear();
+    this.#participants = nobody;
     this.#block = 'none';
   }
 
@@ -324,7 +326,7 @@ export class Transaction {
   #begun(connection: ServerConnection, request: ConnectionRequest): void {
     const { shard, write, setting } = request;
     const participant = { shard, connection, wrote: write, asked: setting !== true };
-    this.#participants.set(shard, participant);
+    this.#participants = new Map([...this.#participants, [shard, participant]]);
     const [begin, ...rest] = this.#script;
     assert(begin !== undefined, 'a block has a script');
     if (rest.length === 0) {

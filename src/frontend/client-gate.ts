@@ -38,7 +38,8 @@ export type GateWorld = {
 
 type Client = {
   readonly number: number;
-  readonly secret: Buffer;
+  /** Of the cancel key, hexadecimal: a Buffer for 4 bytes takes 200. */
+  readonly secret: string;
   readonly connection: ClientConnection;
   readonly user: string;
   readonly database: string;
@@ -70,9 +71,13 @@ export class ClientGate {
   accept(socket: Socket, refused: boolean): void {
     const { clock } = this.#world.executor;
     let current = socket;
-    const stopTimer = clock.after(this.#world.config.limits.loginTimeoutMs, () => {
+    const cancelTimer = clock.after(this.#world.config.limits.loginTimeoutMs, () => {
       current.destroy();
     });
+    const stopTimer = () => {
+      cancelTimer();
+      socket.off('close', stopTimer);
+    };
     socket.once('close', stopTimer);
     receiveStartup(
       socket,
@@ -89,8 +94,9 @@ export class ClientGate {
   cancel(key: CancelKey): void {
     const client = this.#clients.get(key.backendId % sessionNumbersMax);
     if (client?.session === undefined || client.session === null) return;
-    if (client.secret.length !== key.secret.length) return;
-    if (timingSafeEqual(client.secret, key.secret)) client.session.cancel();
+    const secret = Buffer.from(client.secret, 'hex');
+    if (secret.length !== key.secret.length) return;
+    if (timingSafeEqual(secret, key.secret)) client.session.cancel();
   }
 
   /** Resolves when the last client has left; those left after `timeoutMs` are cut off. */
@@ -165,7 +171,7 @@ export class ClientGate {
     const number = this.#freeNumber();
     const client: Client = {
       number,
-      secret: randomBytes(request.minor >= 2 ? 32 : 4),
+      secret: randomBytes(request.minor >= 2 ? 32 : 4).toString('hex'),
       connection,
       user,
       database,
@@ -257,7 +263,7 @@ export class ClientGate {
       Buffer.concat([
         encodeAuthenticationOk(),
         parameters,
-        encodeBackendKeyData({ backendId, secret }),
+        encodeBackendKeyData({ backendId, secret: Buffer.from(secret, 'hex') }),
         readyForQuery.idle,
       ]),
     );

@@ -25,8 +25,9 @@ const batchBytesMax = 1024 * 1024;
  */
 export class ExtendedQuery {
   readonly #session: BatchSession;
-  readonly statements = new Map<string, PreparedStatement>();
-  readonly portals = new Map<string, Portal>();
+  // Not made before they are needed: most sessions are idle, and many never need them.
+  #statements: Map<string, PreparedStatement> | null = null;
+  #portals: Map<string, Portal> | null = null;
   #steps: BatchStep[] = [];
   #undo: (() => void)[] = [];
   #bytes = 0;
@@ -77,13 +78,13 @@ export class ExtendedQuery {
 
   /** Portals live as long as their transaction. */
   dropPortals(): void {
-    for (const portal of this.portals.values()) portal.cursor?.close();
-    this.portals.clear();
+    for (const portal of this.#portals?.values() ?? []) portal.cursor?.close();
+    this.#portals?.clear();
   }
 
   /** DISCARD ALL and DEALLOCATE ALL. */
   dropStatements(): void {
-    this.statements.clear();
+    this.#statements?.clear();
   }
 
   #run(end: 'sync' | 'flush'): void {
@@ -125,7 +126,7 @@ export class ExtendedQuery {
     // Statements and portals outlive the chunk.
     const copy = Buffer.from(chunk.subarray(start, end));
     const message = decodeParse(copy, 0, copy.length);
-    if (message.name !== '' && this.statements.has(message.name)) {
+    if (message.name !== '' && this.#statements?.has(message.name) === true) {
       throw new PgError(
         SqlState.duplicatePreparedStatement,
         `prepared statement "${message.name}" already exists`,
@@ -138,7 +139,7 @@ export class ExtendedQuery {
       typeOids: message.typeOids,
       tail: message.tail,
     };
-    this.#set(this.statements, message.name, statement);
+    this.#set(this.#statementMap(), message.name, statement);
     return { kind: 'parse', statement };
   }
 
@@ -168,7 +169,7 @@ export class ExtendedQuery {
     const copy = Buffer.from(chunk.subarray(start, end));
     const message = decodeBind(copy, 0, copy.length);
     const statement = this.#statement(message.statement);
-    const existing = this.portals.get(message.portal);
+    const existing = this.#portals?.get(message.portal);
     if (message.portal !== '' && existing !== undefined) {
       throw new PgError(SqlState.duplicateCursor, `cursor "${message.portal}" already exists`);
     }
@@ -188,7 +189,7 @@ export class ExtendedQuery {
       boundOn: null,
       cursor: null,
     };
-    this.#set(this.portals, message.portal, portal);
+    this.#set(this.#portalMap(), message.portal, portal);
     return { kind: 'bind', portal };
   }
 
@@ -202,13 +203,23 @@ export class ExtendedQuery {
   #close(chunk: Buffer, start: number, end: number): BatchStep {
     const { kind, name } = decodeClose(chunk, start, end);
     if (kind === 'statement') {
-      this.#set(this.statements, name, null);
+      this.#set(this.#statementMap(), name, null);
       return { kind: 'close', portal: null };
     }
-    const portal = this.portals.get(name) ?? null;
+    const portal = this.#portals?.get(name) ?? null;
     portal?.cursor?.close();
-    this.#set(this.portals, name, null);
+    this.#set(this.#portalMap(), name, null);
     return { kind: 'close', portal };
+  }
+
+  #statementMap(): Map<string, PreparedStatement> {
+    this.#statements ??= new Map();
+    return this.#statements;
+  }
+
+  #portalMap(): Map<string, Portal> {
+    this.#portals ??= new Map();
+    return this.#portals;
   }
 
   #set<Value>(map: Map<string, Value>, name: string, value: Value | null): void {
@@ -222,7 +233,7 @@ export class ExtendedQuery {
   }
 
   #statement(name: string): PreparedStatement {
-    const statement = this.statements.get(name);
+    const statement = this.#statements?.get(name);
     if (statement !== undefined) return this.#upToDate(statement);
     throw new PgError(
       SqlState.invalidSqlStatementName,
@@ -238,12 +249,12 @@ export class ExtendedQuery {
     if (planned === statement.planned) return statement;
     if (planned.plan.kind === 'reject') throw rejection(planned.plan);
     const renewed = { ...statement, planned };
-    this.statements.set(statement.name, renewed);
+    this.#statements?.set(statement.name, renewed);
     return renewed;
   }
 
   #portal(name: string): Portal {
-    const portal = this.portals.get(name);
+    const portal = this.#portals?.get(name);
     if (portal !== undefined) return portal;
     throw new PgError(SqlState.invalidCursorName, `portal "${name}" does not exist`);
   }

@@ -3,7 +3,11 @@ import type { SessionSettings } from '../backend/session-settings.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
-import { type ExecutorWorld, SessionExecutor } from '../executor/session-executor.ts';
+import {
+  type ExecutorWorld,
+  type SessionEvents,
+  SessionExecutor,
+} from '../executor/session-executor.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import { syncMessage } from '../protocol/constant-messages.ts';
 import { encodeCopyFail } from '../protocol/copy-fail-message.ts';
@@ -31,7 +35,7 @@ const allowedInCopy: ReadonlySet<number> = new Set([
  * A logged-in client. One message is answered after the other: input waits while a statement
  * runs. The state machine: idle -> (query | batch) -> idle, with copy-in inside of both.
  */
-export class Session implements ClientHandler, BatchSession {
+export class Session implements ClientHandler, BatchSession, SessionEvents {
   readonly connection: ClientConnection;
   readonly executor: SessionExecutor;
   readonly #extended: ExtendedQuery;
@@ -52,13 +56,28 @@ export class Session implements ClientHandler, BatchSession {
     onEnd: () => void,
   ) {
     this.connection = connection;
-    this.executor = new SessionExecutor(world, user, connection, startup);
+    this.executor = new SessionExecutor(world, user, connection, startup, this);
     this.#extended = new ExtendedQuery(this);
     this.#onEnd = onEnd;
-    this.executor.onCopyIn = (server) => this.#beginCopy(server);
-    this.executor.onError = () => this.#stopCopy(null);
-    this.executor.onDiscardAll = () => this.#extended.dropStatements();
-    this.executor.onBlockEnds = () => this.#extended.dropPortals();
+  }
+
+  discardAll(): void {
+    this.#extended.dropStatements();
+  }
+
+  copyIn(server: ServerConnection): void {
+    this.#copyTo = server;
+    this.#awaitsSync = this.#state === 'batch' && this.#batchEnd === 'sync';
+    if (this.connection.closed) this.#stopCopy('client disconnected');
+    else this.connection.proceed();
+  }
+
+  errorPassed(): void {
+    this.#stopCopy(null);
+  }
+
+  blockEnds(): void {
+    this.#extended.dropPortals();
   }
 
   get state(): 'idle' | 'active' | 'in-transaction' | 'failed' {
@@ -192,13 +211,6 @@ export class Session implements ClientHandler, BatchSession {
     // During COPY the server ignores Flush and Sync (manual, "COPY Operations").
     if (this.#copyTo !== null) return;
     this.#extended.onFrame(code, chunk, start, end);
-  }
-
-  #beginCopy(server: ServerConnection): void {
-    this.#copyTo = server;
-    this.#awaitsSync = this.#state === 'batch' && this.#batchEnd === 'sync';
-    if (this.connection.closed) this.#stopCopy('client disconnected');
-    else this.connection.proceed();
   }
 
   #copyMessage(code: number, chunk: Buffer, start: number, end: number): void {
