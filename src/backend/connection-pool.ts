@@ -122,18 +122,17 @@ export class ConnectionPool implements Pool {
     }
   }
 
-  // Serving
-
   #choose(request: LeaseRequest): PoolSlot | null {
+    const { pipelineDepthMax } = this.#options.limits;
     if (request.mode === 'shared') {
-      const joined = this.#slots.shallowestShared(request, joinDepth);
+      const joined = this.#slots.shallowestShared(request, Math.min(joinDepth, pipelineDepthMax));
       if (joined !== null) return joined;
     }
     const idle = this.#slots.latestIdle(request);
     if (idle !== null || request.mode === 'exclusive') return idle;
-    const shared = this.#slots.shallowestShared(request, this.#options.limits.pipelineDepthMax);
+    const shared = this.#slots.shallowestShared(request, pipelineDepthMax);
     if (shared === null) return null;
-    if (shared.connection.depth >= growthDepth) this.#grow(request.user);
+    this.#grow(request.user);
     return shared;
   }
 
@@ -198,8 +197,6 @@ export class ConnectionPool implements Pool {
     });
     connection.send(exchange, [encodeQuery(sql)]);
   }
-
-  // Waiting
 
   #wait(ticket: Ticket): void {
     const hopeless = this.#closedBy ?? this.#whyHopeless(ticket.request.user);
@@ -297,8 +294,6 @@ export class ConnectionPool implements Pool {
     }
   }
 
-  // The life of a slot
-
   #hasRoom(): boolean {
     return this.#slots.size + this.#opener.count < this.#options.connectionsMax;
   }
@@ -393,11 +388,9 @@ export class ConnectionPool implements Pool {
 
 /**
  * Below it a short statement joins others even beside an idle connection: they leave in one write
- * and wake one server process, which costs less than another process running beside it.
+ * and wake one server process. From it on, another connection is worth its price.
  */
 const joinDepth = 8;
-/** A statement that would queue behind so many others is worth another connection. */
-const growthDepth = joinDepth;
 /** Requests at the front of the line that may be passed by others which fit what came free. */
 const lookahead = 16;
 
