@@ -4,6 +4,7 @@ import { SqlState } from '../base/sql-state.ts';
 import type { Plan } from '../planner/plan.ts';
 import { emptyQueryResponse } from '../protocol/constant-messages.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
+import { countStatement } from './count-statement.ts';
 import { runExplain } from './explain.ts';
 import { rejection } from './rejection.ts';
 import { MultiShardPortal } from './run-multi-shard.ts';
@@ -47,6 +48,7 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
       });
       return;
     case 'explain':
+      executor.world.telemetry.statement('local');
       runExplain(executor, run, plan, done);
       return;
     case 'empty':
@@ -76,6 +78,7 @@ export function abortedError(executor: SessionExecutor, plan: Plan | null): PgEr
 
 function runTarget(executor: SessionExecutor, run: StatementRun, target: Target, done: Done): void {
   const { planned } = run;
+  countStatement(executor.world.telemetry, planned.plan, target);
   switch (target.kind) {
     case 'shard':
       executor.runFlight(

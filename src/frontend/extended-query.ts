@@ -1,10 +1,12 @@
 import { unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import { countStatement } from '../executor/count-statement.ts';
 import type { BoundParameters } from '../executor/multi-shard-select.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
 import { rejection } from '../executor/rejection.ts';
 import type { Target } from '../executor/target.ts';
+import type { Reject } from '../planner/plan.ts';
 import { decodeBind } from '../protocol/bind-message.ts';
 import { decodeClose } from '../protocol/close-message.ts';
 import { decodeDescribe } from '../protocol/describe-message.ts';
@@ -153,8 +155,13 @@ export class ExtendedQuery {
       );
     }
     const planned = statements[0] ?? executor.world.planner.emptyStatement;
-    if (planned.plan.kind === 'reject') throw rejection(planned.plan);
+    if (planned.plan.kind === 'reject') throw this.#rejected(planned.plan);
     return planned;
+  }
+
+  #rejected(plan: Reject): PgError {
+    this.#session.executor.world.telemetry.statement('rejected');
+    return rejection(plan);
   }
 
   /** null: no shard answers it. */
@@ -162,7 +169,9 @@ export class ExtendedQuery {
     const { kind } = planned.plan;
     if (kind !== 'select' && kind !== 'modify' && kind !== 'utility') return null;
     const { executor } = this.#session;
-    return executor.world.planner.targetOf(executor, planned, parameters);
+    const target = executor.world.planner.targetOf(executor, planned, parameters);
+    countStatement(executor.world.telemetry, planned.plan, target);
+    return target;
   }
 
   #bind(chunk: Buffer, start: number, end: number): BatchStep {
@@ -247,7 +256,7 @@ export class ExtendedQuery {
     const { executor } = this.#session;
     const planned = executor.world.planner.upToDate(executor, statement.planned);
     if (planned === statement.planned) return statement;
-    if (planned.plan.kind === 'reject') throw rejection(planned.plan);
+    if (planned.plan.kind === 'reject') throw this.#rejected(planned.plan);
     const renewed = { ...statement, planned };
     this.#statements?.set(statement.name, renewed);
     return renewed;

@@ -1,3 +1,4 @@
+import { countStatement } from '../executor/count-statement.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
 import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
@@ -73,6 +74,9 @@ function runWhole(
     return;
   }
   const write = statements.some(({ plan }) => plan.kind !== 'select' || !plan.readOnly);
+  for (const { plan } of statements) {
+    countStatement(executor.world.telemetry, plan, { kind: 'shard', shard, write });
+  }
   const build = () => ({ messages: [encodeQuery(text)], script: null });
   executor.runFlight({ shard, write, traffic: null, build }, (ok) => {
     const changing = statements.find(({ plan }) => plan.kind === 'utility' && plan.changesSchema);
