@@ -10,11 +10,11 @@ import { openMultiShardSelect } from '../../src/executor/open-multi-shard-select
 import type { ExecutorWorld } from '../../src/executor/session-executor.ts';
 import { StatementPlanner } from '../../src/executor/statement-planner.ts';
 import { ClientGate, type GateWorld } from '../../src/frontend/client-gate.ts';
-import { MessageWriter } from '../../src/protocol/message-writer.ts';
 import { encodeCancelRequest } from '../../src/protocol/startup-packet.ts';
 import type { ShardId } from '../../src/sharding/shard-id.ts';
 import { configFixture } from './config-fixture.ts';
 import { demoMap, demoSchema, demoShards } from './demo-schema.ts';
+import { startupPacket } from './raw-client.ts';
 import { ScriptedShard } from './scripted-shard.ts';
 import { encodeClientMessage, serverMessageText, splitMessages } from './wire-text.ts';
 
@@ -49,6 +49,9 @@ export class SessionStage {
   readonly world: GateWorld;
   readonly clients = new Map<string, StageClient>();
   events: TraceEvent[] = [];
+  /** There are too many clients. */
+  refusing = false;
+  readonly forwardedCancels: number[] = [];
   readonly #listener: Server;
 
   private constructor(shards: readonly ScriptedShard[], config: Config, listener: Server) {
@@ -106,10 +109,10 @@ export class SessionStage {
       workerIndex: 0,
       config,
       secureContext: null,
-      forwardCancel() {},
+      forwardCancel: (key) => this.forwardedCancels.push(key.backendId),
     };
     this.gate = new ClientGate(this.world);
-    listener.on('connection', (socket) => this.gate.accept(socket, false));
+    listener.on('connection', (socket) => this.gate.accept(socket, this.refusing));
   }
 
   static async start(changes: Partial<Config> = {}, limits: Partial<Limits> = {}) {
@@ -151,6 +154,12 @@ export class SessionStage {
 
   shard(name: string): ScriptedShard | undefined {
     return this.shards.find((shard) => shard.name === name);
+  }
+
+  /** The shard has no primary until further notice. */
+  losePrimary(shard: string): void {
+    const state = this.servers.state(shard as ShardId);
+    this.servers.update([{ ...state, epoch: 2, primary: null, reason: 'promoting' }]);
   }
 
   /** Connects and sends the startup packet; what is answered is noted. */
@@ -218,13 +227,4 @@ export class SessionStage {
     this.servers.close();
     for (const { server } of this.shards) await server.stop();
   }
-}
-
-function startupPacket(parameters: { readonly [name: string]: string }): Buffer {
-  const body = new MessageWriter().int32(196608);
-  for (const [name, value] of Object.entries(parameters)) body.cString(name).cString(value);
-  const bytes = body.int8(0).take();
-  const length = Buffer.alloc(4);
-  length.writeInt32BE(bytes.length + 4);
-  return Buffer.concat([length, bytes]);
 }
