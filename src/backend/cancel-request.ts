@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { NodeAddress } from '../config/config.ts';
 import type { CancelKey } from '../protocol/backend-key-data.ts';
 import { encodeCancelRequest } from '../protocol/startup-packet.ts';
-import { connectToNode } from './node-socket.ts';
+import { NodeSocket } from './node-socket.ts';
 
 /**
  * `settled`: the signal, if any, has been sent, since the server closes the connection only after
@@ -22,7 +22,7 @@ export function sendCancelRequest(
   request: CancelRequest,
   onOutcome: (outcome: CancelOutcome) => void,
 ): void {
-  const socket = connectToNode(request.node);
+  const { socket } = new NodeSocket(request.node, () => {});
   let outcome: CancelOutcome = 'settled';
   socket.on('connect', () => {
     outcome = 'unknown';

@@ -92,13 +92,15 @@ export class PipelineConnection implements ServerConnection {
     this.node = options.node;
     this.#options = options;
     this.#owner = owner;
-    this.#socket = session.socket;
+    this.#socket = session.link.socket;
     this.#parameters = session.parameters;
     this.#cancelKey = session.cancelKey;
     this.#prepared = new PreparedNames(options.preparedStatementsMax);
     this.#reader = new FrameReader({ frameBytesMax: options.frameBytesMax });
     this.#writer = new TurnWriter(this.#socket);
-    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    session.link.receive = (chunk) => this.#receive(chunk);
+    const { rest } = session;
+    if (rest.length > 0) setImmediate(() => this.#receive(rest));
     this.#socket.on('end', () => this.#lose(null));
     this.#socket.on('error', (cause) => this.#lose(cause));
     this.#socket.on('close', () => this.#lose(null));

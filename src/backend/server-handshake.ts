@@ -11,7 +11,7 @@ import { FrameReader } from '../protocol/frame-reader.ts';
 import { BackendCode } from '../protocol/message-code.ts';
 import { decodeParameterStatus } from '../protocol/parameter-status.ts';
 import { cannotConnect } from './node-failure.ts';
-import { connectToNode } from './node-socket.ts';
+import { NodeSocket } from './node-socket.ts';
 import { ServerLogin } from './server-login.ts';
 
 export type HandshakeRequest = {
@@ -26,7 +26,9 @@ export type HandshakeRequest = {
 
 /** A server session that has said its first ReadyForQuery. The socket is paused, without listeners. */
 export type LoggedInSocket = {
-  readonly socket: Socket;
+  readonly link: NodeSocket;
+  /** Bytes that the server has sent beyond the login. */
+  readonly rest: Buffer;
   readonly parameters: Map<string, string>;
   /** Null when the server gave none. */
   readonly cancelKey: CancelKey | null;
@@ -49,7 +51,7 @@ class Handshake {
   readonly #request: HandshakeRequest;
   readonly #onLoggedIn: (session: LoggedInSocket) => void;
   readonly #onFailed: (error: PgError) => void;
-  readonly #socket: Socket;
+  readonly #link: NodeSocket;
   readonly #reader = new FrameReader({ frameBytesMax: loginFrameBytesMax });
   readonly #login: ServerLogin;
   readonly #stopTimer: () => void;
@@ -67,9 +69,8 @@ class Handshake {
     this.#onLoggedIn = onLoggedIn;
     this.#onFailed = onFailed;
     this.#login = new ServerLogin(request);
-    this.#socket = connectToNode(request.node);
+    this.#link = new NodeSocket(request.node, (chunk) => this.#receive(chunk));
     this.#socket.on('connect', () => this.#socket.write(this.#startup()));
-    this.#socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     this.#socket.on('error', (cause) => this.#fail(cannotConnect(request.node, cause)));
     this.#socket.on('close', () =>
       this.#fail(cannotConnect(request.node, new Error('it closed the connection'))),
@@ -77,6 +78,10 @@ class Handshake {
     this.#stopTimer = request.clock.after(request.timeoutMs, () =>
       this.#fail(cannotConnect(request.node, new Error(`no answer in ${request.timeoutMs} ms`))),
     );
+  }
+
+  get #socket(): Socket {
+    return this.#link.socket;
   }
 
   abandon(): void {
@@ -150,13 +155,11 @@ class Handshake {
     this.#stopTimer();
     this.#socket.pause();
     this.#socket.removeAllListeners('connect');
-    this.#socket.removeAllListeners('data');
     this.#socket.removeAllListeners('error');
     this.#socket.removeAllListeners('close');
-    const rest = this.#reader.takeRest();
-    if (rest.length > 0) this.#socket.unshift(rest);
     this.#onLoggedIn({
-      socket: this.#socket,
+      link: this.#link,
+      rest: this.#reader.takeRest(),
       parameters: this.#parameters,
       cancelKey: this.#cancelKey,
     });

@@ -215,12 +215,8 @@ describe('the login on a server', () => {
       Buffer.from('more'),
     ]);
     const server = await started({ onStartup: ({ socket }) => socket.write(extra) });
-    const { socket } = await logIn(server.node);
-    const chunk = await new Promise<Buffer>((resolve) => {
-      socket.on('data', resolve);
-      socket.resume();
-    });
-    expect(chunk.toString()).toBe('more');
-    socket.destroy();
+    const { link, rest } = await logIn(server.node);
+    expect(rest.toString()).toBe('more');
+    link.socket.destroy();
   });
 });
