@@ -1,0 +1,86 @@
+import type { Client } from 'pg';
+import { sleep, systemClock } from '../../src/base/clock.ts';
+
+export type WrittenRow = { readonly id: number; readonly atMs: number };
+
+export type LoadReport = {
+  /** Acknowledged, in the order of their answers. */
+  readonly written: readonly WrittenRow[];
+  /** How often each SQLSTATE (or message, without one) was answered. */
+  readonly errors: ReadonlyMap<string, number>;
+  /** The longest time without an answer that was good. */
+  readonly longestGapMs: number;
+};
+
+/** Statements one after the other on a connection, until stop(); a broken one is opened again. */
+export class Load {
+  readonly #connect: () => Promise<Client>;
+  readonly #run: (client: Client, id: number) => Promise<unknown>;
+  readonly #firstId: number;
+  readonly #written: WrittenRow[] = [];
+  readonly #errors = new Map<string, number>();
+  readonly #running: Promise<void>;
+  readonly #startedAt = systemClock.now();
+  #stopped = false;
+
+  constructor(
+    connect: () => Promise<Client>,
+    firstId: number,
+    run: (client: Client, id: number) => Promise<unknown>,
+  ) {
+    this.#connect = connect;
+    this.#run = run;
+    this.#firstId = firstId;
+    this.#running = this.#loop();
+  }
+
+  /** Adds up several loads of one kind. */
+  static async stopAll(loads: readonly Load[]): Promise<LoadReport> {
+    const reports = await Promise.all(loads.map((load) => load.#stop()));
+    const errors = new Map<string, number>();
+    for (const [code, count] of reports.flatMap((report) => [...report.errors])) {
+      errors.set(code, (errors.get(code) ?? 0) + count);
+    }
+    return {
+      written: reports.flatMap(({ written }) => written).sort((a, b) => a.atMs - b.atMs),
+      errors,
+      longestGapMs: Math.max(...reports.map(({ longestGapMs }) => longestGapMs)),
+    };
+  }
+
+  get count(): number {
+    return this.#written.length;
+  }
+
+  async #stop(): Promise<LoadReport> {
+    this.#stopped = true;
+    await this.#running;
+    const times = [this.#startedAt, ...this.#written.map(({ atMs }) => atMs), systemClock.now()];
+    const gaps = times.slice(1).map((at, index) => at - (times[index] ?? at));
+    return { written: this.#written, errors: this.#errors, longestGapMs: Math.max(...gaps) };
+  }
+
+  async #loop(): Promise<void> {
+    let client: Client | null = null;
+    for (let id = this.#firstId; !this.#stopped; id++) {
+      try {
+        client ??= await this.#connect();
+        await this.#run(client, id);
+        this.#written.push({ id, atMs: systemClock.now() });
+      } catch (error) {
+        const code = codeOf(error);
+        this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+        const broken: Client | null = client;
+        client = null;
+        await broken?.end().catch(() => {});
+        await sleep(5);
+      }
+    }
+    await client?.end();
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error ? String(error.code) : error.message;
+}
