@@ -14,7 +14,9 @@ describe('the page about the shard map', () => {
   it('shows the map that its configuration makes', () => {
     const loaded = loadConfig(text, options);
     if (loaded.kind === 'rejected') throw new Error(JSON.stringify(loaded.mistakes));
-    expect(blockAfter('prints the one that a file describes:\n\n```')).toBe(mapText(loaded.config.shardMap));
+    expect(blockAfter('prints the one that a file describes:\n\n```')).toBe(
+      mapText(loaded.config.shardMap),
+    );
   });
 
   it('shows the expression that where prints', () => {
