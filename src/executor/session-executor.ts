@@ -9,6 +9,7 @@ import type { Limits, User } from '../config/config.ts';
 import { encodeErrorResponse } from '../protocol/error-response.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClientOutput } from './client-output.ts';
+import { lostInTransaction } from './lost-in-transaction.ts';
 import type { OpenMultiShardSelect } from './multi-shard-select.ts';
 import { type PlanningSettings, planningSettings, serverDefaults } from './planning-settings.ts';
 import { Relay, type RelayOutcome } from './relay.ts';
@@ -246,13 +247,7 @@ export function canceled(): PgError {
 
 function lostError(flight: Flight, inBlock: boolean, cause: PgError): PgError {
   const fields = { detail: cause.message, cause };
-  if (inBlock) {
-    return new PgError(
-      SqlState.serializationFailure,
-      `the connection to shard ${flight.shard} was lost during the transaction`,
-      { ...fields, hint: 'Nothing of the transaction has been committed; run it again.' },
-    );
-  }
+  if (inBlock) return lostInTransaction(flight.shard, cause);
   if (flight.write) {
     return new PgError(
       SqlState.transactionResolutionUnknown,

@@ -7,12 +7,15 @@ import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { internalExchange } from './internal-exchange.ts';
+import { lostInTransaction } from './lost-in-transaction.ts';
 import { splitNames } from './search-path.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import type { Participant } from './transaction.ts';
 
 type Done = (ok: boolean) => void;
 
+/** A SET that lost its connection may be said again. */
+const rerunsMax = 3;
 const isolationLevels = new Set([
   'read uncommitted',
   'read committed',
@@ -63,7 +66,7 @@ export function runSettingCommand(
     return;
   }
   const participants = [...transaction.participants.values()];
-  if (participants.length === 0) judge(executor, effect, effect.sql, home, done);
+  if (participants.length === 0) judge(executor, effect, effect.sql, home, rerunsMax, done);
   else applyToAll(executor, effect, effect.sql, participants, done);
 }
 
@@ -146,6 +149,7 @@ function judge(
   effect: Effect,
   sql: string,
   home: ShardId,
+  rerunsLeft: number,
   done: Done,
 ): void {
   const { transaction, output } = executor;
@@ -161,7 +165,10 @@ function judge(
           }
           release();
           if (outcome.kind === 'ready') executor.succeed(encodeCommandComplete(effect.tag), done);
-          else executor.fail(outcome.kind === 'lost' ? outcome.error : outcome, done);
+          else if (outcome.kind === 'error') executor.fail(outcome, done);
+          else if (transaction.block === 'none' && rerunsLeft > 0) {
+            judge(executor, effect, sql, home, rerunsLeft - 1, done);
+          } else executor.fail(lostInTransaction(home, outcome.error), done);
         },
         (code, chunk, start, end) => {
           if (isStatus(code)) output.write(chunk, start, end);
@@ -187,10 +194,11 @@ function applyToAll(
   const { transaction, output } = executor;
   let waiting = participants.length;
   let failure: PgError | { readonly frame: Buffer } | null = null;
-  for (const [index, { connection }] of participants.entries()) {
+  for (const [index, { connection, shard }] of participants.entries()) {
     const exchange = internalExchange(
       (outcome) => {
-        if (outcome.kind !== 'ready') failure ??= outcome.kind === 'lost' ? outcome.error : outcome;
+        if (outcome.kind === 'lost') failure ??= lostInTransaction(shard, outcome.error);
+        else if (outcome.kind === 'error') failure ??= outcome;
         waiting -= 1;
         if (waiting > 0) return;
         if (failure !== null) {

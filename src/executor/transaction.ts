@@ -5,9 +5,11 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { ShardServers } from '../cluster/shard-servers.ts';
 import type { User } from '../config/config.ts';
+import { decodeErrorResponse } from '../protocol/error-response.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { internalExchange } from './internal-exchange.ts';
+import { lostInTransaction } from './lost-in-transaction.ts';
 import { splitNames } from './search-path.ts';
 
 /** A shard that the transaction has begun on. */
@@ -236,9 +238,9 @@ export class Transaction {
       done(null);
       return;
     }
-    for (const { connection } of others) {
+    for (const { connection, shard } of others) {
       const exchange = internalExchange((outcome) => {
-        if (outcome.kind === 'lost') lost = outcome.error;
+        if (outcome.kind === 'lost') lost = lostInTransaction(shard, outcome.error);
         waiting -= 1;
         if (waiting === 0) done(lost);
       });
@@ -288,11 +290,7 @@ export class Transaction {
 
   #refusal(request: ConnectionRequest, participant: Participant | undefined): PgError | null {
     if (participant !== undefined && !participant.connection.alive) {
-      return new PgError(
-        SqlState.serializationFailure,
-        `the connection to shard ${request.shard} was lost during the transaction`,
-        { hint: 'Nothing of the transaction has been committed; run it again.' },
-      );
+      return lostInTransaction(request.shard, null);
     }
     const writer = this.writer;
     if (request.write && writer !== null && writer.shard !== request.shard) {
@@ -340,11 +338,9 @@ export class Transaction {
     }
     const exchange = internalExchange((outcome) => {
       if (outcome.kind === 'ready') request.onConnection(connection, nothing);
-      else if (outcome.kind === 'lost') request.onRefused(outcome.error);
+      else if (outcome.kind === 'lost') request.onRefused(lostInTransaction(shard, outcome.error));
       else {
-        request.onRefused(
-          new PgError(SqlState.internalError, `shard ${shard} refused to join the transaction`),
-        );
+        request.onRefused(decodeErrorResponse(outcome.frame, 0, outcome.frame.length));
       }
     });
     connection.send(exchange, [encodeQuery([begin, ...rest].join(';'))]);

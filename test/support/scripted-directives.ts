@@ -2,7 +2,7 @@
 export class ScriptedDirectives {
   readonly shard: string;
   /** What the next COMMIT does. */
-  atCommit: 'commit' | 'fail' | 'die' = 'commit';
+  atCommit: 'commit' | 'fail' | 'die' | 'hang' = 'commit';
   readonly #done = new Set<string>();
 
   constructor(shard: string) {

@@ -1,19 +1,29 @@
+import { encodeDataRow } from '../../src/protocol/data-row.ts';
 import { MessageWriter } from '../../src/protocol/message-writer.ts';
 import { encodeRowDescription } from '../../src/protocol/row-description.ts';
 
-/** One text column named `value`. */
-export function madeUpDescription(): Buffer {
-  return encodeRowDescription([
-    {
-      name: 'value',
+/** Text columns: `value`, and one for each that pgweave adds to the statement. */
+export function madeUpDescription(sql: string): Buffer {
+  return encodeRowDescription(
+    madeUpColumns(sql).map((name) => ({
+      name,
       tableOid: 0,
       columnNumber: 0,
       typeOid: 25,
       typeSize: -1,
       typeModifier: -1,
       format: 0,
-    },
-  ]);
+    })),
+  );
+}
+
+/** The same text in each column. */
+export function madeUpRow(sql: string, text: string): Buffer {
+  return encodeDataRow(madeUpColumns(sql).map(() => text));
+}
+
+function madeUpColumns(sql: string): readonly string[] {
+  return ['value', ...[...sql.matchAll(/AS (__pgweave_\d+)/g)].map(([, name = '']) => name)];
 }
 
 /** CopyInResponse (0x47) or CopyOutResponse (0x48) for one text column. */

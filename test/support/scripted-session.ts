@@ -10,7 +10,6 @@ import {
   parseComplete,
   portalSuspended,
 } from '../../src/protocol/constant-messages.ts';
-import { encodeDataRow } from '../../src/protocol/data-row.ts';
 import { decodeDescribe } from '../../src/protocol/describe-message.ts';
 import { encodeErrorResponse, encodeNoticeResponse } from '../../src/protocol/error-response.ts';
 import { decodeExecute } from '../../src/protocol/execute-message.ts';
@@ -23,7 +22,7 @@ import { readyForQuery } from '../../src/protocol/ready-for-query.ts';
 import { lexStatements } from '../../src/sql/lexer.ts';
 import type { FakeSession } from './fake-server.ts';
 import type { ScriptedDirectives } from './scripted-directives.ts';
-import { copyFormat, madeUpDescription } from './scripted-frames.ts';
+import { copyFormat, madeUpDescription, madeUpRow } from './scripted-frames.ts';
 import { clientMessageText, serverMessageText } from './wire-text.ts';
 
 type Portal = { readonly sql: string; sent: number };
@@ -151,14 +150,10 @@ export class ScriptedSession {
       return;
     }
     if (this.#directives.find(sql, 'hang') !== null) {
-      this.#send();
-      this.#held = (cancelled) => {
-        this.#held = null;
+      this.#hold((cancelled) => {
         if (cancelled) fail('57014', 'canceling statement due to user request');
         else this.#answer(sql, word, how, done);
-        this.#send();
-        for (const frame of this.#waiting.splice(0)) this.#take(frame);
-      };
+      });
       return;
     }
     const code = this.#directives.find(sql, 'error');
@@ -223,11 +218,26 @@ export class ScriptedSession {
     }
   }
 
+  /** Everything waits until somebody cancels or lets go. */
+  #hold(goOn: (cancelled: boolean) => void): void {
+    this.#send();
+    this.#held = (cancelled) => {
+      this.#held = null;
+      goOn(cancelled);
+      this.#send();
+      for (const frame of this.#waiting.splice(0)) this.#take(frame);
+    };
+  }
+
   #commit(complete: (tag: string) => void, done: (ok: boolean) => void): void {
     const wish = this.#directives.atCommit;
     this.#directives.atCommit = 'commit';
     if (wish === 'die') {
       this.#die();
+      return;
+    }
+    if (wish === 'hang') {
+      this.#hold(() => this.#commit(complete, done));
       return;
     }
     const failed = this.#status === 'failed';
@@ -244,9 +254,9 @@ export class ScriptedSession {
     const all = Number(this.#directives.find(sql, 'rows') ?? 1);
     const from = how.portal?.sent ?? 0;
     const count = how.rowsMax === 0 ? all - from : Math.min(how.rowsMax, all - from);
-    if (how.describe) this.#out.push(madeUpDescription());
+    if (how.describe) this.#out.push(madeUpDescription(sql));
     for (let row = from; row < from + count; row++) {
-      this.#out.push(encodeDataRow([`${this.#directives.shard}-${row + 1}`]));
+      this.#out.push(madeUpRow(sql, `${this.#directives.shard}-${row + 1}`));
       if (this.#directives.find(sql, 'half') === null) continue;
       this.#send();
       setImmediate(() => this.#die());
@@ -370,7 +380,9 @@ export class ScriptedSession {
           const count = Math.max(0, ...numbers);
           this.#out.push(encodeParameterDescription(new Array<number>(count).fill(25)));
         }
-        this.#out.push(/^\s*(select|show|with|values)/i.test(sql) ? madeUpDescription() : noData);
+        this.#out.push(
+          /^\s*(select|show|with|values)/i.test(sql) ? madeUpDescription(sql) : noData,
+        );
         return;
       }
       case 'E': {
