@@ -27,6 +27,7 @@ export const SqlState = {
   serializationFailure: '40001',
   syntaxError: '42601',
   insufficientPrivilege: '42501',
+  undefinedColumn: '42703',
   undefinedTable: '42P01',
   duplicateCursor: '42P03',
   duplicatePreparedStatement: '42P05',

@@ -44,7 +44,7 @@ export function explained(
     return failed('EXPLAIN is not possible for this kind of statement');
   }
   if (parameters.values.length > 0) return failed('EXPLAIN with parameters is not supported');
-  const target = planner.targetOf(session, planned, parameters);
+  const target = planner.genericTarget(session, planned, parameters);
   if (target.kind === 'error') return { kind: 'error', error: target.error };
   const routing = plan.kind === 'utility' ? ['Home shard'] : explainRouting(plan.routing);
   const prefix = explain.optionsText === '' ? 'EXPLAIN ' : `EXPLAIN ${explain.optionsText} `;

@@ -98,6 +98,19 @@ export class StatementPlanner {
     planned: PlannedStatement,
     parameters: BoundParameters,
   ): Target {
+    if (planned.source.lexed.parameterCount <= parameters.values.length) {
+      return this.genericTarget(session, planned, parameters);
+    }
+    // Any shard says as PostgreSQL does what is missing.
+    return { kind: 'shard', shard: this.#anyOf(session, planned.candidates), write: false };
+  }
+
+  /** As `targetOf`, but parameters may be missing: they could be anything. */
+  genericTarget(
+    session: PlanningSession,
+    planned: PlannedStatement,
+    parameters: BoundParameters,
+  ): Target {
     const { plan } = planned;
     switch (plan.kind) {
       case 'utility':

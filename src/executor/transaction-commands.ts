@@ -79,7 +79,7 @@ function begin(
   } else {
     transaction.begin(text, isolation);
   }
-  executor.succeed(encodeCommandComplete('BEGIN'), done);
+  executor.succeed(encodeCommandComplete(command.tag), done);
 }
 
 function commit(executor: SessionExecutor, chain: boolean, done: Done): void {

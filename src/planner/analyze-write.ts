@@ -177,8 +177,23 @@ function keyPosition(target: Target, node: InsertNode): number | null {
   );
   const names = listed.length > 0 ? listed : target.relation.columns.map((column) => column.name);
   const position = names.indexOf(target.key);
-  if (position === -1) throw missingKey(target);
+  if (position === -1) throw unknownColumn(target.relation, listed) ?? missingKey(target);
   return position;
+}
+
+/**
+ * PostgreSQL finds this mistake before a missing value. It is told here: a shard would store the
+ * row, whatever its key, if the column had been added without our knowledge.
+ */
+function unknownColumn(
+  relation: RelationSchema,
+  listed: readonly (string | undefined)[],
+): PgError | null {
+  const known = new Set<string | undefined>(relation.columns.map((column) => column.name));
+  const unknown = listed.find((name) => !known.has(name));
+  if (unknown === undefined) return null;
+  const message = `column "${unknown}" of relation "${relation.name}" does not exist`;
+  return new PgError(SqlState.undefinedColumn, message);
 }
 
 function assignRows(

@@ -111,10 +111,18 @@ function join(
   }
   const scope = { from: [...before, left, right], parent };
   applyConjuncts(context, scope, node.quals, filtered);
+  if (node.jointype === 'JOIN_FULL' && !(isReplicated(left) && isReplicated(right))) {
+    const hint = 'Use LEFT JOIN, or restrict both tables to one key.';
+    context.refuseMulti('FULL JOIN is not supported across shards', hint);
+  }
   const joined = combine(node, sides.left, sides.right, using);
   const inner = { from: [...before, joined], parent };
   surroundings.blocks.subLinks(context, node.quals, inner, surroundings.ctes, filtered);
   return { ...joined, end: context.ties.count };
+}
+
+function isReplicated(item: FromItem): boolean {
+  return item.shape === 'replicated';
 }
 
 /** An ON clause filters the nullable side only; both sides of an inner join; none of a full one. */

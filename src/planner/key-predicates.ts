@@ -164,19 +164,27 @@ function inValues(
   if (operand === null) return nothing;
   return onKeys(operand, (instance) => {
     const keyType = keyTypeOf(context, instance);
+    // A NULL of some type still gives its type to the whole list.
+    if (items.some((item) => 'TypeCast' in item && isNull(item.TypeCast.arg))) return anyKey;
     return inCondition(items.map((item) => valueOperand(context, item, keyType)));
   });
+}
+
+const anyKey: KeyCondition = { kind: 'all' };
+
+function isNull(node: SqlNode | undefined): boolean {
+  return node !== undefined && 'A_Const' in node && node.A_Const.isnull === true;
 }
 
 /** PostgreSQL gives the whole list one type, so casts must agree. NULL equals nothing. */
 function inCondition(operands: readonly (Operand | null)[]): KeyCondition {
   const values: KeyValue[] = [];
   for (const operand of operands) {
-    if (operand === null) return { kind: 'all' };
+    if (operand === null) return anyKey;
     if (operand !== 'null') values.push(operand);
   }
   const castTypes = new Set(values.map((value) => value.castType));
-  if (castTypes.size > 1) return { kind: 'all' };
+  if (castTypes.size > 1) return anyKey;
   return values.length === 0 ? { kind: 'none' } : { kind: 'in', values };
 }
 

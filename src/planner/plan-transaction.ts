@@ -11,8 +11,9 @@ export function planTransaction(node: TransactionNode): Plan {
   const chain = node.chain === true;
   switch (node.kind) {
     case 'TRANS_STMT_BEGIN':
+      return begin(node, 'BEGIN');
     case 'TRANS_STMT_START':
-      return command({ kind: 'begin', isolation: isolationOf(node), readOnly: readOnlyOf(node) });
+      return begin(node, 'START TRANSACTION');
     case 'TRANS_STMT_COMMIT':
       return command({ kind: 'commit', chain });
     case 'TRANS_STMT_ROLLBACK':
@@ -26,6 +27,11 @@ export function planTransaction(node: TransactionNode): Plan {
     default:
       return refuse('PREPARE TRANSACTION is not supported', 'Use BEGIN and COMMIT.');
   }
+}
+
+function begin(node: TransactionNode, tag: 'BEGIN' | 'START TRANSACTION'): Plan {
+  const isolation = isolationOf(node);
+  return command({ kind: 'begin', tag, isolation, readOnly: readOnlyOf(node) });
 }
 
 function command(transaction: TransactionCommand): Plan {

@@ -36,12 +36,15 @@ export function readKey(
   }
 }
 
-/** null: not known. */
-export function typeOfParameter(
-  value: KeyValue,
-  index: number,
-  values: StatementValues,
-): string | null {
+/** `unknown` where PostgreSQL would infer a type; null: not known. */
+export function typeOfValue(value: KeyValue, values: StatementValues): string | null {
+  const { ref, castType } = value;
+  if (ref.kind === 'parameter') return typeOfParameter(value, ref.index, values);
+  const kind = values.literals[ref.slot]?.kind ?? null;
+  return castType ?? (kind === 'string' ? 'unknown' : kind);
+}
+
+function typeOfParameter(value: KeyValue, index: number, values: StatementValues): string | null {
   const typeOid = values.typeOids[index] ?? 0;
   // What PostgreSQL infers from another place is not known here.
   if (typeOid === 0 && !value.soleUse) return null;

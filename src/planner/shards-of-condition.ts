@@ -1,15 +1,17 @@
 import { unreachable } from '../base/assert.ts';
-import type { Distribution, KeyBound } from '../sharding/distribution.ts';
+import type { Distribution, KeyBound, KeyType } from '../sharding/distribution.ts';
 import type { KeyReading } from '../sharding/key-reading.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { literalValue } from '../sql/literal-value.ts';
 import { patternPrefix } from './pattern-prefix.ts';
 import type { KeyCondition, KeyLimit, KeyValue } from './plan.ts';
-import { readKey } from './read-key.ts';
+import { readKey, typeOfValue } from './read-key.ts';
 import { readKeyArray } from './read-key-array.ts';
 import type { StatementValues } from './statement-values.ts';
 
 const noShards: ReadonlySet<ShardId> = new Set();
+const integerTypes: readonly string[] = ['int2', 'int4', 'int8'];
+const textTypes: readonly string[] = ['text', 'varchar', 'bpchar'];
 
 /**
  * A superset of the shards that hold rows whose key satisfies the condition. What a server would
@@ -29,6 +31,9 @@ export function shardsOfCondition(
     case 'equal':
       return shardsOfValues([condition.value], distribution, values);
     case 'in':
+      return agreeOnType(condition.values, distribution.keyType, values)
+        ? shardsOfValues(condition.values, distribution, values)
+        : all();
     case 'assign':
       return shardsOfValues(condition.values, distribution, values);
     case 'equal-any':
@@ -57,6 +62,25 @@ export function shardsOfCondition(
     default:
       return unreachable(condition);
   }
+}
+
+/**
+ * PostgreSQL gives all items of a list one type, so `'2.0'` beside `2.5` is a numeric, not a bigint:
+ * true when each item means the same by itself.
+ */
+function agreeOnType(
+  items: readonly KeyValue[],
+  keyType: KeyType,
+  values: StatementValues,
+): boolean {
+  const types = new Set(items.map((item) => typeOfValue(item, values)));
+  const isWithin = (known: readonly string[]) =>
+    [...types].every((type) => type !== null && known.includes(type));
+  if (types.size === 1) return true;
+  if (integerTypes.includes(keyType)) {
+    return isWithin([...integerTypes, 'unknown']) || isWithin([...integerTypes, 'numeric']);
+  }
+  return isWithin(textTypes.includes(keyType) ? [...textTypes, 'unknown'] : [keyType, 'unknown']);
 }
 
 function shardsOfValues(

@@ -14,7 +14,7 @@ const b = 'b' as ShardId;
 const lexed = { start: 0, end: 0, fingerprint: '', literals: [], parameterCount: 0 };
 const begin: Plan = {
   kind: 'transaction',
-  command: { kind: 'begin', isolation: null, readOnly: null },
+  command: { kind: 'begin', tag: 'BEGIN', isolation: null, readOnly: null },
 };
 const copy: Plan = { kind: 'utility', tag: 'COPY NOTE', changesSchema: false };
 const route = {
