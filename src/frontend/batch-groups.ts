@@ -40,7 +40,9 @@ type Place =
  * Puts neighbouring steps of one shard into one flight. A Parse or Describe of a statement goes
  * where the next bound step goes, so that the usual batch is a single flight.
  */
-export function groupSteps(steps: readonly BatchStep[]): BatchGroup[] {
+export function groupSteps(steps: readonly BatchStep[]): readonly BatchGroup[] {
+  const flight = singleFlight(steps);
+  if (flight !== null) return [flight];
   const builder = new GroupBuilder();
   for (const [index, step] of steps.entries()) {
     const place = placeOf(step, steps[index - 1], steps[index + 1]);
@@ -64,6 +66,29 @@ export function groupSteps(steps: readonly BatchStep[]): BatchGroup[] {
     }
   }
   return builder.finish();
+}
+
+/** The usual batch, found without building anything: all steps fit on the shard of the first Bind. */
+function singleFlight(steps: readonly BatchStep[]): BatchGroup | null {
+  let shard: ShardId | null = null;
+  let write = false;
+  for (const step of steps) {
+    if (step.kind !== 'bind' && step.kind !== 'execute' && step.kind !== 'describe-portal')
+      continue;
+    const { target, statement } = step.portal;
+    // COPY must be the last of its flight.
+    if (statement.planned.plan.kind === 'utility') return null;
+    if (target?.kind !== 'shard' || (shard !== null && target.shard !== shard)) return null;
+    shard = target.shard;
+    write ||= step.kind === 'execute' && target.write;
+  }
+  if (shard === null) return null;
+  for (const step of steps) {
+    if (step.kind === 'error' || step.kind === 'close') return null;
+    if (step.kind !== 'parse' && step.kind !== 'describe-statement') continue;
+    if (!step.statement.planned.candidates.includes(shard)) return null;
+  }
+  return { kind: 'flight', shard, write, steps };
 }
 
 class GroupBuilder {
