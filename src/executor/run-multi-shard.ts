@@ -1,5 +1,5 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
-import type { PgError } from '../base/pg-error.ts';
+import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { PlanNode } from '../planner/plan.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
@@ -103,7 +103,7 @@ export class MultiShardPortal {
           this.#rerunsLeft -= 1;
           this.#cursor = this.#open();
           this.#fetch();
-        } else this.#fail(error);
+        } else this.#fail('frame' in error ? error : explained(error));
       },
     };
   }
@@ -111,8 +111,7 @@ export class MultiShardPortal {
   #mayRunAgain(error: PgError | { readonly frame: Buffer }): boolean {
     if (this.#seen || this.#rerunsLeft === 0 || this.#ended === null || 'frame' in error)
       return false;
-    const isLoss = error.sqlState.startsWith('08') || error.sqlState === SqlState.adminShutdown;
-    return isLoss && this.#executor.transaction.block === 'none';
+    return isLoss(error) && this.#executor.transaction.block === 'none';
   }
 
   #fail(error: PgError | { readonly frame: Buffer }): void {
@@ -126,6 +125,21 @@ export class MultiShardPortal {
     this.#executor.cancelWith(null);
     ended?.(end);
   }
+}
+
+/** Ours, or the server's last words: 57P01 when it shuts down, 57P02 when another session crashed. */
+function isLoss({ sqlState }: PgError): boolean {
+  return /^(?:08006|57P0[12])$/.test(sqlState);
+}
+
+/** What clients already run again for; the server's address is for the log and for operators. */
+function explained(error: PgError): PgError {
+  if (!isLoss(error)) return error;
+  return new PgError(
+    SqlState.serializationFailure,
+    'the connection to a shard was lost while rows were being returned',
+    { detail: error.message, hint: 'Run the statement, or its transaction, again.', cause: error },
+  );
 }
 
 /**
