@@ -9,10 +9,10 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import { type AdminCommand, parseAdminCommand, type ShowSubject } from './admin-command.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { configTable } from './config-table.ts';
-import { mapTable } from './map-table.ts';
 import {
   clientsTable,
   helpTable,
+  mapTable,
   nodesTable,
   poolsTable,
   shardsTable,

@@ -1,6 +1,7 @@
 import type { PoolCounts } from '../backend/pool.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
 import type { Config, NodeId } from '../config/config.ts';
+import { mapColumns, mapRows } from '../sharding/map-rows.ts';
 import type { WorkerView } from './cluster-view.ts';
 
 export type Cell = string | null;
@@ -10,6 +11,12 @@ export type Table = {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly Cell[])[];
 };
+
+/** Which keys and tables lie where. */
+export function mapTable(config: Config): Table {
+  const rows = mapRows(config.shardMap);
+  return { columns: mapColumns, rows: rows.map((row) => mapColumns.map((column) => row[column])) };
+}
 
 export function shardsTable(status: ClusterStatus): Table {
   return {
