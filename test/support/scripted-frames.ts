@@ -30,3 +30,17 @@ function madeUpColumns(sql: string): readonly string[] {
 export function copyFormat(code: number): Buffer {
   return new MessageWriter().begin(code).int8(0).int16(1).int16(0).end().take();
 }
+
+export function copyRow(text: string): Buffer {
+  return new MessageWriter().begin(0x64).text(text).end().take();
+}
+
+/** What answers with a tag alone, by its first word. */
+export const tags: { readonly [word: string]: string } = {
+  insert: 'INSERT 0 1',
+  update: 'UPDATE 1',
+  delete: 'DELETE 1',
+  savepoint: 'SAVEPOINT',
+  release: 'RELEASE',
+  create: 'CREATE TABLE',
+};

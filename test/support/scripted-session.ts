@@ -13,7 +13,6 @@ import {
 import { decodeDescribe } from '../../src/protocol/describe-message.ts';
 import { encodeErrorResponse, encodeNoticeResponse } from '../../src/protocol/error-response.ts';
 import { decodeExecute } from '../../src/protocol/execute-message.ts';
-import { MessageWriter } from '../../src/protocol/message-writer.ts';
 import { encodeParameterDescription } from '../../src/protocol/parameter-description.ts';
 import { encodeParameterStatus } from '../../src/protocol/parameter-status.ts';
 import { decodeParse } from '../../src/protocol/parse-message.ts';
@@ -22,7 +21,7 @@ import { readyForQuery } from '../../src/protocol/ready-for-query.ts';
 import { lexStatements } from '../../src/sql/lexer.ts';
 import type { FakeSession } from './fake-server.ts';
 import type { ScriptedDirectives } from './scripted-directives.ts';
-import { copyFormat, madeUpDescription, madeUpRow } from './scripted-frames.ts';
+import { copyFormat, copyRow, madeUpDescription, madeUpRow, tags } from './scripted-frames.ts';
 import { clientMessageText, serverMessageText } from './wire-text.ts';
 
 type Portal = { readonly sql: string; sent: number };
@@ -186,10 +185,6 @@ export class ScriptedSession {
         else this.#status = 'in-transaction';
         complete('ROLLBACK');
         return;
-      case 'savepoint':
-      case 'release':
-        complete(word.toUpperCase());
-        return;
       case 'set':
       case 'reset': {
         const [, name = '', value = ''] =
@@ -200,21 +195,14 @@ export class ScriptedSession {
         complete(word.toUpperCase());
         return;
       }
-      case 'insert':
-        complete('INSERT 0 1');
-        return;
-      case 'update':
-      case 'delete':
-        complete(`${word.toUpperCase()} 1`);
-        return;
       case 'copy':
         this.#copy(sql, how.describe, done);
         return;
-      case 'create':
-        complete('CREATE TABLE');
-        return;
-      default:
-        this.#rows(sql, how, done);
+      default: {
+        const tag = tags[word];
+        if (tag === undefined) this.#rows(sql, how, done);
+        else complete(tag);
+      }
     }
   }
 
@@ -270,11 +258,7 @@ export class ScriptedSession {
 
   #copy(sql: string, simple: boolean, done: (ok: boolean) => void): void {
     if (/\bto\s+stdout\b/i.test(sql)) {
-      const row = new MessageWriter()
-        .begin(0x64)
-        .text(`${this.#directives.shard}-1\n`)
-        .end()
-        .take();
+      const row = copyRow(`${this.#directives.shard}-1\n`);
       this.#out.push(copyFormat(0x48), row, copyDone, encodeCommandComplete('COPY 1'));
       done(true);
       return;
