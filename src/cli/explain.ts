@@ -34,7 +34,7 @@ export async function explain(path: string, sql: string): Promise<CommandResult>
     optionsText: '',
     statementText: sql.replace(/^\s*explain\s+(?=\w)/i, ''),
   } as const;
-  const session = { ...serverDefaults, participants: new Map() };
+  const session = { ...serverDefaults, participants: new Map(), snapshotShard: null };
   const answer = explained(session, planner, plan, noParameters);
   if (answer.kind === 'error') throw answer.error;
   const queries = answer.queries.map(({ shard, sql: text }) => {

@@ -35,6 +35,8 @@ export type ExecutorWorld = {
 export type Flight = {
   readonly shard: ShardId;
   readonly write: boolean;
+  /** See ConnectionRequest. */
+  readonly rowless?: boolean;
   readonly traffic: ShardTraffic | null;
   /** Built when the connection is known: which statements it has already prepared differs. */
   build(connection: ServerConnection): {
@@ -105,6 +107,10 @@ export class SessionExecutor implements PlanningSession {
     return this.transaction.participants;
   }
 
+  get snapshotShard(): ShardId | null {
+    return this.transaction.snapshotShard;
+  }
+
   /** A CancelRequest arrived: stops what runs or waits now, if anything does. */
   cancel(): void {
     this.#cancel?.();
@@ -143,7 +149,7 @@ export class SessionExecutor implements PlanningSession {
    * statement with `done(false)`.
    */
   acquire(
-    wanted: Pick<ConnectionRequest, 'shard' | 'write' | 'share' | 'setting'>,
+    wanted: Pick<ConnectionRequest, 'shard' | 'write' | 'share' | 'rowless'>,
     done: (ok: boolean) => void,
     onConnection: (connection: ServerConnection, release: () => void) => void,
   ): void {
@@ -178,10 +184,10 @@ export class SessionExecutor implements PlanningSession {
   }
 
   #run(flight: Flight, rerunsLeft: number, done: (ok: boolean) => void): void {
-    const { shard, write, traffic } = flight;
+    const { shard, write, rowless = false, traffic } = flight;
     const share =
       !write && traffic !== null && traffic.shareable && this.transaction.block === 'none';
-    this.acquire({ shard, write, share }, done, (connection, release) => {
+    this.acquire({ shard, write, rowless, share }, done, (connection, release) => {
       const startedAt = this.world.clock.now();
       const { messages, script } = flight.build(connection);
       const relay = new Relay(connection, {

@@ -154,7 +154,7 @@ function judge(
 ): void {
   const { transaction, output } = executor;
   executor.acquire(
-    { shard: home, write: false, share: false, setting: true },
+    { shard: home, write: false, share: false, rowless: true },
     done,
     (connection, release) => {
       const exchange = internalExchange(

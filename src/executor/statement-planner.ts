@@ -23,6 +23,8 @@ export type PlanningSession = {
   readonly standardConformingStrings: boolean;
   /** Shards that the open transaction has begun on. */
   readonly participants: ReadonlyMap<ShardId, unknown>;
+  /** The only one that it may ask for rows; null while, or because, any may. */
+  readonly snapshotShard: ShardId | null;
 };
 
 const emptyLexed: LexedStatement = {
@@ -166,7 +168,11 @@ export class StatementPlanner {
         return [home];
       case 'select':
       case 'modify':
-        if (plan.routing.kind === 'home') return [home];
+        if (plan.routing.kind === 'home') {
+          return plan.routing.anywhere
+            ? [home, ...shards.filter((shard) => shard !== home)]
+            : [home];
+        }
         if (plan.routing.kind === 'any') return shards;
         if (plan.routing.withHome) return [home];
         return distributions.get(plan.routing.groups[0]?.distribution ?? '')?.shards ?? shards;
@@ -188,8 +194,11 @@ export class StatementPlanner {
   ): Target {
     const write = plan.kind === 'modify' || !plan.readOnly;
     switch (resolved.kind) {
-      case 'single':
-        return { kind: 'shard', shard: resolved.shard, write };
+      case 'single': {
+        const stays = plan.routing.kind === 'home' && plan.routing.anywhere;
+        const shard = (stays ? session.snapshotShard : null) ?? resolved.shard;
+        return { kind: 'shard', shard, write };
+      }
       case 'none':
       case 'any':
         return { kind: 'shard', shard: this.#anyOf(session, this.#candidates(plan)), write };
@@ -207,6 +216,8 @@ export class StatementPlanner {
 
   /** One that the transaction is on already, or the next in turn. */
   #anyOf(session: PlanningSession, shards: readonly ShardId[]): ShardId {
+    const { snapshotShard } = session;
+    if (snapshotShard !== null && shards.includes(snapshotShard)) return snapshotShard;
     const known = shards.find((shard) => session.participants.has(shard));
     if (known !== undefined) return known;
     this.#turn = (this.#turn + 1) % Math.max(1, shards.length);

@@ -17,15 +17,15 @@ export type Participant = {
   readonly shard: ShardId;
   readonly connection: ServerConnection;
   wrote: boolean;
-  /** Asked for more than to accept a setting, so that its snapshot has been taken. */
+  /** It was asked for rows, so that its snapshot counts. */
   asked: boolean;
 };
 
 export type ConnectionRequest = {
   readonly shard: ShardId;
   readonly write: boolean;
-  /** A setting is to be judged: no snapshot is taken for it. */
-  readonly setting?: boolean;
+  /** A setting is to be judged or a statement described: no snapshot counts. */
+  readonly rowless?: boolean;
   /** One short read-only exchange, which may stand in a queue with others'. */
   readonly share: boolean;
   /** `release` must be called once, when the answer has ended; it keeps what must be kept. */
@@ -97,6 +97,13 @@ export class Transaction {
     return null;
   }
 
+  /** The only shard that may be asked for rows; null while, or because, any may. */
+  get snapshotShard(): ShardId | null {
+    if (!this.#oneSnapshot) return null;
+    for (const { shard, asked } of this.#participants.values()) if (asked) return shard;
+    return null;
+  }
+
   /** Opens a block for statements that belong together without a BEGIN of the client. */
   beginImplicit(): void {
     this.#begin('implicit', 'BEGIN', null);
@@ -165,7 +172,7 @@ export class Transaction {
     }
     if (participant === undefined) return this.#join(request);
     if (request.write) participant.wrote = true;
-    if (request.setting !== true) participant.asked = true;
+    if (request.rowless !== true) participant.asked = true;
     request.onConnection(participant.connection, nothing);
     return nothing;
   }
@@ -300,8 +307,8 @@ export class Transaction {
         { hint: 'Commit first, or write rows of one shard per transaction.' },
       );
     }
-    const asked = [...this.#participants.values()].some((other) => other.asked);
-    if (this.#oneSnapshot && participant === undefined && asked) {
+    const anchor = this.snapshotShard;
+    if (anchor !== null && anchor !== request.shard && request.rowless !== true) {
       return new PgError(
         SqlState.featureNotSupported,
         'a REPEATABLE READ or SERIALIZABLE transaction cannot span shards',
@@ -322,8 +329,8 @@ export class Transaction {
   }
 
   #begun(connection: ServerConnection, request: ConnectionRequest): void {
-    const { shard, write, setting } = request;
-    const participant = { shard, connection, wrote: write, asked: setting !== true };
+    const { shard, write, rowless } = request;
+    const participant = { shard, connection, wrote: write, asked: rowless !== true };
     this.#participants = new Map([...this.#participants, [shard, participant]]);
     const [begin, ...rest] = this.#script;
     assert(begin !== undefined, 'a block has a script');

@@ -158,6 +158,10 @@ function isAlwaysPossible(group: BatchGroup): boolean {
   return group.kind === 'replies' || group.kind === 'error';
 }
 
+function isRowless({ kind }: BatchStep): boolean {
+  return kind === 'parse' || kind === 'describe-statement' || kind === 'close';
+}
+
 function runFlight(
   session: BatchSession,
   group: Extract<BatchGroup, { kind: 'flight' }>,
@@ -171,6 +175,7 @@ function runFlight(
     {
       shard: group.shard,
       write: group.write,
+      rowless: group.steps.every(isRowless),
       traffic: planned?.traffic ?? null,
       build(connection) {
         flight = new BatchFlight(connection);

@@ -41,8 +41,11 @@ export type KeyLimit = { readonly value: KeyValue; readonly inclusive: boolean }
 export type KeyGroup = { readonly distribution: string; readonly condition: KeyCondition };
 
 export type Routing =
-  /** No distributed and no reference table: the home shard. */
-  | { readonly kind: 'home' }
+  /**
+   * No distributed and no reference table: the home shard. `anywhere`: no table at all and nothing
+   * that depends on the server, so that any shard would give the same answer.
+   */
+  | { readonly kind: 'home'; readonly anywhere: boolean }
   /** Reference tables only: any shard. */
   | { readonly kind: 'any' }
   /**

@@ -7,5 +7,6 @@ export function routingOf(context: StatementContext): Routing {
   context.settleParameters();
   const groups = context.ties.groups();
   if (groups.length > 0) return { kind: 'by-key', groups, withHome: context.usesHome };
-  return context.usesReference && !context.usesHome ? { kind: 'any' } : { kind: 'home' };
+  if (context.usesReference && !context.usesHome) return { kind: 'any' };
+  return { kind: 'home', anywhere: !context.usesHome && context.multiRefusal === null };
 }
