@@ -8,13 +8,13 @@ import type { ShardServers } from '../cluster/shard-servers.ts';
 import type { Limits, User } from '../config/config.ts';
 import { encodeErrorResponse } from '../protocol/error-response.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import { AutocommitRun, type RunOwner } from './autocommit-run.ts';
 import type { ClientOutput } from './client-output.ts';
+import type { Flight } from './flight.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
 import type { OpenMultiShardSelect } from './multi-shard-select.ts';
 import { type PlanningSettings, planningSettings, serverDefaults } from './planning-settings.ts';
 import { Relay, type RelayOutcome } from './relay.ts';
-import type { ReplyScript } from './reply-script.ts';
-import type { ShardTraffic } from './shard-traffic.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
 import { type ConnectionRequest, Transaction } from './transaction.ts';
 
@@ -29,20 +29,6 @@ export type ExecutorWorld = {
   limits: Limits;
   /** A statement changed tables. Resolves when the catalogue has been read again. */
   schemaChanged(): Promise<void>;
-};
-
-/** Messages for one shard that end in one ReadyForQuery. */
-export type Flight = {
-  readonly shard: ShardId;
-  readonly write: boolean;
-  /** See ConnectionRequest. */
-  readonly rowless?: boolean;
-  readonly traffic: ShardTraffic | null;
-  /** Built when the connection is known: which statements it has already prepared differs. */
-  build(connection: ServerConnection): {
-    readonly messages: readonly Buffer[];
-    readonly script: ReplyScript | null;
-  };
 };
 
 /** What a session hears of its statements. */
@@ -63,7 +49,7 @@ const rerunsMax = 3;
  * Runs one statement after the other for one session. `done(false)` means that the client has been
  * sent an ErrorResponse; an open block is failed then.
  */
-export class SessionExecutor implements PlanningSession {
+export class SessionExecutor implements PlanningSession, RunOwner {
   readonly world: ExecutorWorld;
   readonly user: User;
   readonly output: ClientOutput;
@@ -89,6 +75,10 @@ export class SessionExecutor implements PlanningSession {
     this.output = output;
     this.startup = startup;
     this.transaction = new Transaction(world.servers, user, startup);
+  }
+
+  get settings(): SessionSettings {
+    return this.transaction.settings;
   }
 
   get searchPath(): readonly string[] {
@@ -138,6 +128,32 @@ export class SessionExecutor implements PlanningSession {
     done(false);
   }
 
+  runs(cancel: () => void, writing: boolean): void {
+    this.#cancel = cancel;
+    this.#writing = writing;
+  }
+
+  withdrawn(done: (ok: boolean) => void): void {
+    this.fail(canceled(), done);
+  }
+
+  refused(error: PgError, done: (ok: boolean) => void): void {
+    this.fail(error, done);
+  }
+
+  landed(run: AutocommitRun, outcome: RelayOutcome): void {
+    const { flight, rerunsLeft, whenDone } = run;
+    this.#cancel = null;
+    this.#writing = false;
+    if (outcome.lost === null || outcome.errored) {
+      whenDone(!outcome.errored);
+    } else if (!flight.write && !outcome.forwarded && rerunsLeft > 0) {
+      new AutocommitRun(this, flight, rerunsLeft - 1, whenDone).start();
+    } else {
+      this.fail(lostError(flight, outcome.lost), whenDone);
+    }
+  }
+
   succeed(frame: Buffer | null, done: (ok: boolean) => void): void {
     this.#cancel = null;
     if (frame !== null) this.output.push(frame);
@@ -180,32 +196,28 @@ export class SessionExecutor implements PlanningSession {
   }
 
   runFlight(flight: Flight, done: (ok: boolean) => void): void {
-    this.#run(flight, rerunsMax, done);
+    if (this.transaction.block === 'none') new AutocommitRun(this, flight, rerunsMax, done).start();
+    else this.#runInBlock(flight, done);
   }
 
-  #run(flight: Flight, rerunsLeft: number, done: (ok: boolean) => void): void {
-    const { shard, write, rowless = false, traffic } = flight;
-    const share =
-      !write && traffic !== null && traffic.shareable && this.transaction.block === 'none';
-    this.acquire({ shard, write, rowless, share }, done, (connection, release) => {
+  #runInBlock(flight: Flight, done: (ok: boolean) => void): void {
+    const { shard, write, rowless = false } = flight;
+    this.acquire({ shard, write, rowless, share: false }, done, (connection, release) => {
       const startedAt = this.world.clock.now();
       const { messages, script } = flight.build(connection);
       const relay = new Relay(connection, {
         output: this.output,
         script,
-        shared: share,
+        shared: false,
         onCopyIn: () => this.session.copyIn(connection),
         onError: () => this.session.errorPassed(),
         done: (outcome) => {
-          const latencyMs = this.world.clock.now() - startedAt;
-          this.world.telemetry.shardLatency(shard, latencyMs);
-          traffic?.note(latencyMs, relay.bytes);
+          this.world.telemetry.shardLatency(shard, this.world.clock.now() - startedAt);
           release();
-          this.#landed(flight, outcome, rerunsLeft, done);
+          this.#landedInBlock(flight, outcome, done);
         },
       });
-      this.#cancel = () => connection.cancel(relay);
-      this.#writing = write;
+      this.runs(() => connection.cancel(relay), write);
       connection.send(relay, messages);
     });
   }
@@ -220,30 +232,17 @@ export class SessionExecutor implements PlanningSession {
     return this.#planning;
   }
 
-  #landed(
-    flight: Flight,
-    outcome: RelayOutcome,
-    rerunsLeft: number,
-    done: (ok: boolean) => void,
-  ): void {
+  #landedInBlock(flight: Flight, outcome: RelayOutcome, done: (ok: boolean) => void): void {
     this.#cancel = null;
     this.#writing = false;
-    if (outcome.lost !== null) {
-      if (outcome.errored) {
-        this.transaction.fail();
-        done(false);
-        return;
-      }
-      const inBlock = this.transaction.block !== 'none';
-      if (!inBlock && !flight.write && !outcome.forwarded && rerunsLeft > 0) {
-        this.#run(flight, rerunsLeft - 1, done);
-        return;
-      }
-      this.fail(lostError(flight, inBlock, outcome.lost), done);
+    if (outcome.lost !== null && !outcome.errored) {
+      this.fail(lostInTransaction(flight.shard, outcome.lost), done);
       return;
     }
-    if (outcome.errored || outcome.status === 'failed') this.transaction.fail();
-    done(!outcome.errored);
+    if (outcome.lost !== null || outcome.errored || outcome.status === 'failed') {
+      this.transaction.fail();
+    }
+    done(outcome.lost === null && !outcome.errored);
   }
 }
 
@@ -251,9 +250,8 @@ export function canceled(): PgError {
   return new PgError(SqlState.queryCanceled, 'canceling statement due to user request');
 }
 
-function lostError(flight: Flight, inBlock: boolean, cause: PgError): PgError {
+function lostError(flight: Flight, cause: PgError): PgError {
   const fields = { detail: cause.message, cause };
-  if (inBlock) return lostInTransaction(flight.shard, cause);
   if (flight.write) {
     return new PgError(
       SqlState.transactionResolutionUnknown,

@@ -1,0 +1,18 @@
+import type { ServerConnection } from '../backend/server-connection.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { ReplyScript } from './reply-script.ts';
+import type { ShardTraffic } from './shard-traffic.ts';
+
+/** Messages for one shard that end in one ReadyForQuery. */
+export type Flight = {
+  readonly shard: ShardId;
+  readonly write: boolean;
+  /** See ConnectionRequest. */
+  readonly rowless?: boolean;
+  readonly traffic: ShardTraffic | null;
+  /** Built when the connection is known: which statements it has already prepared differs. */
+  build(connection: ServerConnection): {
+    readonly messages: readonly Buffer[];
+    readonly script: ReplyScript | null;
+  };
+};
