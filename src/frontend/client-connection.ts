@@ -82,7 +82,9 @@ export class ClientConnection implements ClientOutput {
     return this.unsentBytes < this.#options.clientBufferBytes;
   }
 
+  /** None when the client is gone: nobody may wait for it to read what its socket still holds. */
   get unsentBytes(): number {
+    if (this.#closed) return 0;
     return this.#socket.writableLength + this.#pendingBytes;
   }
 

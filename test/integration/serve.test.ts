@@ -84,6 +84,21 @@ describe('serve', () => {
     expect(await ended).toMatch(/terminated|08P01/);
   });
 
+  it('tells a wrong password and an unknown user apart for nobody', async () => {
+    const attempts = [{ password: 'wrong' }, { user: 'nobody' }, { user: 'nobody', password: 'x' }];
+    for (const attempt of attempts) {
+      const { user = 'app' } = attempt;
+      for (const database of ['app', 'pgweave', 'other']) {
+        await expect(served.connect({ ...attempt, database })).rejects.toMatchObject({
+          severity: 'FATAL',
+          code: '28P01',
+          message: `password authentication failed for user "${user}"`,
+        });
+      }
+    }
+    await expect(served.connect({ database: 'other' })).rejects.toMatchObject({ code: '3D000' });
+  });
+
   it('adopts the file on SIGHUP', async () => {
     const text = served.configText
       .replace('from: 1000000', 'from: 500')
