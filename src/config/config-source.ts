@@ -41,6 +41,8 @@ export class ConfigSource {
   readonly #valuePlaces = new Map<string, Place>();
   /** The variable that set an option in place of the text. */
   readonly #variables = new Map<string, string>();
+  /** Options whose value lacks a variable: what is wrong with the rest of it says nothing. */
+  readonly #incomplete = new Set<string>();
 
   constructor(text: string, environment: Environment) {
     this.#environment = environment;
@@ -82,7 +84,9 @@ export class ConfigSource {
 
   /** Adds a mistake at the value at `path`, or at the nearest thing around it that is written. */
   report(path: ConfigPath, message: string, remedy: string): void {
-    const variable = this.#variables.get(JSON.stringify(path));
+    const key = JSON.stringify(path);
+    if (this.#incomplete.has(key)) return;
+    const variable = this.#variables.get(key);
     const place = variable === undefined ? this.#nearest(this.#valuePlaces, path) : start;
     const source = variable === undefined ? '' : ` (set by the environment variable ${variable})`;
     this.mistakes.push({ ...place, message: message + source, remedy });
@@ -147,14 +151,14 @@ export class ConfigSource {
     const text = String(node.value ?? '');
     const isPlain = node.type === undefined || node.type === Scalar.PLAIN;
     if (isPlain && nulls.includes(text)) return null;
-    return text.replace(variablePattern, (_, name: string) => {
-      const value = this.#environment[name];
-      if (value === undefined) {
-        const remedy = `set ${name} before starting, or write the value here`;
-        this.report(path, `the environment variable ${name} is not set`, remedy);
-      }
-      return value ?? '';
-    });
+    const names = [...text.matchAll(variablePattern)].map(([, name = '']) => name);
+    const unset = names.filter((name) => this.#environment[name] === undefined);
+    for (const name of unset) {
+      const remedy = `set ${name} before starting, or write the value here`;
+      this.report(path, `the environment variable ${name} is not set`, remedy);
+    }
+    if (unset.length > 0) this.#incomplete.add(JSON.stringify(path));
+    return text.replace(variablePattern, (_, name: string) => this.#environment[name] ?? '');
   }
 }
 

@@ -287,7 +287,7 @@ const cases: readonly (readonly [title: string, Options, readonly string[]])[] =
   ],
   [
     'a variable that is not set',
-    { users: '{ a: { password: "x$' + '{NOT_SET}" } }' },
+    { users: '{ a: { password: "$' + '{NOT_SET}" } }' },
     ['6:25 the environment variable NOT_SET is not set'],
   ],
   [
