@@ -45,9 +45,10 @@ const shardBytesMax = 512 * 1024 ** 2;
 export async function startDemoCluster(options: DemoOptions): Promise<DemoCluster> {
   const { onProgress, signal } = options;
   const shards = demoShards(options.shards);
-  onProgress(`starting ${shards.length} primaries and their standbys`);
+  const names = shards.map(({ name }) => name);
+  onProgress(`starting a primary and a standby for ${names.join(', ')}`);
   const lab = await LabCluster.start({
-    shards: shards.map(({ name }) => name),
+    shards: names,
     standbys: true,
     directory: options.directory,
     bytesMax: shards.length * shardBytesMax,
