@@ -123,7 +123,7 @@ function expectEnd(words: readonly string[]): void {
 
 function unknown(message: string, word: string, candidates: readonly string[]): PgError {
   return new PgError(SqlState.syntaxError, message, {
-    hint: `${suggest(word, candidates)} ${hint}`,
+    hint: `${suggest(word, candidates)}; ${hint}`,
   });
 }
 

@@ -20,7 +20,10 @@ export function claim(draft: Draft, options: ClaimOptions): void {
   const { record, candidate, cause, drainFirst = false } = options;
   const epoch = Math.max(draft.state.epochMax, record.epoch) + 1;
   const intent = { candidate, epoch, uuid: draft.mintUuid() };
-  draft.log('warn', drainFirst ? 'switching over' : 'claiming the next epoch', {
+  // That a primary is found at the start is nothing to worry about.
+  const isFirst = cause === 'found' && candidate === record.primary;
+  const level = isFirst ? 'info' : 'warn';
+  draft.log(level, drainFirst ? 'switching over' : 'claiming the next epoch', {
     cause,
     candidate,
     epoch,
