@@ -1,22 +1,16 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { PlanNode } from '../planner/plan.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
-import type { BoundParameters, MultiShardCursor, MultiShardSelect } from './multi-shard-select.ts';
+import type { MultiShardCursor, MultiShardSelect } from './multi-shard-select.ts';
 import type { RowSink } from './row-sink.ts';
 import { canceled, type SessionExecutor } from './session-executor.ts';
 
-export type MultiShardRun = {
-  readonly root: PlanNode;
-  readonly shards: readonly ShardId[];
-  readonly statementText: string;
-  literalText(slot: number): string;
-  readonly parameters: BoundParameters;
-  readonly resultFormats: readonly number[];
-  readonly wantsDescription: boolean;
-};
+export type MultiShardRun = Omit<
+  MultiShardSelect,
+  'description' | 'inTransaction' | 'mergeBytesMax' | 'acquire'
+>;
 
 /** How one fetch ended; `suspended`: the row limit was reached and the cursor is still open. */
 export type FetchEnd = 'complete' | 'suspended' | 'failed';
