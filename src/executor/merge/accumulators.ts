@@ -54,12 +54,18 @@ export function accumulatorFor(output: AggregateOutput, context: AccumulatorCont
 
 function groupValue(column: number, { typeOids, format }: AccumulatorContext): Accumulator {
   let value: Buffer | null = null;
+  let isKnown = false;
   return {
     typeOid: format === 1 ? (typeOids[column] ?? 0) : 0,
-    begin(first) {
-      value = first === null ? null : first.value(column);
+    begin() {
+      value = null;
+      isKnown = false;
     },
-    add() {},
+    add(row) {
+      if (isKnown) return;
+      value = row.value(column);
+      isKnown = true;
+    },
     result: () => value,
     sortValue: () => value,
   };

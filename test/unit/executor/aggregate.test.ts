@@ -67,6 +67,14 @@ describe('an aggregate without groups', () => {
     expect(aggregate([[]], { types: [TypeOid.bool], outputs: truths })).toEqual([[null, null]]);
   });
 
+  it('keeps a constant, which every shard gives alike', () => {
+    const constant: AggregateOutput[] = [{ kind: 'group', visible: 1 }, count];
+    const rows = [[int8(1n), 'x']] as const;
+    expect(
+      aggregate([[...rows], [...rows]], { types: [TypeOid.int8, 25], outputs: constant }),
+    ).toEqual([['x', '2']]);
+  });
+
   it('does not count NULLs, and one value is enough', () => {
     const shards = [[[null]], [[int8(7)]], [[null]]];
     expect(aggregate(shards, { types: [TypeOid.int8], outputs: [sum] })).toEqual([['7']]);
