@@ -7,7 +7,7 @@ import { limitOfShards, limitRefs, withLimit } from './limit-refs.ts';
 import { sortExpression } from './listed-expression.ts';
 import type { PlanNode, Reject, ShardQuery, SortKey } from './plan.ts';
 import { refusal } from './refuse.ts';
-import { rewriteQuery } from './rewrite-query.ts';
+import { rewriteQuery, sameExpression } from './rewrite-query.ts';
 import type { SelectTree } from './select-tree.ts';
 import { directionOf, type KeyColumn, orderKey } from './sort-keys.ts';
 import type { StatementContext } from './statement-context.ts';
@@ -58,8 +58,9 @@ function shardQuery(
 }
 
 function sortColumn(context: StatementContext, body: SelectBody, node: SqlNode): KeyColumn {
+  const { select, outputs, traits, scope } = body;
   const sorted = 'SortBy' in node ? node.SortBy.node : undefined;
-  const expression = sorted === undefined ? null : sortExpression(sorted, body.outputs ?? []);
+  const expression = sorted === undefined ? null : sortExpression(sorted, outputs ?? []);
   if (expression === null) throw unknownColumns();
   if (returnsSets(expression)) {
     throw refusal(
@@ -67,7 +68,17 @@ function sortColumn(context: StatementContext, body: SelectBody, node: SqlNode):
       'Restrict the statement to one key.',
     );
   }
-  return orderKey(context.schema, body.scope, expression, directionOf(node));
+  const isDistinct = select.distinctClause !== undefined && !traits.distinctOn;
+  const isSelected = (outputs ?? []).some(
+    (output) => output.expression !== null && sameExpression(output.expression, expression),
+  );
+  if (isDistinct && !isSelected) {
+    throw refusal(
+      'ordering DISTINCT rows of several shards by what is not selected is not supported',
+      'Order by columns of the select list, by their names or positions.',
+    );
+  }
+  return orderKey(context.schema, scope, expression, directionOf(node));
 }
 
 export function returnsSets(expressions: unknown): boolean {

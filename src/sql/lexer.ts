@@ -308,8 +308,9 @@ class Lexer {
 
   /** `'now'`, `'today'` ...: as a date they mean another value each time, so they shape the plan. */
   #namesTheClock(open: number): boolean {
-    const first = this.#text.charCodeAt(open + 1) | 0x20;
-    if (first !== 0x6e && first !== 0x74 && first !== 0x79 && first !== 0x20) return false;
+    const code = this.#text.charCodeAt(open + 1);
+    const first = code | 0x20;
+    if (first !== 0x6e && first !== 0x74 && first !== 0x79 && !isSpace(code)) return false;
     return clockWord.test(this.#text.slice(open + 1, Math.min(this.#at, open + 30)));
   }
 
@@ -326,7 +327,8 @@ class Lexer {
     }
     const end = dollarQuoteEnd(this.#text, from);
     this.#at = end === -1 ? from + 1 : end;
-    if (end !== -1 && this.#cutting) this.#cut('string', from);
+    const open = this.#text.indexOf('$', from + 1);
+    if (end !== -1 && this.#cutting && !this.#namesTheClock(open)) this.#cut('string', from);
   }
 
   #parameter(): void {
