@@ -177,6 +177,12 @@ function keyPosition(target: Target, node: InsertNode): number | null {
   );
   const names = listed.length > 0 ? listed : target.relation.columns.map((column) => column.name);
   const position = names.indexOf(target.key);
+  if (node.override === 'OVERRIDING_USER_VALUE') {
+    throw refusal(
+      'OVERRIDING USER VALUE is not supported',
+      'Give the key as a literal or parameter that counts.',
+    );
+  }
   if (position === -1) throw unknownColumn(target.relation, listed) ?? missingKey(target);
   return position;
 }

@@ -6,7 +6,14 @@ import { applyConjuncts, type Filtered, tieColumns } from './conjuncts.ts';
 import { type CteScope, findCte } from './cte-scope.ts';
 import { joinShape } from './join-shape.ts';
 import { relationItem } from './relation-item.ts';
-import { type Column, type FromItem, plainColumn, renamed, type Scope } from './scope.ts';
+import {
+  type Column,
+  type FromItem,
+  isSameType,
+  plainColumn,
+  renamed,
+  type Scope,
+} from './scope.ts';
 import type { StatementContext } from './statement-context.ts';
 
 /** What the elements of a FROM clause are analysed with. */
@@ -183,6 +190,8 @@ function mergedColumn(node: JoinNode, left: FromItem, right: FromItem, name: str
   const a = columnNamed(left, name);
   const b = columnNamed(right, name);
   if (a === null || b === null || node.jointype === 'JOIN_FULL') return plainColumn(name);
+  // Columns of different types meet in a third, in which values compared with them are read.
+  if (!isSameType(a, b)) return plainColumn(name);
   if (node.jointype === 'JOIN_LEFT') return a;
   if (node.jointype === 'JOIN_RIGHT') return b;
   return { ...a, keys: [...a.keys, ...b.keys] };

@@ -12,7 +12,14 @@ import { analyzeFrom } from './from-clause.ts';
 import { joinShape } from './join-shape.ts';
 import { columnOperand } from './key-operand.ts';
 import { outputsOf } from './outputs.ts';
-import { type Column, plainColumn, renamed, resolveColumn, type Scope } from './scope.ts';
+import {
+  type Column,
+  isSameType,
+  plainColumn,
+  renamed,
+  resolveColumn,
+  type Scope,
+} from './scope.ts';
 import type { StatementContext } from './statement-context.ts';
 
 /** Analyses INSERT, UPDATE and DELETE inside WITH. */
@@ -213,11 +220,16 @@ export class QueryBlocks implements BlockAnalyzer {
 
 const oneKey = 'Restrict every distributed table in it to one key.';
 
-/** A condition on the column holds for both arms alike; no arm has all the rows. */
+/**
+ * A condition on the column holds for both arms alike; no arm has all the rows. Arms of different
+ * types meet in a third, in which values that are compared with the column are read.
+ */
 function armColumn(left: Column, right: Column | undefined, limited: boolean): Column {
-  const keys = limited || right === undefined ? [] : [...left.keys, ...right.keys];
+  if (right === undefined || !isSameType(left, right)) return plainColumn(left.name);
+  const keys = limited ? [] : [...left.keys, ...right.keys];
   return {
     ...plainColumn(left.name),
+    base: left.base?.collation === right.base?.collation ? left.base : null,
     keys: keys.map(({ instance }) => ({ instance, exact: false })),
   };
 }

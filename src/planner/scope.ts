@@ -12,7 +12,7 @@ export type KeyRef = { readonly instance: number; readonly exact: boolean };
 export type Column = {
   readonly name: string;
   readonly keys: readonly KeyRef[];
-  /** The table's column that it is unchanged, or null. */
+  /** The table's column that it is unchanged (of a UNION: one of its type), or null. */
   readonly base: ColumnSchema | null;
   /** An outer join may put NULL here. */
   readonly nullable: boolean;
@@ -93,6 +93,12 @@ function onlyOne(columns: readonly Column[]): Column | null {
 
 export function plainColumn(name: string): Column {
   return { name, keys: [], base: null, nullable: true, origin: null };
+}
+
+/** Both are columns of tables, and of the same type. */
+export function isSameType(a: Column, b: Column): boolean {
+  if (a.base === null || b.base === null) return false;
+  return a.base.typeOid === b.base.typeOid;
 }
 
 /** `AS alias(names...)`: the first columns get new names. */

@@ -98,6 +98,15 @@ describe('resolveRouting', () => {
     ['select 1 from note', 'a_d'],
     ["select 1 from event where event_id = 'x'", 'none'],
     ['select 1 from event where event_id = 5.5', 'none'],
+    // One type for the whole list: '2.0' is a numeric here, and no bigint by itself.
+    ["select 1 from event where event_id in ('2.0', 5.5)", 'a_d e_o p_u v_z'],
+    ["select 1 from event where event_id = any(array['2.0', 5.5])", 'a_d e_o p_u v_z'],
+    ["select 1 from event where event_id in ('2.0', null::numeric)", 'a_d e_o p_u v_z'],
+    ['select 1 from event where event_id in (5.5, 6.5)', 'none'],
+    [
+      "select 1 from (select event_id from event union all select 2.0) u where event_id = '2.0'",
+      'a_d e_o p_u v_z',
+    ],
     ["insert into customer (cust_id) values ('kim'), ('lee')", 'e_o'],
     ["insert into customer (cust_id) values ('kim'), ('ann')", 'a_d e_o'],
     ["update customer set cust_id = 'KIM' where cust_id = 'kim'", 'e_o'],
@@ -116,6 +125,14 @@ describe('resolveRouting', () => {
     expect(shards(text, { values: ['-5'] })).toBe(found[0]);
     expect(shards(text, { values: [int8(-5n)], formats: [1], typeOids: [20] })).toBe(found[0]);
     expect(shards(text, { values: [int8(-5n)], formats: [1] })).toBe(found[0]);
+  });
+
+  it('does not read an untyped parameter alone that a list gives another type', () => {
+    const everywhere = 'a_d e_o p_u v_z';
+    const text = 'select 1 from event where event_id in ($1, $2)';
+    expect(shards(text, { values: ['2.0', '5.5'], typeOids: [0, 1700] })).toBe(everywhere);
+    expect(shards(text, { values: ['2', '2'], typeOids: [0, 23] })).not.toBe(everywhere);
+    expect(shards(text, { values: ['2', '2'] })).not.toBe(everywhere);
   });
 
   it('tells a negative number from a positive one', () => {
