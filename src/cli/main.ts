@@ -71,6 +71,10 @@ function describe(error: unknown): string {
   return lines.join('\n');
 }
 
+// Whoever read the output has gone (`pgweave serve | head`): no reason to stop serving.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+
 main(process.argv.slice(2)).then(
   (exitCode) => {
     process.exitCode = exitCode;

@@ -10,7 +10,13 @@ export async function serve(path: string, clock: Clock): Promise<void> {
     running?.supervisor.reload().catch(() => {});
   });
   const configuration = await readConfiguration(path);
-  running = await runSupervisor(path, configuration, { clock, signal: abort });
+  try {
+    running = await runSupervisor(path, configuration, { clock, signal: abort });
+  } catch (error) {
+    // Told to stop before its shards answered: that is no failure.
+    if (abort.aborted) return;
+    throw error;
+  }
   const { database, listen } = configuration.config;
   const port = running.supervisor.clientPort ?? listen.port;
   process.stdout.write(`ready postgresql://${urlHost(listen.host)}:${port}/${database}\n`);

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { isRunning, pidTree } from '../../src/lab/pid-tree.ts';
 import { withSession } from '../../src/lab/sql.ts';
+import { ChildRun } from '../support/child-run.ts';
 import { entrySchema, ServedCluster } from '../support/served-cluster.ts';
 
 let served: ServedCluster;
@@ -174,6 +175,38 @@ describe('serve', () => {
     expect(answers.map(({ status }) => status === 'rejected')).toEqual(doomed);
     await (await connect()).query('select * from entry where id = 1');
   });
+
+  it('serves on when nobody reads what it prints', async () => {
+    const { run, started } = await another(served.configText);
+    run.closeStdout();
+    await served.until('clients to be accepted', () => started('accepting clients'));
+    await sleep(100);
+    expect(await run.stop()).toMatchObject({ code: 0, signal: null });
+  });
+
+  it('can be stopped while it waits for its shards', async () => {
+    const text = served.lab.nodes.reduce(
+      (changed, { id }, index) => changed.replace(id, `127.0.0.1:${index + 1}`),
+      served.configText,
+    );
+    const { run, started } = await another(text);
+    await served.until('the shards to be missed', () => started('the catalogue could not be read'));
+    const startedAt = systemClock.now();
+    expect(await run.stop()).toMatchObject({ code: 0, signal: null });
+    expect(systemClock.now() - startedAt).toBeLessThan(3_000);
+  });
+
+  /** A second pgweave, with its own record; it only has to start and stop. */
+  async function another(text: string) {
+    const file = join(served.configPath, '..', 'another.yaml');
+    const changed = text
+      .replace(/admin: .*/, 'admin: { port: 0 }')
+      .replace('state_directory: state', 'state_directory: another, enabled: false');
+    await writeFile(file, changed);
+    const run = new ChildRun(['serve', '--config', file]);
+    const started = (message: string) => run.log.some(({ msg }) => msg === message);
+    return { run, started };
+  }
 
   async function reloadWith(text: string, outcome: string): Promise<void> {
     const count = () => served.run.log.filter(({ msg }) => msg === outcome).length;

@@ -66,6 +66,11 @@ export class ChildRun {
     });
   }
 
+  /** Its next line there meets a broken pipe. */
+  closeStdout(): void {
+    this.#child.stdout?.destroy();
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
