@@ -3,6 +3,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { splitNames } from '../executor/search-path.ts';
 import { isUtf8 } from '../executor/setting-commands.ts';
+import { settingLimit } from '../planner/setting-limits.ts';
 
 const notSettings = new Set(['user', 'database', 'options', 'replication']);
 const settingName = /^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)?$/;
@@ -27,7 +28,7 @@ export function startupSettings(
       throw fatal(SqlState.invalidParameterValue, `unrecognized configuration parameter "${name}"`);
     }
     if (lowerName === 'client_encoding') requireUtf8(value);
-    else settings = settings.with(lowerName, settingValue(lowerName, value));
+    else settings = settings.with(lowerName, limitedValue(lowerName, value));
   }
   return settings;
 }
@@ -59,6 +60,14 @@ function requireUtf8(value: string): void {
     `client_encoding "${value}" is not supported`,
     'Use UTF8: keys are compared as UTF-8.',
   );
+}
+
+/** As SQL. What SET may not say, a startup packet may not either. */
+function limitedValue(name: string, value: string): string {
+  const text = settingValue(name, value);
+  const limit = settingLimit(name, text);
+  if (limit !== null) throw fatal(limit.sqlState, limit.message, limit.hint ?? undefined);
+  return text;
 }
 
 /** Lists of names would be taken for one name if they were quoted as a whole. */

@@ -3,6 +3,7 @@ import { queryBlocks } from './analyze-write.ts';
 import { multiShardSelect } from './multi-shard-select.ts';
 import type { Plan } from './plan.ts';
 import { refusal, refuse } from './refuse.ts';
+import { relationOf } from './relation-item.ts';
 import { routingOf } from './routing-of.ts';
 import type { SelectTree } from './select-tree.ts';
 import type { StatementContext } from './statement-context.ts';
@@ -12,8 +13,10 @@ import { noteStatementFacts } from './statement-facts.ts';
 export function planSelect(context: StatementContext, select: SelectNode, tree: SelectTree): Plan {
   const harmless = noteStatementFacts(context, tree.statement);
   const block = queryBlocks.select(context, select, null, null);
+  const into = select.intoClause;
+  if (into?.rel !== undefined) relationOf(context, into.rel);
   const routing = routingOf(context);
-  if (select.intoClause !== undefined) {
+  if (into !== undefined) {
     if (routing.kind !== 'home') throw refusal('SELECT INTO from sharded tables', intoHint);
     return { kind: 'utility', tag: 'SELECT', changesSchema: true };
   }

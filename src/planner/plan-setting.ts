@@ -1,24 +1,9 @@
 import type { SqlNode } from '../sql/ast.ts';
 import type { Plan, SettingCommand } from './plan.ts';
 import { refusal, refuse } from './refuse.ts';
+import { settingLimit } from './setting-limits.ts';
 
 type SetNode = Extract<SqlNode, { VariableSetStmt: unknown }>['VariableSetStmt'];
-
-/** Settings that would change how statements are read, or what an acknowledged commit means. */
-const limited: { readonly [name: string]: { readonly values: RegExp; readonly hint: string } } = {
-  standard_conforming_strings: {
-    values: /^'?(?:on|true|yes|1)'?$/i,
-    hint: "Write E'...' for strings with backslash escapes.",
-  },
-  synchronous_commit: {
-    values: /^'?(?:on|true|yes|1|remote_apply)'?$/i,
-    hint: 'A failover could lose commits that were acknowledged.',
-  },
-  client_encoding: {
-    values: /^'(?:utf-?8|unicode)'$/i,
-    hint: 'Use UTF8, and convert in the application.',
-  },
-};
 
 const isolation = 'transaction_isolation';
 const readOnly = 'transaction_read_only';
@@ -41,11 +26,7 @@ export function planSetting(node: SetNode): Plan {
     case 'VAR_SET_VALUE': {
       refuseName(name);
       const value = (node.args ?? []).map(valueText).join(', ');
-      const limit = limited[name];
-      if (limit !== undefined && !limit.values.test(value)) {
-        return refuse(`${name} cannot be set to ${value}`, limit.hint);
-      }
-      return setting({ kind: 'set', name, value, local });
+      return settingLimit(name, value) ?? setting({ kind: 'set', name, value, local });
     }
     default:
       return refuse('this form of SET is not supported', 'Use SET name TO value.');

@@ -25,7 +25,7 @@ export function relationItem(context: StatementContext, node: RangeVarNode): Fro
 /** null: not in the snapshot, so it is the catalogue's or the home shard's, or no table at all. */
 export function relationOf(context: StatementContext, node: RangeVarNode): RelationSchema | null {
   context.visited.add(node);
-  if (node.schemaname === 'pg_temp' || node.relpersistence === 't') {
+  if (isTemporarySchema(node.schemaname) || node.relpersistence === 't') {
     throw refusal(
       'temporary tables are not supported',
       'Use a table of the home shard, or a subquery.',
@@ -40,6 +40,11 @@ export function relationOf(context: StatementContext, node: RangeVarNode): Relat
     );
   }
   return relation;
+}
+
+/** The alias of the session's own, or the name that it stands for. */
+function isTemporarySchema(name: string | undefined): boolean {
+  return /^pg_temp(?:_\d+)?$/.test(name ?? '');
 }
 
 /** Its number when the relation is distributed. */

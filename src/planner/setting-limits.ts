@@ -1,0 +1,32 @@
+import type { Reject } from './plan.ts';
+import { refuse } from './refuse.ts';
+
+/**
+ * Settings that would change how statements are read or what an acknowledged commit means, or would
+ * leave tables behind in a server's session, by the values that are allowed.
+ */
+const limits: { readonly [name: string]: { readonly values: RegExp; readonly hint: string } } = {
+  standard_conforming_strings: {
+    values: /^'?(?:on|true|yes|1)'?$/i,
+    hint: "Write E'...' for strings with backslash escapes.",
+  },
+  synchronous_commit: {
+    values: /^'?(?:on|true|yes|1|remote_apply)'?$/i,
+    hint: 'A failover could lose commits that were acknowledged.',
+  },
+  client_encoding: {
+    values: /^'(?:utf-?8|unicode)'$/i,
+    hint: 'Use UTF8, and convert in the application.',
+  },
+  search_path: {
+    values: /^(?!.*pg_temp)/is,
+    hint: 'Temporary tables would outlast the session in a connection that clients share.',
+  },
+};
+
+/** Why a client may not give a setting this value, which is SQL text right of SET ... TO. */
+export function settingLimit(name: string, value: string): Reject | null {
+  const limit = limits[name];
+  if (limit === undefined || limit.values.test(value)) return null;
+  return refuse(`${name} cannot be set to ${value}`, limit.hint);
+}
