@@ -8,7 +8,7 @@ const lookEveryMs = 1_000;
 const patienceMs = 5_000;
 
 /**
- * What an operator or an agent does in production: makes a server that died a standby of its
+ * What an operator does in production: makes a server that died a standby of its
  * shard's new primary. Returns a function that ends it and waits for a rebuild under way.
  */
 export function rebuildDead(
