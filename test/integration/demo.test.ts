@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -57,7 +57,10 @@ function labDirectory({ stdout }: ChildRun): string {
 
 async function processesOf(run: ChildRun): Promise<readonly number[]> {
   const pids = await pidTree(run.pid);
-  const names = pids.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+  // Servers start and end processes all the time, so some are gone by now.
+  const names = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  );
   expect(names.filter((name) => name.includes('bin/postgres')).length).toBeGreaterThan(1);
   expect(names.filter((name) => name.includes('worker-main')).length).toBeGreaterThan(0);
   return pids;
