@@ -31,9 +31,13 @@ function summary(config: Config, path: string): string {
   return [
     `${path}: no mistakes`,
     '',
-    `database ${config.database}, ${config.users.size} users, ${shards.length} shards:`,
+    `database ${config.database}, ${counted(config.users.size, 'user')}, ${counted(shards.length, 'shard')}:`,
     ...shards,
     '',
     mapText(config.shardMap),
   ].join('\n');
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

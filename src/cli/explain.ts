@@ -64,7 +64,8 @@ async function findPrimary(
       if (isPrimary) return node;
       reasons.push(`${node.id} is a standby`);
     } catch (error) {
-      reasons.push(`${node.id}: ${error instanceof Error ? error.message : String(error)}`);
+      if (!(error instanceof PgError)) throw error;
+      reasons.push(error.message);
     }
   }
   throw new PgError(SqlState.cannotConnect, `shard ${shard} has no primary that can be asked`, {
