@@ -12,6 +12,7 @@ import { BackendCode } from '../protocol/message-code.ts';
 import { decodeParameterStatus } from '../protocol/parameter-status.ts';
 import { cannotConnect } from './node-failure.ts';
 import { NodeSocket } from './node-socket.ts';
+import { pinnedSettings } from './pinned-settings.ts';
 import { ServerLogin } from './server-login.ts';
 
 export type HandshakeRequest = {
@@ -97,6 +98,7 @@ class Handshake {
       user: this.#request.user.serverUser,
       database: this.#request.database,
       application_name: 'pgweave',
+      ...pinnedSettings,
     });
   }
 

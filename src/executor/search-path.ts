@@ -1,12 +1,18 @@
+import { pinnedSettings } from '../backend/pinned-settings.ts';
 import type { SessionSettings } from '../backend/session-settings.ts';
-
-/** The server's own default, which pgweave assumes (manual, section "The Schema Search Path"). */
-const defaultSearchPath = '"$user", public';
 
 /** The schemas that unqualified names are looked up in, `$user` replaced. */
 export function searchPathOf(settings: SessionSettings, userName: string): readonly string[] {
-  const text = settings.values.get('search_path') ?? defaultSearchPath;
-  return splitNames(text).map((name) => (name === '$user' ? userName : name));
+  const text = settings.values.get('search_path') ?? pinnedSettings.search_path;
+  return splitNames(text).map((name) =>
+    name === '$user' ? currentUser(settings, userName) : name,
+  );
+}
+
+/** SET ROLE changes what `$user` stands for. */
+function currentUser(settings: SessionSettings, userName: string): string {
+  const role = splitNames(settings.values.get('role') ?? 'none')[0] ?? 'none';
+  return role === 'none' ? userName : role;
 }
 
 /**

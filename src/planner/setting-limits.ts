@@ -10,6 +10,10 @@ const limits: { readonly [name: string]: { readonly values: RegExp; readonly hin
     values: /^'?(?:on|true|yes|1)'?$/i,
     hint: "Write E'...' for strings with backslash escapes.",
   },
+  array_nulls: {
+    values: /^'?(?:on|true|yes|1)'?$/i,
+    hint: 'Write the word "NULL" in quotes.',
+  },
   synchronous_commit: {
     values: /^'?(?:on|true|yes|1|remote_apply)'?$/i,
     hint: 'A failover could lose commits that were acknowledged.',

@@ -66,7 +66,7 @@ const wrongPassword = encodeErrorResponse(
 );
 
 describe('the login on a server', () => {
-  it('names user, database, application and encoding', async () => {
+  it('names user, database, application, encoding and what the planner relies on', async () => {
     const server = await started({});
     const session = await logIn(server.node);
     expect(server.sessions[0]?.parameters).toEqual(
@@ -75,6 +75,9 @@ describe('the login on a server', () => {
         ['database', 'booking'],
         ['application_name', 'pgweave'],
         ['client_encoding', 'UTF8'],
+        ['search_path', '"$user", public'],
+        ['standard_conforming_strings', 'on'],
+        ['array_nulls', 'on'],
       ]),
     );
     expect(session.parameters).toEqual(new Map([['server_version', '18.0']]));

@@ -29,4 +29,10 @@ describe('the search path', () => {
     const settings = emptySettings.with('search_path', "'$user', 'shop'");
     expect(searchPathOf(settings, 'Kim')).toEqual(['Kim', 'shop']);
   });
+
+  it('has the role in the place of $user after SET ROLE', () => {
+    const settings = emptySettings.with('role', "'Bob'");
+    expect(searchPathOf(settings, 'kim')).toEqual(['Bob', 'public']);
+    expect(searchPathOf(settings.with('role', "'none'"), 'kim')).toEqual(['kim', 'public']);
+  });
 });

@@ -61,6 +61,10 @@ describe('the settings of a startup packet', () => {
   it.each([
     [{ client_encoding: 'LATIN1' }, 'FATAL 0A000'],
     [{ replication: 'database' }, 'FATAL 0A000'],
+    [{ options: '-c synchronous_commit=off' }, 'FATAL 0A000'],
+    [{ options: '-c synchronous_commit=remote_apply' }, 'accepted'],
+    [{ standard_conforming_strings: 'off' }, 'FATAL 0A000'],
+    [{ array_nulls: 'off' }, 'FATAL 0A000'],
     [{ replication: 'true' }, 'FATAL 0A000'],
     [{ 'x"; drop table customer; --': '1' }, 'FATAL 22023'],
     [{ 'a.b.c': '1' }, 'FATAL 22023'],
