@@ -10,7 +10,14 @@ import type { StatementContext } from './statement-context.ts';
 import { hiddenPrefix } from './tree-builders.ts';
 
 const slotPattern = /\$([12]\d{6})\b/;
-const ignoredFields = ['location', 'rexpr_list_start', 'rexpr_list_end', 'funcformat'];
+const ignoredFields = [
+  'location',
+  'list_start',
+  'list_end',
+  'rexpr_list_start',
+  'rexpr_list_end',
+  'funcformat',
+];
 
 /**
  * Writes a changed tree as SQL again. The text is parsed once more and must give the same tree, so

@@ -46,8 +46,18 @@ function rowCount(ref: ValueRef | null, values: Values): bigint | null {
   const { typeOids, formats, values: bound } = values.parameters;
   const value = bound[ref.index] ?? null;
   if (value === null) return null;
-  if (formats[ref.index] !== 1) return parseCount(value.toString('utf8'));
-  return binaryCount(value, typeOids[ref.index] ?? 0);
+  const typeOid = typeOids[ref.index] ?? 0;
+  // They round to even.
+  if (typeOid === TypeOid.float4 || typeOid === TypeOid.float8) {
+    throw new PgError(
+      SqlState.featureNotSupported,
+      'LIMIT and OFFSET in floating point are not supported across shards',
+      { hint: 'Send them as bigint.' },
+    );
+  }
+  return formats[ref.index] === 1
+    ? binaryCount(value, typeOid)
+    : parseCount(value.toString('utf8'));
 }
 
 /** The parameter of a LIMIT that the client left untyped is a bigint. */
