@@ -68,8 +68,6 @@ describe('the settings of a startup packet', () => {
     [{ replication: 'true' }, 'FATAL 0A000'],
     [{ 'x"; drop table customer; --': '1' }, 'FATAL 22023'],
     [{ 'a.b.c': '1' }, 'FATAL 22023'],
-    [{ options: '-c synchronous_commit=off' }, 'FATAL 0A000'],
-    [{ options: '-c synchronous_commit=remote_apply' }, 'accepted'],
     [{ search_path: 'public, PG_TEMP' }, 'FATAL 0A000'],
     [{ options: '-d 5' }, 'FATAL 22023'],
     [{ options: '-c' }, 'FATAL 22023'],
