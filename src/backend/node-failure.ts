@@ -21,6 +21,12 @@ export function connectionLost(node: NodeAddress, cause: Error | null): PgError 
   );
 }
 
+/** The server says what has no place in the protocol here. */
+export function unexpectedMessage(node: NodeAddress, code: number): PgError {
+  const message = `server ${node.id} sent an unexpected message of type ${code}`;
+  return new PgError(SqlState.protocolViolation, message);
+}
+
 /** A lease request has waited too long. */
 export function noneCameFree(pool: {
   readonly node: NodeAddress;

@@ -13,7 +13,7 @@ import { decodeReadyForQuery } from '../protocol/ready-for-query.ts';
 import { answerCodes } from './answer-codes.ts';
 import { sendCancelRequest } from './cancel-request.ts';
 import type { Exchange, TransactionStatus } from './exchange.ts';
-import { connectionLost } from './node-failure.ts';
+import { connectionLost, unexpectedMessage } from './node-failure.ts';
 import { PreparedNames } from './prepared-names.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { LoggedInSocket } from './server-handshake.ts';
@@ -35,6 +35,8 @@ export type PipelineOptions = {
  * not be held; `closed`: we did not need it any more.
  */
 export type ConnectionEnd = 'lost' | 'failed' | 'closed';
+
+const cancelAgainMs = 100;
 
 /** The pool, as its connections see it. */
 export type ConnectionOwner = {
@@ -82,6 +84,7 @@ export class PipelineConnection implements ServerConnection {
   #isTainted = false;
   #isPaused = false;
   #isCancelling = false;
+  #stopCancelling = () => {};
   /** A cancel request may strike at any time: the session must not be handed on. */
   #isHaunted = false;
   /** Exchanges that stood behind the one that was to be cancelled. */
@@ -224,6 +227,10 @@ export class PipelineConnection implements ServerConnection {
       this.#isCancelling = false;
       if (outcome === 'unknown') this.#isHaunted = true;
       if (this.alive) this.#owner.cancelSettled(this);
+      // A server that had not begun yet has cancelled nothing.
+      this.#stopCancelling();
+      const again = () => this.cancel(exchange);
+      this.#stopCancelling = this.#options.clock.after(cancelAgainMs, again);
     });
   }
 
@@ -295,7 +302,7 @@ export class PipelineConnection implements ServerConnection {
         break;
     }
     const head = this.#head;
-    if (head === undefined || answerCodes[code] === 0) throw unexpected(this.node, code);
+    if (head === undefined || answerCodes[code] === 0) throw unexpectedMessage(this.node, code);
     if (this.#rangeChunk !== chunk) {
       this.#endRange();
       this.#rangeChunk = chunk;
@@ -307,7 +314,7 @@ export class PipelineConnection implements ServerConnection {
   #ready(status: TransactionStatus | null): void {
     const head = this.#head;
     if (head === undefined || status === null) {
-      throw unexpected(this.node, BackendCode.readyForQuery);
+      throw unexpectedMessage(this.node, BackendCode.readyForQuery);
     }
     this.#endRange();
     this.#status = status;
@@ -386,9 +393,4 @@ export class PipelineConnection implements ServerConnection {
     this.#owner.ended(this, error, end);
     for (const exchange of lost) exchange.onLost(error);
   }
-}
-
-function unexpected(node: NodeAddress, code: number): PgError {
-  const message = `server ${node.id} sent an unexpected message of type ${code}`;
-  return new PgError(SqlState.protocolViolation, message);
 }

@@ -41,9 +41,9 @@ export type ServerConnection = {
   /** Forgets all after DISCARD ALL / DEALLOCATE ALL. */
   forgetAllPrepared(): void;
   /**
-   * Sends a CancelRequest if `exchange` is at the head, else does nothing. It cannot hit another
-   * client: an exchange behind it that is struck gets onLost instead of an error, and the
-   * connection is not handed on before the server has dealt with the request.
+   * Sends CancelRequests until its end if `exchange` is at the head, else does nothing. They
+   * cannot hit another client: an exchange behind it that is struck gets onLost instead of an
+   * error, and the connection is not handed on before the server has dealt with the request.
    */
   cancel(exchange: Exchange): void;
   /** The settings that the server session holds now, after the owner changed them itself. */

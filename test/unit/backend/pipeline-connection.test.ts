@@ -347,6 +347,17 @@ describe('cancelling in a pipeline', () => {
     expect(first.events).toEqual(['error 57014', '.', 'ready idle 0']);
   });
 
+  it('asks again when the server had not begun yet', async () => {
+    const { server, connection } = await connected({ onQuery: () => {} });
+    const exchange = send(connection, 'one');
+    connection.cancel(exchange);
+    await until(() => server.cancels.length === 3);
+    const startedAt = performance.now();
+    for (let more = 50; more > 0; more--) connection.cancel(exchange);
+    await until(() => server.cancels.length >= 6);
+    expect(performance.now() - startedAt).toBeGreaterThan(150);
+  });
+
   it('breaks the connection rather than telling a bystander that it was canceled', async () => {
     const { connection } = await connected({
       onQuery: ({ socket }, sql) => {
