@@ -8,6 +8,7 @@ import { loadDemo } from './demo-load.ts';
 import { demoReservationsCount, demoRows } from './demo-rows.ts';
 import { demoShards } from './demo-shards.ts';
 import { LabCluster } from './lab-cluster.ts';
+import { loadError } from './load-error.ts';
 
 export type DemoOptions = {
   /** 1 to 26; 4 are a_d, e_o, p_u, v_z. */
@@ -86,7 +87,8 @@ export async function startDemoCluster(options: DemoOptions): Promise<DemoCluste
     }
     return { lab, configPath, configText, config: loaded.config, stop: () => lab.stop() };
   } catch (error) {
+    const reason = await loadError(error, lab.directory);
     await lab.discard();
-    throw error;
+    throw reason;
   }
 }

@@ -29,6 +29,9 @@ export async function loadDemo(
     cluster.shards,
     async ({ name, primary }, stop) => {
       await withSession(primary, cluster.login, async (session) => {
+        stop.throwIfAborted();
+        // A commit waits for its standby, for ever when that died of a full disk.
+        stop.addEventListener('abort', () => void session.end().catch(() => {}), { once: true });
         await session.query('begin');
         await session.query(`set local role app; ${demoTablesSql}`);
         const own = byShard?.get(name);

@@ -43,5 +43,6 @@ export function runCommand(
 function reasonOf(standardError: string): string {
   const lines = standardError.split('\n').filter((line) => line.trim() !== '');
   const reason = lines.find((line) => /\b(error|fatal|panic):/i.test(line)) ?? lines.at(-1);
-  return reason?.trim() ?? 'it said nothing';
+  // Without the time and pid that a server's log begins with.
+  return reason?.replace(/^.*\[\d+\] /, '').trim() ?? 'it said nothing';
 }
