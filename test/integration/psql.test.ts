@@ -118,13 +118,16 @@ describe.skipIf(!hasPsql)('psql', () => {
     const overShards = 'select count(*) from entry, generate_series(1, 1000000000000)';
     for (const sql of ['select pg_sleep(20)', overShards]) {
       const url = `postgresql://app:app@127.0.0.1:${served.port}/app`;
-      const child = spawn('psql', ['--no-psqlrc', url, '-c', sql, '-c', "select 'after'"]);
+      const commands = ['\\warn begun', sql, "select 'after'"].flatMap((text) => ['-c', text]);
+      const child = spawn('psql', ['--no-psqlrc', url, ...commands]);
       let printed = '';
       for (const stream of [child.stdout, child.stderr]) {
         stream.on('data', (text) => {
           printed += text;
         });
       }
+      // The login may need a server, too, and psql listens to Ctrl-C only after it.
+      await served.until('psql to begin', () => printed.includes('begun'));
       await served.until('the statement to run', async () => (await served.busyConnections()) > 0);
       const startedAt = systemClock.now();
       child.kill('SIGINT');
