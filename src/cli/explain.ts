@@ -35,6 +35,11 @@ export async function explain(path: string, sql: string): Promise<CommandResult>
     statementText: sql.replace(/^\s*explain\s+(?=\w)/i, ''),
   } as const;
   const session = { ...serverDefaults, participants: new Map(), snapshotShard: null };
+  const [planned] = planner.planAll(session, plan.statementText);
+  // Running, pgweave lets a server say what is wrong, and where; here none is asked.
+  if (planned?.plan.kind === 'utility' && planned.plan.tag === '') {
+    throw new PgError(SqlState.syntaxError, 'the statement has a syntax error');
+  }
   const answer = explained(session, planner, plan, noParameters);
   if (answer.kind === 'error') throw answer.error;
   const queries = answer.queries.map(({ shard, sql: text }) => {

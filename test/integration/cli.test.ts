@@ -94,12 +94,13 @@ describe('the command line', () => {
   it('explains a statement without running it', async () => {
     const explain = (sql: string) =>
       ChildRun.finish(['explain', '--config', served.configPath, sql]);
-    const [one, all, write, refused] = await Promise.all(
+    const [one, all, write, refused, wrong] = await Promise.all(
       [
         'select * from entry where id = 1000001',
         'select count(*) from entry',
         "insert into entry values (7, 'never')",
         'update entry set note = null',
+        'selec 1',
       ].map(explain),
     );
     expect(one).toMatchObject({ code: 0, stderr: '' });
@@ -111,6 +112,8 @@ describe('the command line', () => {
     await client.end();
     expect(refused?.code).toBe(1);
     expect(refused?.stderr).toMatch(/^pgweave: \S/);
+    expect(wrong).toMatchObject({ code: 1, stdout: '' });
+    expect(wrong?.stderr).toBe('pgweave: the statement has a syntax error\n');
   });
 
   it('explains only what the servers tell', async () => {
