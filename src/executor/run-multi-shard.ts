@@ -5,6 +5,7 @@ import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { MultiShardCursor, MultiShardSelect } from './multi-shard-select.ts';
 import type { RowSink } from './row-sink.ts';
+import { rerunsMax } from './run-again.ts';
 import { canceled, type SessionExecutor } from './session-executor.ts';
 
 export type MultiShardRun = Omit<
@@ -14,8 +15,6 @@ export type MultiShardRun = Omit<
 
 /** How one fetch ended; `suspended`: the row limit was reached and the cursor is still open. */
 export type FetchEnd = 'complete' | 'suspended' | 'failed';
-
-const rerunsMax = 3;
 
 /**
  * A SELECT over several shards on behalf of a session: rows go to the client, an error too. A
@@ -94,12 +93,22 @@ export class MultiShardPortal {
       },
       failed: (error) => {
         if (this.#mayRunAgain(error)) {
-          this.#rerunsLeft -= 1;
-          this.#cursor = this.#open();
-          this.#fetch();
+          this.#executor.later(
+            this.#rerunsLeft,
+            () => this.#end('failed'),
+            () => this.#runAgain(),
+          );
         } else this.#fail('frame' in error ? error : explained(error));
       },
     };
+  }
+
+  #runAgain(): void {
+    // Closed meanwhile.
+    if (this.#ended === null) return;
+    this.#rerunsLeft -= 1;
+    this.#cursor = this.#open();
+    this.#fetch();
   }
 
   #mayRunAgain(error: PgError | { readonly frame: Buffer }): boolean {

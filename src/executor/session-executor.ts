@@ -15,6 +15,7 @@ import { lostInTransaction } from './lost-in-transaction.ts';
 import type { OpenMultiShardSelect } from './multi-shard-select.ts';
 import { type PlanningSettings, planningSettings, serverDefaults } from './planning-settings.ts';
 import { Relay, type RelayOutcome } from './relay.ts';
+import { rerunsMax, runAgain } from './run-again.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
 import { type ConnectionRequest, Transaction } from './transaction.ts';
 
@@ -42,8 +43,6 @@ export type SessionEvents = {
   /** The block is about to be committed or rolled back: its cursors are closed before. */
   blockEnds(): void;
 };
-
-const rerunsMax = 3;
 
 /**
  * Runs one statement after the other for one session. `done(false)` means that the client has been
@@ -148,10 +147,21 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     if (outcome.lost === null || outcome.errored) {
       whenDone(!outcome.errored);
     } else if (!flight.write && !outcome.forwarded && rerunsLeft > 0) {
-      new AutocommitRun(this, flight, rerunsLeft - 1, whenDone).start();
+      this.later(rerunsLeft, whenDone, () =>
+        new AutocommitRun(this, flight, rerunsLeft - 1, whenDone).start(),
+      );
     } else {
       this.fail(lostError(flight, outcome.lost), whenDone);
     }
+  }
+
+  /** Runs a statement again after a loss, unless it is cancelled before. */
+  later(rerunsLeft: number, done: (ok: boolean) => void, run: () => void): void {
+    const stop = runAgain(this.world.clock, rerunsLeft, run);
+    this.#cancel = () => {
+      stop();
+      this.fail(canceled(), done);
+    };
   }
 
   succeed(frame: Buffer | null, done: (ok: boolean) => void): void {

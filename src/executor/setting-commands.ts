@@ -8,14 +8,13 @@ import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { internalExchange } from './internal-exchange.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
+import { rerunsMax } from './run-again.ts';
 import { splitNames } from './search-path.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import type { Participant } from './transaction.ts';
 
 type Done = (ok: boolean) => void;
 
-/** A SET that lost its connection may be said again. */
-const rerunsMax = 3;
 const isolationLevels = new Set([
   'read uncommitted',
   'read committed',
@@ -167,7 +166,9 @@ function judge(
           if (outcome.kind === 'ready') executor.succeed(encodeCommandComplete(effect.tag), done);
           else if (outcome.kind === 'error') executor.fail(outcome, done);
           else if (transaction.block === 'none' && rerunsLeft > 0) {
-            judge(executor, effect, sql, home, rerunsLeft - 1, done);
+            executor.later(rerunsLeft, done, () =>
+              judge(executor, effect, sql, home, rerunsLeft - 1, done),
+            );
           } else executor.fail(lostInTransaction(home, outcome.error), done);
         },
         (code, chunk, start, end) => {
