@@ -7,11 +7,12 @@ import type { MultiShardCursor, MultiShardSelect } from './multi-shard-select.ts
 import type { RowSink } from './row-sink.ts';
 import { rerunsMax } from './run-again.ts';
 import { canceled, type SessionExecutor } from './session-executor.ts';
+import type { Target } from './target.ts';
 
 export type MultiShardRun = Omit<
   MultiShardSelect,
-  'description' | 'inTransaction' | 'mergeBytesMax' | 'acquire'
->;
+  'root' | 'shards' | 'description' | 'inTransaction' | 'mergeBytesMax' | 'acquire'
+> & { readonly target: Extract<Target, { readonly kind: 'multi-shard' }> };
 
 /** How one fetch ended; `suspended`: the row limit was reached and the cursor is still open. */
 export type FetchEnd = 'complete' | 'suspended' | 'failed';
@@ -54,6 +55,8 @@ export class MultiShardPortal {
     const { world, transaction } = this.#executor;
     const request: MultiShardSelect = {
       ...this.#run,
+      root: this.#run.target.root,
+      shards: this.#run.target.shards,
       inTransaction: transaction.block !== 'none',
       mergeBytesMax: world.limits.mergeBytesMax,
       acquire: inOrder(this.#executor),

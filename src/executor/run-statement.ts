@@ -93,8 +93,7 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
       return;
     case 'multi-shard': {
       const portal = new MultiShardPortal(executor, {
-        root: target.root,
-        shards: target.shards,
+        target,
         statementText: run.padding + planned.text,
         literalText: (slot) => planned.literalText(slot),
         parameters: run.parameters,

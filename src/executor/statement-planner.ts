@@ -1,7 +1,7 @@
-import { unreachable } from '../base/assert.ts';
+import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { Plan, Routing } from '../planner/plan.ts';
+import type { MultiShardPlan, Plan, PlanNode, Routing, ShardQuery } from '../planner/plan.ts';
 import { PlanCache } from '../planner/plan-cache.ts';
 import { type ResolvedRouting, resolveRouting } from '../planner/resolve-routing.ts';
 import type { Schema } from '../planner/schema.ts';
@@ -13,7 +13,7 @@ import type { BoundParameters } from './multi-shard-select.ts';
 import { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
 import { ShardTraffic } from './shard-traffic.ts';
-import type { Target } from './target.ts';
+import type { IntermediateRun, Target } from './target.ts';
 
 /** What the session brings to planning. */
 export type PlanningSession = {
@@ -120,7 +120,7 @@ export class StatementPlanner {
       case 'select':
       case 'modify': {
         const resolved = this.resolve(session, planned, plan.routing, parameters);
-        return this.#target(session, plan, resolved);
+        return this.#target(session, planned, resolved, parameters);
       }
       default:
         return internalError(`a ${plan.kind} statement has no target`);
@@ -189,9 +189,12 @@ export class StatementPlanner {
 
   #target(
     session: PlanningSession,
-    plan: Extract<Plan, { kind: 'select' | 'modify' }>,
+    planned: PlannedStatement,
     resolved: ResolvedRouting,
+    parameters: BoundParameters,
   ): Target {
+    const { plan } = planned;
+    assert(plan.kind === 'select' || plan.kind === 'modify', 'a statement that is routed');
     const write = plan.kind === 'modify' || !plan.readOnly;
     switch (resolved.kind) {
       case 'single': {
@@ -203,12 +206,48 @@ export class StatementPlanner {
       case 'any':
         return { kind: 'shard', shard: this.#anyOf(session, this.#candidates(plan)), write };
       case 'many':
-        if (plan.multi.kind !== 'reject') {
-          return { kind: 'multi-shard', shards: resolved.shards, root: plan.multi };
-        }
-        return { kind: 'error', error: rejection(plan.multi) };
+        if (plan.multi.kind === 'reject') return { kind: 'error', error: rejection(plan.multi) };
+        return this.#multiShard(session, planned, plan.multi, parameters);
       case 'error':
         return { kind: 'error', error: resolved.error };
+      default:
+        return unreachable(resolved);
+    }
+  }
+
+  #multiShard(
+    session: PlanningSession,
+    planned: PlannedStatement,
+    plan: MultiShardPlan,
+    parameters: BoundParameters,
+  ): Target {
+    const intermediate: IntermediateRun[] = [];
+    for (const { columns, routing, whole, multi } of plan.intermediate) {
+      const shards = this.#shardsOf(session, this.resolve(session, planned, routing, parameters));
+      if (shards instanceof PgError) return { kind: 'error', error: shards };
+      const root = shards.length === 1 ? alone(whole, columns.length) : multi;
+      if (root.kind === 'reject') return { kind: 'error', error: rejection(root) };
+      intermediate.push({ columns, shards, root, whole });
+    }
+    const resolved = this.resolve(session, planned, plan.routing, parameters);
+    const shards = this.#shardsOf(session, resolved);
+    if (shards instanceof PgError) return { kind: 'error', error: shards };
+    const describedOn =
+      intermediate.length === 0 ? (shards[0] ?? this.#shardMap.home) : this.#shardMap.home;
+    return { kind: 'multi-shard', intermediate, shards, root: plan.root, describedOn };
+  }
+
+  #shardsOf(session: PlanningSession, resolved: ResolvedRouting): readonly ShardId[] | PgError {
+    switch (resolved.kind) {
+      case 'single':
+        return [resolved.shard];
+      case 'many':
+        return resolved.shards;
+      case 'none':
+      case 'any':
+        return [this.#anyOf(session, this.#shardMap.shards)];
+      case 'error':
+        return resolved.error;
       default:
         return unreachable(resolved);
     }
@@ -223,6 +262,11 @@ export class StatementPlanner {
     this.#turn = (this.#turn + 1) % Math.max(1, shards.length);
     return shards[this.#turn] ?? this.#shardMap.home;
   }
+}
+
+/** The query of one shard, its answer taken as it is. */
+function alone(query: ShardQuery, visibleCount: number): PlanNode {
+  return { kind: 'append', input: { kind: 'route', query, visibleCount, hiddenCount: 0 } };
 }
 
 function internalError(message: string): Target {

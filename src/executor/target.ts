@@ -1,5 +1,5 @@
 import type { PgError } from '../base/pg-error.ts';
-import type { PlanNode } from '../planner/plan.ts';
+import type { PlanNode, ShardQuery } from '../planner/plan.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 
 /** Where a statement goes, now that its values are known. */
@@ -7,7 +7,21 @@ export type Target =
   | { readonly kind: 'shard'; readonly shard: ShardId; readonly write: boolean }
   | {
       readonly kind: 'multi-shard';
+      /** To be collected first, in this order; see MultiShardPlan. */
+      readonly intermediate: readonly IntermediateRun[];
+      /** Where the queries of `root` run: one at least. */
       readonly shards: readonly ShardId[];
       readonly root: PlanNode;
+      /** A shard that has all the tables of the client's statement, so that it can describe it. */
+      readonly describedOn: ShardId;
     }
   | { readonly kind: 'error'; readonly error: PgError };
+
+/** How the rows of an intermediate result are had. */
+export type IntermediateRun = {
+  readonly columns: readonly string[];
+  readonly shards: readonly ShardId[];
+  readonly root: PlanNode;
+  /** As one query, which describes the result wherever all its tables are. */
+  readonly whole: ShardQuery;
+};

@@ -215,8 +215,7 @@ function runMultiShard(
   const { target, statement } = portal;
   assert(target?.kind === 'multi-shard', 'a portal over several shards');
   portal.cursor ??= new MultiShardPortal(session.executor, {
-    root: target.root,
-    shards: target.shards,
+    target,
     statementText: statement.planned.text,
     literalText: (slot) => statement.planned.literalText(slot),
     parameters: portal.parameters,

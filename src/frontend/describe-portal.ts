@@ -13,8 +13,7 @@ export function describePortal(
 ): void {
   const { target, statement, resultFormats } = portal;
   assert(target?.kind === 'multi-shard', 'a portal over several shards');
-  const [shard] = target.shards;
-  assert(shard !== undefined, 'several shards');
+  const shard = target.describedOn;
   executor.acquire({ shard, write: false, share: false }, done, (connection, release) => {
     executor.cancelWith(null);
     const question = { text: statement.planned.text, parameterOids: statement.typeOids };

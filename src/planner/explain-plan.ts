@@ -3,8 +3,10 @@ import type { ValueRef } from '../sql/statement.ts';
 import { explainRouting } from './explain-routing.ts';
 import type {
   AggregateOutput,
+  MultiShardPlan,
   Plan,
   PlanNode,
+  QueryPiece,
   Reject,
   SettingCommand,
   ShardQuery,
@@ -80,8 +82,25 @@ export function refText(ref: ValueRef): string {
   return ref.kind === 'literal' ? `?${ref.slot}` : `$${ref.index + 1}`;
 }
 
-function explainMulti(multi: PlanNode | Reject): readonly string[] {
-  return multi.kind === 'reject' ? explainReject(multi) : explainNode(multi);
+function explainMulti(multi: MultiShardPlan | Reject): readonly string[] {
+  if (multi.kind === 'reject') return explainReject(multi);
+  if (multi.intermediate.length === 0) return explainNode(multi.root);
+  return [
+    ...multi.intermediate.flatMap(({ columns, routing, whole, multi: node }, index) => [
+      `Intermediate result ${index} (${columns.join(', ')})`,
+      ...indent(explainRouting(routing)),
+      ...indent(['On one shard', ...indent(queryText(whole))]),
+      ...(routing.kind === 'by-key'
+        ? indent([
+            'On several shards',
+            ...indent(node.kind === 'reject' ? explainReject(node) : explainNode(node)),
+          ])
+        : []),
+    ]),
+    'Then',
+    ...indent(explainRouting(multi.routing)),
+    ...indent(explainNode(multi.root)),
+  ];
 }
 
 function explainReject(reject: Reject): readonly string[] {
@@ -112,9 +131,19 @@ function columnsText(visible: number, hidden: number): string {
 
 function queryText(query: ShardQuery): readonly string[] {
   if (query.kind === 'as-received') return ['as received'];
-  return [
-    query.pieces.map((piece) => (typeof piece === 'string' ? piece : refText(piece))).join(''),
-  ];
+  return [query.pieces.map(pieceText).join('')];
+}
+
+function pieceText(piece: QueryPiece): string {
+  if (typeof piece === 'string') return piece;
+  switch (piece.kind) {
+    case 'intermediate-rows':
+      return `<rows of result ${piece.result}>`;
+    case 'intermediate-type':
+      return `<type of column ${piece.column} of result ${piece.result}>`;
+    default:
+      return refText(piece);
+  }
 }
 
 function keysText(keys: readonly SortKey[]): string {

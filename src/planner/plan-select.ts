@@ -1,7 +1,7 @@
 import type { SelectNode } from '../sql/ast.ts';
 import { queryBlocks } from './analyze-write.ts';
 import { multiShardSelect } from './multi-shard-select.ts';
-import type { Plan } from './plan.ts';
+import type { MultiShardPlan, Plan, PlanNode, Reject, Routing } from './plan.ts';
 import { refusal, refuse } from './refuse.ts';
 import { relationOf } from './relation-item.ts';
 import { routingOf } from './routing-of.ts';
@@ -22,9 +22,14 @@ export function planSelect(context: StatementContext, select: SelectNode, tree: 
   }
   const multi =
     routing.kind === 'by-key'
-      ? multiShardSelect(context, block, tree)
+      ? planned(routing, multiShardSelect(context, block, tree))
       : refuse('a statement without distributed tables runs on one shard');
   return { kind: 'select', routing, multi, readOnly: harmless && !context.writes };
+}
+
+function planned(routing: Routing, root: PlanNode | Reject): MultiShardPlan | Reject {
+  if (root.kind === 'reject') return root;
+  return { kind: 'multi-shard', intermediate: [], routing, root };
 }
 
 const intoHint = 'Create the table, then INSERT what SELECT returns.';

@@ -61,7 +61,44 @@ export type Routing =
  */
 export type ShardQuery =
   | { readonly kind: 'as-received' }
-  | { readonly kind: 'rewritten'; readonly pieces: readonly (string | ValueRef)[] };
+  | { readonly kind: 'rewritten'; readonly pieces: readonly QueryPiece[] };
+
+export type QueryPiece = string | ValueRef | IntermediateRef;
+
+/** What is known only when an intermediate result has come in; `result` counts from 0. */
+export type IntermediateRef =
+  /**
+   * Everything after the SELECT of the CTE that stands for it: its columns, cast from text to
+   * their types, and the arrays that hold them.
+   */
+  | { readonly kind: 'intermediate-rows'; readonly result: number }
+  /** The name of the type of one of its columns. */
+  | { readonly kind: 'intermediate-type'; readonly result: number; readonly column: number };
+
+/**
+ * Rows that are collected before the statement that needs them, and travel with its text (Citus'
+ * word). `columns` are the names of the result's columns, in order, at least one.
+ */
+export type IntermediateResult = {
+  readonly columns: readonly string[];
+  readonly routing: Routing;
+  /** For when one shard has all the rows that it reads. */
+  readonly whole: ShardQuery;
+  /** For when they are on several. */
+  readonly multi: PlanNode | Reject;
+};
+
+/**
+ * An answer made from several shards. `routing` says where the shards' queries of `root` run: on one
+ * server only if everything else has come in as intermediate results (the combine query). An
+ * intermediate result may refer to those before it.
+ */
+export type MultiShardPlan = {
+  readonly kind: 'multi-shard';
+  readonly intermediate: readonly IntermediateResult[];
+  readonly routing: Routing;
+  readonly root: PlanNode;
+};
 
 /**
  * Sort order over one column of the input. `collation` is `c` when the planner has proved byte
@@ -181,7 +218,7 @@ export type Plan =
   | {
       readonly kind: 'select';
       readonly routing: Routing;
-      readonly multi: PlanNode | Reject;
+      readonly multi: MultiShardPlan | Reject;
       readonly readOnly: boolean;
     }
   /** Writes whole on one shard; `multi` says why it is refused on several. */

@@ -1,3 +1,4 @@
+import { assert } from '../../base/assert.ts';
 import type { PlanNode } from '../../planner/plan.ts';
 import { encodeBind } from '../../protocol/bind-message.ts';
 import { syncMessage } from '../../protocol/constant-messages.ts';
@@ -73,7 +74,9 @@ export function queryText(
   return query.pieces
     .map((piece) => {
       if (typeof piece === 'string') return piece;
-      return piece.kind === 'literal' ? request.literalText(piece.slot) : `$${piece.index + 1}`;
+      if (piece.kind === 'literal') return request.literalText(piece.slot);
+      assert(piece.kind === 'parameter', 'intermediate results have come in');
+      return `$${piece.index + 1}`;
     })
     .join('');
 }

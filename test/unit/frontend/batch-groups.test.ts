@@ -63,7 +63,13 @@ function usual(target: Target | null, plan?: Plan): BatchStep[] {
 }
 
 const on = (shard: ShardId, write = false): Target => ({ kind: 'shard', shard, write });
-const onBoth: Target = { kind: 'multi-shard', shards: [a, b], root: route };
+const onBoth: Target = {
+  kind: 'multi-shard',
+  intermediate: [],
+  shards: [a, b],
+  root: route,
+  describedOn: a,
+};
 
 /** `a! parse bind` is a writing flight to a. */
 function shown(groups: readonly BatchGroup[]): string[] {
