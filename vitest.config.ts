@@ -21,6 +21,7 @@ export default defineConfig({
           include: [
             'test/integration/**/*.test.ts',
             'test/differential/**/*.test.ts',
+            'test/tpch/**/*.test.ts',
             'test/chaos/**/*.test.ts',
           ],
           fileParallelism: false,

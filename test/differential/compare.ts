@@ -1,5 +1,5 @@
 import type { WireAnswer, WireColumn, WireResult } from '../support/wire-client.ts';
-import type { Query, Select } from './query.ts';
+import type { Compound, Query, Select } from './query.ts';
 
 type Row = WireResult['rows'][number];
 
@@ -39,8 +39,9 @@ export function difference(
 }
 
 /** Whether LIMIT or OFFSET may choose among several rows. */
-export function choosesFreely(query: Query): query is Select {
-  if (query.kind !== 'select' || query.isTotal) return false;
+export function choosesFreely(query: Query): query is Select | Compound {
+  if (query.kind === 'text' || query.isTotal) return false;
+  if (query.withTies) return query.offset !== null;
   return query.limit !== null || query.offset !== null;
 }
 
@@ -69,7 +70,7 @@ function resultDifference(
 }
 
 function isOrdered(query: Query): boolean {
-  if (query.kind === 'text') return query.isOrdered;
+  if (query.kind === 'text') return query.sortedBy === 'all';
   return query.isTotal && query.orderBy.length > 0;
 }
 
@@ -105,14 +106,16 @@ function sortDifference(
   rows: readonly Row[],
   expected: readonly Row[],
 ): string | null {
-  if (query.kind === 'text') return null;
-  const outputs: number[] = [];
-  for (const { output } of query.orderBy) {
-    if (output === null) break;
-    outputs.push(output);
-  }
+  const outputs = sortedOutputs(query);
   const project = (row: Row) => outputs.map((output) => row[output] ?? null);
   return orderedDifference(rows.map(project), expected.map(project));
+}
+
+function sortedOutputs(query: Query): readonly number[] {
+  if (query.kind === 'text') return query.sortedBy === 'all' ? [] : query.sortedBy;
+  const outputs = query.orderBy.map(({ output }) => output);
+  const unseen = outputs.indexOf(null);
+  return outputs.slice(0, unseen < 0 ? undefined : unseen).filter((output) => output !== null);
 }
 
 /** Rows, as text, that occur more often in `rows` than in `among`. */

@@ -1,9 +1,13 @@
 import type { WireRequest } from '../support/wire-client.ts';
 import { literal, typeOf, type Value, wireValue } from './value.ts';
 
-/** SQL text with values in it, each of which may travel as a literal or as a parameter. */
-export type Fragment = readonly (string | Slot)[];
+/**
+ * SQL text with values in it, each of which may travel as a literal or as a parameter, and with
+ * parts that the statement is still valid without.
+ */
+export type Fragment = readonly (string | Slot | Optional)[];
 type Slot = { readonly value: Value; readonly asParameter: boolean; readonly typed: boolean };
+type Optional = { readonly optional: Fragment };
 
 /** How a statement is sent. */
 export type Mode =
@@ -42,9 +46,28 @@ export function slot(
   return [{ value, ...options }];
 }
 
+/** What shrinking may leave out. */
+export function optional(fragment: Fragment): Fragment {
+  return [{ optional: fragment }];
+}
+
+/** The fragment without one of its optional parts, for each of them, the outer ones first. */
+export function simplerFragments(fragment: Fragment): readonly Fragment[] {
+  const outer: Fragment[] = [];
+  const inner: Fragment[] = [];
+  for (const [index, part] of fragment.entries()) {
+    if (typeof part === 'string' || !('optional' in part)) continue;
+    outer.push(fragment.toSpliced(index, 1));
+    for (const simpler of simplerFragments(part.optional)) {
+      inner.push(fragment.with(index, { optional: simpler }));
+    }
+  }
+  return [...outer, ...inner];
+}
+
 /** The text with all values as literals: for people, and for the simple protocol. */
 export function inline(fragment: Fragment): string {
-  return fragment
+  return flat(fragment)
     .map((part) => (typeof part === 'string' ? part : literal(part.value, part.typed)))
     .join('');
 }
@@ -52,7 +75,7 @@ export function inline(fragment: Fragment): string {
 export function request(fragment: Fragment, mode: Mode): WireRequest {
   if (mode.protocol === 'simple') return { protocol: 'simple', text: inline(fragment) };
   const values: Value[] = [];
-  const text = fragment
+  const text = flat(fragment)
     .map((part) => {
       if (typeof part === 'string') return part;
       if (!part.asParameter) return literal(part.value, part.typed);
@@ -70,6 +93,12 @@ export function request(fragment: Fragment, mode: Mode): WireRequest {
     binaryResults: mode.binaryResults,
     rowsPerFetch: mode.rowsPerFetch,
   };
+}
+
+function flat(fragment: Fragment): readonly (string | Slot)[] {
+  return fragment.flatMap((part) =>
+    typeof part !== 'string' && 'optional' in part ? flat(part.optional) : [part],
+  );
 }
 
 function statementName(text: string, declared: boolean, values: readonly Value[]): string {

@@ -1,7 +1,7 @@
 import type { Dice } from './dice.ts';
 import { type Fragment, sql } from './fragment.ts';
 import { type Predicates, type Source, sortable } from './predicates.ts';
-import { emptySelect, type OrderItem, type Query, type Select } from './query.ts';
+import { emptySelect, type OrderItem, type Query, type Select, unordered } from './query.ts';
 import type { Selects } from './selects.ts';
 import { columnsOfType, type Table, type Tables } from './table.ts';
 
@@ -144,7 +144,7 @@ export class Joins {
       () =>
         sql`select grouping(rid % 2), count(*) from ${many.table.name} group by rollup (rid % 2)`,
     ])();
-    return { kind: 'text', text, isOrdered: false };
+    return unordered(text);
   }
 
   #pair(): Pair {

@@ -3,7 +3,7 @@ import type { Dice } from './dice.ts';
 import { type Mode, slot, sql } from './fragment.ts';
 import { Joins } from './joins.ts';
 import { Predicates } from './predicates.ts';
-import { plainText, type Query, render } from './query.ts';
+import { ordered, plainText, type Query, render, unordered } from './query.ts';
 import { keyValues, type Rows } from './rows.ts';
 import type { Scenario, Step } from './scenario.ts';
 import { Selects } from './selects.ts';
@@ -209,7 +209,7 @@ export class Scenarios {
         make: () => {
           const [a, b] = [selects.lookup(this.#keyed()), selects.lookup(this.#keyed())];
           const list = sql`${render(a)}; ${render(b)}`;
-          return [{ kind: 'text', text: list, isOrdered: false }];
+          return [unordered(list)];
         },
       },
     ];
@@ -219,7 +219,7 @@ export class Scenarios {
   #preparedLookup(table: Table): Query {
     const key = slot(this.#findKey(table), { asParameter: true, typed: false });
     const text = sql`select * from ${table.name} where ${table.key.name} = ${key} order by rid`;
-    return { kind: 'text', text, isOrdered: true };
+    return ordered(text);
   }
 
   #mistake(): string {

@@ -1,5 +1,5 @@
 import type { Mode } from './fragment.ts';
-import { plainText, type Query } from './query.ts';
+import { ordered, plainText, type Query } from './query.ts';
 import type { Scenario } from './scenario.ts';
 import { columnsOfType, type Table, type Tables } from './table.ts';
 import type { TypeName } from './value.ts';
@@ -71,7 +71,7 @@ function reads(tables: Tables): readonly Trap[] {
   const money = column(booking, 'money2');
   const text = column(booking, 'text');
   const date = column(booking, 'date');
-  const sorted = (sql: string): Query => ({ kind: 'text', text: [sql], isOrdered: true });
+  const sorted = (sql: string): Query => ordered([sql]);
   return [
     ['a count is one row', plainText('select count(*) from booking')],
     ['zero rows still make one', plainText('select count(*), sum(rid), max(rid) from vacant')],

@@ -1,7 +1,7 @@
 import type { Dice } from './dice.ts';
 import { type Fragment, join, slot, sql } from './fragment.ts';
 import type { KeyFinder, Predicates, Source } from './predicates.ts';
-import type { Query } from './query.ts';
+import { type Query, unordered } from './query.ts';
 import { randomRow } from './rows.ts';
 import { type Column, columnsOfType, type Table, type Tables } from './table.ts';
 import { randomValue, type Value } from './value.ts';
@@ -71,7 +71,7 @@ export class Writes {
       () => sql`update item set ${this.#assignment(table)} where id = ${id}`,
       () => sql`delete from item where id = ${id} and false`,
     ])();
-    return { kind: 'text', text, isOrdered: false };
+    return unordered(text);
   }
 
   /** Deletes take the rows that writes added, or the tables would soon be empty. */
@@ -120,8 +120,8 @@ export class Writes {
   }
 
   #returning(table: Table, write: Fragment): Query {
-    if (this.#dice.chance(0.6)) return { kind: 'text', text: write, isOrdered: false };
+    if (this.#dice.chance(0.6)) return unordered(write);
     const columns = this.#dice.pick(['*', 'rid', `${table.key.name}, rid + 1 as next`]);
-    return { kind: 'text', text: sql`${write} returning ${columns}`, isOrdered: false };
+    return unordered(sql`${write} returning ${columns}`);
   }
 }

@@ -56,7 +56,7 @@ type Pending = {
   resolve: (answer: WireAnswer) => void;
 };
 
-const answerTimeoutMs = 15_000;
+const defaultAnswerTimeoutMs = 15_000;
 
 /**
  * A client that keeps the bytes: pg's own client turns every value into a string, which hides
@@ -65,13 +65,15 @@ const answerTimeoutMs = 15_000;
  */
 export class WireClient {
   readonly #socket: Socket;
+  readonly #answerTimeoutMs: number;
   readonly #prepared = new Set<string>();
   #buffer: Buffer = Buffer.alloc(0);
   #pending: Pending | null = null;
   #closed = false;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, answerTimeoutMs: number) {
     this.#socket = socket;
+    this.#answerTimeoutMs = answerTimeoutMs;
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('error', () => {});
@@ -84,8 +86,11 @@ export class WireClient {
     readonly port: number;
     readonly user: string;
     readonly database: string;
+    /** Default 15 s. */
+    readonly answerTimeoutMs?: number;
   }): Promise<WireClient> {
-    const client = new WireClient(createConnection(options.port, options.host));
+    const { host, port, answerTimeoutMs = defaultAnswerTimeoutMs } = options;
+    const client = new WireClient(createConnection(port, host), answerTimeoutMs);
     const startup = serialize.startup({ user: options.user, database: options.database });
     const answer = await client.#exchange([startup]);
     if (answer.error !== null) throw new Error(answer.error.message);
@@ -148,7 +153,7 @@ export class WireClient {
 
   #exchange(messages: Buffer[], fetchMore: (() => void) | null = null): Promise<WireAnswer> {
     return new Promise((settle) => {
-      const timer = setTimeout(() => this.#socket.destroy(), answerTimeoutMs);
+      const timer = setTimeout(() => this.#socket.destroy(), this.#answerTimeoutMs);
       const resolve = (answer: WireAnswer) => {
         clearTimeout(timer);
         settle(answer);
