@@ -13,7 +13,7 @@ import type { BoundParameters } from './multi-shard-select.ts';
 import { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
 import { ShardTraffic } from './shard-traffic.ts';
-import type { IntermediateRun, Target } from './target.ts';
+import type { Target } from './target.ts';
 
 /** What the session brings to planning. */
 export type PlanningSession = {
@@ -221,23 +221,28 @@ export class StatementPlanner {
     plan: MultiShardPlan,
     parameters: BoundParameters,
   ): Target {
-    const intermediate: IntermediateRun[] = [];
-    for (const { columns, routing, whole, multi } of plan.intermediate) {
-      const shards = this.#shardsOf(session, this.resolve(session, planned, routing, parameters));
-      if (shards instanceof PgError) return { kind: 'error', error: shards };
-      const root = shards.length === 1 ? alone(whole, columns.length) : multi;
-      if (root.kind === 'reject') return { kind: 'error', error: rejection(root) };
-      intermediate.push({ columns, shards, root, whole });
+    const { home } = this.#shardMap;
+    const shardsOf = (routing: Routing) =>
+      this.#shardsOf(session, this.resolve(session, planned, routing, parameters));
+    try {
+      const intermediate = plan.intermediate.map(({ columns, routing, whole, multi }) => {
+        const shards = shardsOf(routing);
+        if (shards.length === 1) {
+          return { columns, shards, root: alone(whole, columns.length), whole };
+        }
+        if (multi.kind === 'reject') throw rejection(multi);
+        return { columns, shards: shardsOf(multi.routing), root: multi.root, whole };
+      });
+      const shards = shardsOf(plan.last.routing);
+      const describedOn = intermediate.length === 0 ? (shards[0] ?? home) : home;
+      return { kind: 'multi-shard', intermediate, shards, root: plan.last.root, describedOn };
+    } catch (error) {
+      if (error instanceof PgError) return { kind: 'error', error };
+      throw error;
     }
-    const resolved = this.resolve(session, planned, plan.routing, parameters);
-    const shards = this.#shardsOf(session, resolved);
-    if (shards instanceof PgError) return { kind: 'error', error: shards };
-    const describedOn =
-      intermediate.length === 0 ? (shards[0] ?? this.#shardMap.home) : this.#shardMap.home;
-    return { kind: 'multi-shard', intermediate, shards, root: plan.root, describedOn };
   }
 
-  #shardsOf(session: PlanningSession, resolved: ResolvedRouting): readonly ShardId[] | PgError {
+  #shardsOf(session: PlanningSession, resolved: ResolvedRouting): readonly ShardId[] {
     switch (resolved.kind) {
       case 'single':
         return [resolved.shard];
@@ -247,7 +252,7 @@ export class StatementPlanner {
       case 'any':
         return [this.#anyOf(session, this.#shardMap.shards)];
       case 'error':
-        return resolved.error;
+        throw resolved.error;
       default:
         return unreachable(resolved);
     }

@@ -11,7 +11,6 @@ import type { PlanNode, Reject, SortKey } from './plan.ts';
 import { refusal } from './refuse.ts';
 import { rewriteQuery, sameExpression } from './rewrite-query.ts';
 import { returnsSets, routeOf, unknownColumns } from './rows-of-shards.ts';
-import type { SelectTree } from './select-tree.ts';
 import { directionOf, orderKey } from './sort-keys.ts';
 import type { StatementContext } from './statement-context.ts';
 import { hiddenTargets, sortByColumn, target, without } from './tree-builders.ts';
@@ -23,7 +22,6 @@ import { hiddenTargets, sortByColumn, target, without } from './tree-builders.ts
 export function aggregateOverShards(
   context: StatementContext,
   body: SelectBody,
-  tree: SelectTree,
 ): PlanNode | Reject {
   const { select, scope } = body;
   if (body.outputs === null) throw unknownColumns();
@@ -49,20 +47,16 @@ export function aggregateOverShards(
       column: visibleCount + (groupColumns[index] ?? 0),
     }),
   );
-  const query = rewriteQuery(
-    context,
-    {
-      ...without(select, 'sortClause', 'limitCount', 'limitOffset'),
-      limitOption: 'LIMIT_OPTION_DEFAULT',
-      targetList: [
-        ...partial.visible.map((expression) => target(expression)),
-        ...hiddenTargets(partial.hidden),
-      ],
-      ...(groups.length === 0 ? {} : { groupClause: groups }),
-      ...(groupBy.length === 0 ? {} : { sortClause: groupBy.map(sortByColumn) }),
-    },
-    tree,
-  );
+  const query = rewriteQuery(context, {
+    ...without(select, 'sortClause', 'limitCount', 'limitOffset'),
+    limitOption: 'LIMIT_OPTION_DEFAULT',
+    targetList: [
+      ...partial.visible.map((expression) => target(expression)),
+      ...hiddenTargets(partial.hidden),
+    ],
+    ...(groups.length === 0 ? {} : { groupClause: groups }),
+    ...(groupBy.length === 0 ? {} : { sortClause: groupBy.map(sortByColumn) }),
+  });
   if (query.kind === 'reject') return query;
   const route = routeOf(query, visibleCount, partial.hidden.length);
   const input: PlanNode =

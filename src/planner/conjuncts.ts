@@ -1,9 +1,11 @@
 import type { OperatorNode, SqlNode } from '../sql/ast.ts';
 import { builtinName } from '../sql/names.ts';
+import { walk } from '../sql/walk.ts';
+import { isDeterministic } from './intermediate/is-deterministic.ts';
 import { columnOperand } from './key-operand.ts';
 import { restrictionsOf } from './key-predicates.ts';
-import type { Column, Scope } from './scope.ts';
-import type { StatementContext } from './statement-context.ts';
+import { type Column, resolveColumn, type Scope } from './scope.ts';
+import type { Leaf, StatementContext } from './statement-context.ts';
 
 /** Instances [start, end): those whose rows the condition filters. */
 export type Filtered = { readonly start: number; readonly end: number };
@@ -30,6 +32,7 @@ export function applyConjuncts(
       if (isFiltered(filtered, instance)) context.ties.restrict(instance, condition);
     }
     if ('A_Expr' in conjunct) tieOperands(context, scope, conjunct.A_Expr, filtered);
+    noteFilter(context, scope, conjunct, filtered);
   }
 }
 
@@ -82,4 +85,31 @@ export function tieColumns(
 
 function isFiltered(filtered: Filtered, instance: number): boolean {
   return instance >= filtered.start && instance < filtered.end;
+}
+
+/** A condition on one table alone may also be applied before its rows are joined with others. */
+function noteFilter(
+  context: StatementContext,
+  scope: Scope,
+  conjunct: SqlNode,
+  filtered: Filtered,
+): void {
+  const leaf = onlyLeaf(context, scope, conjunct);
+  const instance = leaf?.instance ?? null;
+  if (leaf === null || instance === null || !isFiltered(filtered, instance)) return;
+  leaf.filters.push(conjunct);
+}
+
+/** null: it reads several tables, none, or a column that an outer join may make NULL. */
+function onlyLeaf(context: StatementContext, scope: Scope, conjunct: SqlNode): Leaf | null {
+  const leaves = new Set<number | null>();
+  walk(conjunct, (node) => {
+    if (!('ColumnRef' in node)) return true;
+    const column = resolveColumn({ from: scope.from, parent: null }, node);
+    leaves.add(column === null || column.nullable ? null : column.leaf);
+    return false;
+  });
+  const [leaf] = leaves;
+  if (leaves.size !== 1 || leaf === null || leaf === undefined) return null;
+  return isDeterministic(conjunct) ? (context.leaves[leaf] ?? null) : null;
 }

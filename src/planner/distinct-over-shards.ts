@@ -6,16 +6,11 @@ import type { PlanNode, Reject } from './plan.ts';
 import { refusal } from './refuse.ts';
 import { rewriteQuery } from './rewrite-query.ts';
 import { returnsSets, routeOf, unknownColumns } from './rows-of-shards.ts';
-import type { SelectTree } from './select-tree.ts';
 import type { StatementContext } from './statement-context.ts';
 import { hiddenTargets, sortByColumn, without } from './tree-builders.ts';
 
 /** DISTINCT: rows merged on all their columns, neighbours folded. */
-export function distinctOverShards(
-  context: StatementContext,
-  body: SelectBody,
-  tree: SelectTree,
-): PlanNode | Reject {
+export function distinctOverShards(context: StatementContext, body: SelectBody): PlanNode | Reject {
   const { select, outputs, traits } = body;
   if (traits.distinctOn) {
     throw refusal(
@@ -46,16 +41,12 @@ export function distinctOverShards(
     column: outputs.length + index,
   }));
   const hidden = hiddenTargets(order.columns.map((column) => column.expression));
-  const rewritten = rewriteQuery(
-    context,
-    {
-      ...without(select, 'limitCount', 'limitOffset'),
-      limitOption: 'LIMIT_OPTION_DEFAULT',
-      targetList: [...(select.targetList ?? []), ...hidden],
-      sortClause: keys.map(sortByColumn),
-    },
-    tree,
-  );
+  const rewritten = rewriteQuery(context, {
+    ...without(select, 'limitCount', 'limitOffset'),
+    limitOption: 'LIMIT_OPTION_DEFAULT',
+    targetList: [...(select.targetList ?? []), ...hidden],
+    sortClause: keys.map(sortByColumn),
+  });
   if (rewritten.kind === 'reject') return rewritten;
   const route = routeOf(rewritten, outputs.length, keys.length);
   return withLimit(

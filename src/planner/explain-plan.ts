@@ -8,6 +8,7 @@ import type {
   PlanNode,
   QueryPiece,
   Reject,
+  RoutedNode,
   SettingCommand,
   ShardQuery,
   SortKey,
@@ -84,7 +85,7 @@ export function refText(ref: ValueRef): string {
 
 function explainMulti(multi: MultiShardPlan | Reject): readonly string[] {
   if (multi.kind === 'reject') return explainReject(multi);
-  if (multi.intermediate.length === 0) return explainNode(multi.root);
+  if (multi.intermediate.length === 0) return explainNode(multi.last.root);
   return [
     ...multi.intermediate.flatMap(({ columns, routing, whole, multi: node }, index) => [
       `Intermediate result ${index} (${columns.join(', ')})`,
@@ -93,14 +94,17 @@ function explainMulti(multi: MultiShardPlan | Reject): readonly string[] {
       ...(routing.kind === 'by-key'
         ? indent([
             'On several shards',
-            ...indent(node.kind === 'reject' ? explainReject(node) : explainNode(node)),
+            ...indent(node.kind === 'reject' ? explainReject(node) : explainRouted(node)),
           ])
         : []),
     ]),
     'Then',
-    ...indent(explainRouting(multi.routing)),
-    ...indent(explainNode(multi.root)),
+    ...indent(explainRouted(multi.last)),
   ];
+}
+
+function explainRouted({ routing, root }: RoutedNode): readonly string[] {
+  return [...explainRouting(routing), ...explainNode(root)];
 }
 
 function explainReject(reject: Reject): readonly string[] {

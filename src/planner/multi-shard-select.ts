@@ -4,8 +4,8 @@ import type { Block } from './block.ts';
 import { distinctOverShards } from './distinct-over-shards.ts';
 import type { PlanNode, Reject } from './plan.ts';
 import { refuse, rejectOf } from './refuse.ts';
-import { rowsOfShards } from './rows-of-shards.ts';
-import type { SelectTree } from './select-tree.ts';
+import { receivedQuery } from './rewrite-query.ts';
+import { routeOf, rowsOfShards } from './rows-of-shards.ts';
 import type { StatementContext } from './statement-context.ts';
 
 const oneKey = 'Restrict every distributed table in it to one key.';
@@ -14,11 +14,7 @@ const oneKey = 'Restrict every distributed table in it to one key.';
  * The steps above the shards that make one answer of theirs, or why there are none. Everything
  * below the route runs on each shard for its own rows; what stays above is done in the proxy.
  */
-export function multiShardSelect(
-  context: StatementContext,
-  block: Block,
-  tree: SelectTree,
-): PlanNode | Reject {
+export function multiShardSelect(context: StatementContext, block: Block): PlanNode | Reject {
   if (context.multiRefusal !== null) return context.multiRefusal;
   if (context.usesHome) {
     return refuse(
@@ -27,7 +23,7 @@ export function multiShardSelect(
     );
   }
   try {
-    if (block.body.kind === 'select') return overSelect(context, block, tree);
+    if (block.body.kind === 'select') return overSelect(context, block);
     return block.body.kind === 'set-operation' ? overUnion(context, block) : noRows();
   } catch (error) {
     if (error instanceof PgError) return rejectOf(error);
@@ -35,7 +31,7 @@ export function multiShardSelect(
   }
 }
 
-function overSelect(context: StatementContext, block: Block, tree: SelectTree): PlanNode | Reject {
+function overSelect(context: StatementContext, block: Block): PlanNode | Reject {
   if (block.body.kind !== 'select') return noRows();
   const { body } = block;
   const names = rootNames(context, block);
@@ -51,11 +47,11 @@ function overSelect(context: StatementContext, block: Block, tree: SelectTree): 
   }
   if (aggregation === 'over-shards') {
     return distinct === 'none'
-      ? aggregateOverShards(context, body, tree)
+      ? aggregateOverShards(context, body)
       : refuse('DISTINCT over aggregates of several shards is not supported', oneKey);
   }
-  if (distinct === 'over-shards') return distinctOverShards(context, body, tree);
-  return rowsOfShards(context, body, tree);
+  if (distinct === 'over-shards') return distinctOverShards(context, body);
+  return rowsOfShards(context, body);
 }
 
 /** UNION ALL whose arms all read their own shards' rows. */
@@ -74,15 +70,9 @@ function overUnion(context: StatementContext, block: Block): PlanNode | Reject {
     const names = rootNames(context, arm);
     if (names.length > 1) return notJoined(names);
   }
-  return {
-    kind: 'append',
-    input: {
-      kind: 'route',
-      query: { kind: 'as-received' },
-      visibleCount: block.columns.length,
-      hiddenCount: 0,
-    },
-  };
+  const query = receivedQuery(context, select);
+  if (query.kind === 'reject') return query;
+  return { kind: 'append', input: routeOf(query, block.columns.length, 0) };
 }
 
 function armsOf(block: Block): readonly Block[] {

@@ -5,13 +5,12 @@ import type { MultiShardPlan, Plan, PlanNode, Reject, Routing } from './plan.ts'
 import { refusal, refuse } from './refuse.ts';
 import { relationOf } from './relation-item.ts';
 import { routingOf } from './routing-of.ts';
-import type { SelectTree } from './select-tree.ts';
 import type { StatementContext } from './statement-context.ts';
 import { noteStatementFacts } from './statement-facts.ts';
 
 /** SELECT, VALUES, TABLE and set operations, with whatever their WITH holds. */
-export function planSelect(context: StatementContext, select: SelectNode, tree: SelectTree): Plan {
-  const harmless = noteStatementFacts(context, tree.statement);
+export function planSelect(context: StatementContext, select: SelectNode): Plan {
+  const harmless = noteStatementFacts(context, { SelectStmt: select });
   const block = queryBlocks.select(context, select, null, null);
   const into = select.intoClause;
   if (into?.rel !== undefined) relationOf(context, into.rel);
@@ -22,7 +21,7 @@ export function planSelect(context: StatementContext, select: SelectNode, tree: 
   }
   const multi =
     routing.kind === 'by-key'
-      ? planned(routing, multiShardSelect(context, block, tree))
+      ? planned(routing, multiShardSelect(context, block))
       : refuse('a statement without distributed tables runs on one shard');
   return { kind: 'select', routing, multi, readOnly: harmless && !context.writes };
 }

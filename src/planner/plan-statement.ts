@@ -4,6 +4,7 @@ import { bindSlots, slotsMax } from '../sql/bind-slots.ts';
 import { nonStandardString } from '../sql/lexer.ts';
 import { parseStatement } from '../sql/parser.ts';
 import { analyzeWrite } from './analyze-write.ts';
+import { IntermediateResults } from './intermediate-results.ts';
 import type { Plan } from './plan.ts';
 import type { PlanRequest } from './plan-request.ts';
 import { planSelect } from './plan-select.ts';
@@ -48,10 +49,10 @@ export function planStatement(request: PlanRequest): Plan {
 
 function planTree(request: PlanRequest, statement: SqlNode, allSlotsFound: boolean): Plan {
   const { schema, searchPath, lexed } = request;
-  const context = new StatementContext(schema, searchPath, lexed, statement);
-  if ('SelectStmt' in statement) {
-    return planSelect(context, statement.SelectStmt, { statement, allSlotsFound });
-  }
+  const results = new IntermediateResults();
+  const source = { schema, searchPath, lexed, statement, allSlotsFound, results };
+  const context = new StatementContext(source, statement);
+  if ('SelectStmt' in statement) return planSelect(context, statement.SelectStmt);
   const command = writeCommand(statement);
   if (command === null) return planUtility(request, context, statement);
   noteStatementFacts(context, statement);

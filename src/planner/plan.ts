@@ -85,19 +85,27 @@ export type IntermediateResult = {
   /** For when one shard has all the rows that it reads. */
   readonly whole: ShardQuery;
   /** For when they are on several. */
-  readonly multi: PlanNode | Reject;
+  readonly multi: RoutedNode | Reject;
 };
 
 /**
- * An answer made from several shards. `routing` says where the shards' queries of `root` run: on one
- * server only if everything else has come in as intermediate results (the combine query). An
- * intermediate result may refer to those before it.
+ * `routing` says where the shards' queries of `root` run: on one server only if all rows of others
+ * come in as intermediate results (the combine query).
+ */
+export type RoutedNode = {
+  readonly kind: 'routed';
+  readonly routing: Routing;
+  readonly root: PlanNode;
+};
+
+/**
+ * An answer made from several shards. Intermediate results are in the order in which they must be
+ * collected: each may refer to those before it.
  */
 export type MultiShardPlan = {
   readonly kind: 'multi-shard';
   readonly intermediate: readonly IntermediateResult[];
-  readonly routing: Routing;
-  readonly root: PlanNode;
+  readonly last: RoutedNode;
 };
 
 /**

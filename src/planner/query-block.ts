@@ -53,6 +53,18 @@ export class QueryBlocks implements BlockAnalyzer {
     parent: Scope | null,
     outer: CteScope | null,
   ): Block {
+    const first = context.blocks.length;
+    const block = this.#select(context, select, parent, outer);
+    context.blocks.push({ select, block, parent, ctes: outer, first });
+    return block;
+  }
+
+  #select(
+    context: StatementContext,
+    select: SelectNode,
+    parent: Scope | null,
+    outer: CteScope | null,
+  ): Block {
     return this.inWith(context, select, parent, outer, (ctes) => {
       if (select.op !== undefined && select.op !== 'SETOP_NONE') {
         return this.#setOperation(context, select, parent, ctes);
@@ -235,7 +247,8 @@ function armColumn(left: Column, right: Column | undefined, limited: boolean): C
 }
 
 function exposed(column: Column, transparentTo: (instance: number) => boolean): Column {
-  return { ...column, keys: column.keys.filter(({ instance }) => transparentTo(instance)) };
+  const keys = column.keys.filter(({ instance }) => transparentTo(instance));
+  return { ...column, keys, leaf: null };
 }
 
 function withoutKeys(column: Column): Column {

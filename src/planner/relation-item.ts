@@ -9,17 +9,37 @@ const instancesMax = 200;
 
 /** A table, view or sequence that FROM names. Throws where no shard could answer for it. */
 export function relationItem(context: StatementContext, node: RangeVarNode): FromItem {
-  const relation = relationOf(context, node);
   const alias = node.alias?.aliasname ?? node.relname ?? '';
+  const known = context.source.results.columnsOf(node);
+  if (known !== null) return resultItem(context, node, alias, known);
+  const relation = relationOf(context, node);
   const start = context.ties.count;
   const instance = relation === null ? null : noteRelation(context, relation);
   if (relation === null) context.usesHome = true;
-  const all = relation === null ? [] : columnsOf(relation, instance);
+  const leaf = relation === null ? null : context.leaves.length;
+  const all = relation === null ? [] : columnsOf(relation, instance, leaf);
   const columns = renamed(all, stringsOf(node.alias?.colnames));
   const schema = node.alias === undefined ? (relation?.schema ?? node.schemaname ?? null) : null;
   const shape: Shape = instance === null ? 'replicated' : 'partitioned';
   const items = [{ alias, schema, columns }];
+  if (relation !== null) {
+    context.leaves.push({ node, alias, relation, instance, columns, filters: [] });
+  }
   return { items, columns, open: relation === null, shape, start, end: context.ties.count };
+}
+
+/** An intermediate result: the same rows wherever they are sent. */
+function resultItem(
+  context: StatementContext,
+  node: RangeVarNode,
+  alias: string,
+  known: readonly Column[],
+): FromItem {
+  context.visited.add(node);
+  const columns = renamed(known, stringsOf(node.alias?.colnames));
+  const { count } = context.ties;
+  const items = [{ alias, schema: null, columns }];
+  return { items, columns, open: false, shape: 'replicated', start: count, end: count };
 }
 
 /** null: not in the snapshot, so it is the catalogue's or the home shard's, or no table at all. */
@@ -68,11 +88,15 @@ export function noteRelation(context: StatementContext, relation: RelationSchema
   }
 }
 
-export function columnsOf(relation: RelationSchema, instance: number | null): readonly Column[] {
+export function columnsOf(
+  relation: RelationSchema,
+  instance: number | null,
+  leaf: number | null = null,
+): readonly Column[] {
   const { sharding } = relation;
   return relation.columns.map((base) => {
     const isKey = sharding.kind === 'distributed' && sharding.key === base.name;
     const keys = isKey && instance !== null ? [{ instance, exact: true }] : [];
-    return { name: base.name, keys, base, nullable: false, origin: null };
+    return { name: base.name, keys, base, nullable: false, origin: null, leaf };
   });
 }

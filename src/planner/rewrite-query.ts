@@ -1,15 +1,19 @@
 import { deparseSync } from 'pgsql-deparser';
+import { assert } from '../base/assert.ts';
 import type { SelectNode, SqlNode } from '../sql/ast.ts';
 import { slotOf } from '../sql/bind-slots.ts';
 import { parseStatement } from '../sql/parser.ts';
-import type { ValueRef } from '../sql/statement.ts';
-import type { Reject, ShardQuery } from './plan.ts';
+import { resultName, resultsIn } from './intermediate-results.ts';
+import type { QueryPiece, Reject, ShardQuery } from './plan.ts';
 import { refuse } from './refuse.ts';
-import type { SelectTree } from './select-tree.ts';
 import type { StatementContext } from './statement-context.ts';
-import { hiddenPrefix } from './tree-builders.ts';
+import { hiddenPrefix, plainSelect, target } from './tree-builders.ts';
 
-const slotPattern = /\$([12]\d{6})\b/;
+/** Parameters from here on stand for the rows of intermediate results; see bind-slots.ts. */
+const resultBase = 3_000_000;
+
+const slotPattern = /\$([123]\d{6})\b/;
+const piecePattern = /\$([123]\d{6})\b|\b__pgweave_type_(\d+)_(\d+)\b/;
 const ignoredFields = [
   'location',
   'list_start',
@@ -23,15 +27,11 @@ const ignoredFields = [
  * Writes a changed tree as SQL again. The text is parsed once more and must give the same tree, so
  * that no mistake of the printer can change what a query means.
  */
-export function rewriteQuery(
-  context: StatementContext,
-  select: SelectNode,
-  tree: SelectTree,
-): ShardQuery | Reject {
+export function rewriteQuery(context: StatementContext, select: SelectNode): ShardQuery | Reject {
   const { fingerprint } = context.lexed;
   const ambiguous = slotPattern.test(fingerprint) || fingerprint.includes(hiddenPrefix);
-  if (!tree.allSlotsFound || ambiguous) return cannotRewrite();
-  const statement: SqlNode = { SelectStmt: select };
+  if (!context.source.allSlotsFound || ambiguous) return cannotRewrite();
+  const statement: SqlNode = { SelectStmt: withResults(context, select) };
   const text = deparse(statement);
   if (text === null) return cannotRewrite();
   const outcome = parseStatement(text, text);
@@ -42,12 +42,17 @@ export function rewriteQuery(
 
 /** An expression as a person would write it; `?` stands for literals. */
 export function expressionText(expression: SqlNode): string {
-  return (deparse(expression) ?? '?').replace(/\$[12]\d{6}\b/g, '?');
+  return (deparse(expression) ?? '?').replace(/\$[123]\d{6}\b/g, '?');
 }
 
 /** Equal wherever they stand in the text; the same literals, not merely equal ones. */
 export function sameExpression(a: SqlNode, b: SqlNode): boolean {
   return canonical(a) === canonical(b);
+}
+
+/** The client's own text where that is what runs. */
+export function receivedQuery(context: StatementContext, select: SelectNode): ShardQuery | Reject {
+  return context.isAsReceived ? { kind: 'as-received' } : rewriteQuery(context, select);
 }
 
 function deparse(node: SqlNode): string | null {
@@ -79,13 +84,45 @@ function inFieldOrder(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function piecesOf(text: string): readonly (string | ValueRef)[] {
-  const pieces: (string | ValueRef)[] = [];
-  text.split(slotPattern).forEach((part, index) => {
-    const ref = index % 2 === 1 ? slotOf(Number(part)) : null;
-    if (ref === null) pieces.push(part);
-    else if (!ref.negated) pieces.push({ kind: 'literal', slot: ref.slot });
-    else pieces.push('(-', { kind: 'literal', slot: ref.slot }, ')');
+/** Defines the intermediate results that it reads: `WITH result (columns) AS (SELECT <rows>)`. */
+function withResults(context: StatementContext, select: SelectNode): SelectNode {
+  const results = resultsIn(select);
+  if (results.length === 0) return select;
+  const ctes = results.map((result): SqlNode => {
+    const columns = context.source.results.plans[result]?.columns ?? [];
+    const rows = target({ ParamRef: { number: resultBase + result } });
+    return {
+      CommonTableExpr: {
+        ctename: resultName(result),
+        aliascolnames: columns.map((sval) => ({ String: { sval } })),
+        ctematerialized: 'CTEMaterializeDefault',
+        ctequery: { SelectStmt: { ...plainSelect, targetList: [rows] } },
+      },
+    };
   });
-  return pieces;
+  const { withClause } = select;
+  return { ...select, withClause: { ...withClause, ctes: [...ctes, ...(withClause?.ctes ?? [])] } };
+}
+
+function piecesOf(text: string): readonly QueryPiece[] {
+  const pieces: QueryPiece[] = [];
+  let end = 0;
+  for (const match of text.matchAll(new RegExp(piecePattern, 'g'))) {
+    pieces.push(text.slice(end, match.index), ...pieceOf(match));
+    end = match.index + match[0].length;
+  }
+  pieces.push(text.slice(end));
+  return pieces.filter((piece) => piece !== '');
+}
+
+function pieceOf([, parameter, result, column]: RegExpMatchArray): readonly QueryPiece[] {
+  if (parameter === undefined) {
+    return [{ kind: 'intermediate-type', result: Number(result), column: Number(column) }];
+  }
+  const number = Number(parameter);
+  if (number >= resultBase) return [{ kind: 'intermediate-rows', result: number - resultBase }];
+  const ref = slotOf(number);
+  assert(ref !== null, 'a slot');
+  const literal = { kind: 'literal', slot: ref.slot } as const;
+  return ref.negated ? ['(-', literal, ')'] : [literal];
 }

@@ -7,8 +7,7 @@ import { limitOfShards, limitRefs, withLimit } from './limit-refs.ts';
 import { sortExpression } from './listed-expression.ts';
 import type { PlanNode, Reject, ShardQuery, SortKey } from './plan.ts';
 import { refusal } from './refuse.ts';
-import { rewriteQuery, sameExpression } from './rewrite-query.ts';
-import type { SelectTree } from './select-tree.ts';
+import { receivedQuery, rewriteQuery, sameExpression } from './rewrite-query.ts';
 import { directionOf, type KeyColumn, orderKey } from './sort-keys.ts';
 import type { StatementContext } from './statement-context.ts';
 import { hiddenTargets, without } from './tree-builders.ts';
@@ -17,11 +16,7 @@ import { hiddenTargets, without } from './tree-builders.ts';
  * Every row of the answer is a row of one shard's answer: they are appended, or merged by hidden
  * copies of the sort keys.
  */
-export function rowsOfShards(
-  context: StatementContext,
-  body: SelectBody,
-  tree: SelectTree,
-): PlanNode | Reject {
+export function rowsOfShards(context: StatementContext, body: SelectBody): PlanNode | Reject {
   const { select, outputs } = body;
   const refs = limitRefs(context, select);
   const columns = (select.sortClause ?? []).map((node) => sortColumn(context, body, node));
@@ -29,8 +24,8 @@ export function rowsOfShards(
   const visibleCount = outputs?.length ?? 0;
   const rewritten =
     columns.length === 0 && refs.offset === null
-      ? ({ kind: 'as-received' } as const)
-      : rewriteQuery(context, shardQuery(body, columns, refs), tree);
+      ? receivedQuery(context, select)
+      : rewriteQuery(context, shardQuery(body, columns, refs));
   if (rewritten.kind === 'reject') return rewritten;
   const route = routeOf(rewritten, visibleCount, columns.length);
   const keys = columns.map(

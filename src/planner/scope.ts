@@ -18,6 +18,8 @@ export type Column = {
   readonly nullable: boolean;
   /** The expression of a subquery's output, where `base` is null and it is known. */
   readonly origin: { readonly expression: SqlNode; readonly scope: Scope } | null;
+  /** The element of StatementContext.leaves that it is a column of, in the query that names it. */
+  readonly leaf: number | null;
 };
 
 /** A name in FROM, with what can be reached as name.column. */
@@ -92,7 +94,7 @@ function onlyOne(columns: readonly Column[]): Column | null {
 }
 
 export function plainColumn(name: string): Column {
-  return { name, keys: [], base: null, nullable: true, origin: null };
+  return { name, keys: [], base: null, nullable: true, origin: null, leaf: null };
 }
 
 /** Both are columns of tables, and of the same type. */

@@ -1,17 +1,57 @@
-import type { SqlNode } from '../sql/ast.ts';
+import type { RangeVarNode, SelectNode, SqlNode } from '../sql/ast.ts';
 import { slotOf } from '../sql/bind-slots.ts';
 import type { LexedStatement } from '../sql/lexed-statement.ts';
 import { walk } from '../sql/walk.ts';
+import type { Block } from './block.ts';
+import type { CteScope } from './cte-scope.ts';
+import type { IntermediateResults } from './intermediate-results.ts';
 import { KeyTies } from './key-ties.ts';
 import type { KeyValue, Reject } from './plan.ts';
 import { refusal, refuse } from './refuse.ts';
-import type { Schema } from './schema.ts';
+import type { RelationSchema, Schema } from './schema.ts';
+import type { Column, Scope } from './scope.ts';
 
 type ParameterUse = {
   readonly index: number;
   readonly node: object;
   readonly signature: string;
   readonly value: { soleUse: boolean };
+};
+
+/** The client's statement, and what is made of its parts on the way to a plan. */
+export type StatementSource = {
+  readonly schema: Schema;
+  readonly searchPath: readonly string[];
+  readonly lexed: LexedStatement;
+  /** With slots in place of its literals. */
+  readonly statement: SqlNode;
+  /** False: a literal shapes the tree in a way that slots do not show; it cannot be rewritten. */
+  readonly allSlotsFound: boolean;
+  readonly results: IntermediateResults;
+};
+
+/** One occurrence of a table. */
+export type Leaf = {
+  readonly node: RangeVarNode;
+  readonly alias: string;
+  readonly relation: RelationSchema;
+  /** null: not distributed. */
+  readonly instance: number | null;
+  /** By the names that the query gives them. */
+  readonly columns: readonly Column[];
+  /** Conditions on its own columns alone that every row of it must meet in order to matter. */
+  readonly filters: SqlNode[];
+};
+
+/** A query as it was found. */
+export type BlockRecord = {
+  readonly select: SelectNode;
+  readonly block: Block;
+  /** The outer queries, and the names of WITH, that it can see. */
+  readonly parent: Scope | null;
+  readonly ctes: CteScope | null;
+  /** In `blocks`, those inside it begin here and end at its own. */
+  readonly first: number;
 };
 
 /** What is collected while one statement is analysed. */
@@ -27,21 +67,28 @@ export class StatementContext {
   writes = false;
   /** The tables that the analysis has come across. */
   readonly visited = new Set<object>();
+  /** Tables of the snapshot, in order of their appearance. */
+  readonly leaves: Leaf[] = [];
+  /** Queries, inner ones before those around them. */
+  readonly blocks: BlockRecord[] = [];
   /** Why it cannot run on several shards, apart from its shape: the first reason. */
   multiRefusal: Reject | null = null;
+  readonly source: StatementSource;
   readonly #statement: SqlNode;
   readonly #uses: ParameterUse[] = [];
 
-  constructor(
-    schema: Schema,
-    searchPath: readonly string[],
-    lexed: LexedStatement,
-    statement: SqlNode,
-  ) {
-    this.schema = schema;
-    this.searchPath = searchPath;
-    this.lexed = lexed;
+  /** `statement` is the client's own, or a query made of its parts. */
+  constructor(source: StatementSource, statement: SqlNode) {
+    this.source = source;
+    this.schema = source.schema;
+    this.searchPath = source.searchPath;
+    this.lexed = source.lexed;
     this.#statement = statement;
+  }
+
+  /** It is the client's text that runs, as long as nothing has to be changed. */
+  get isAsReceived(): boolean {
+    return this.#statement === this.source.statement;
   }
 
   refuseMulti(message: string, hint: string | null): void {
@@ -80,7 +127,8 @@ export class StatementContext {
   /** Once, at the end: notes which parameters stand in other places too. */
   settleParameters(): void {
     const total = new Map<number, number>();
-    walk(this.#statement, (node) => {
+    // Servers infer types from the client's text, whatever part of it is looked at here.
+    walk(this.source.statement, (node) => {
       const number = 'ParamRef' in node ? (node.ParamRef.number ?? 0) : 0;
       if (number > 0) total.set(number - 1, (total.get(number - 1) ?? 0) + 1);
       return true;

@@ -6,6 +6,12 @@ import type { SortKey } from './plan.ts';
 /** Names of the hidden columns begin so; a statement that uses them is not rewritten. */
 export const hiddenPrefix = '__pgweave_';
 
+/** What the grammar puts into every SELECT. */
+export const plainSelect = {
+  limitOption: 'LIMIT_OPTION_DEFAULT',
+  op: 'SETOP_NONE',
+} as const satisfies SelectNode;
+
 export function target(expression: SqlNode, name?: string): SqlNode {
   return { ResTarget: name === undefined ? { val: expression } : { name, val: expression } };
 }

@@ -1,0 +1,107 @@
+import type { RangeVarNode, SelectNode, SqlNode } from '../../sql/ast.ts';
+import { stringsOf } from '../../sql/names.ts';
+import { walk } from '../../sql/walk.ts';
+import { reference } from '../outputs.ts';
+import type { Leaf } from '../statement-context.ts';
+import { plainSelect, target } from '../tree-builders.ts';
+import { isPlainReadOfResult } from './is-deterministic.ts';
+
+/** The rows and columns of a table that a statement can need. */
+export type TableQuery = { readonly select: SelectNode; readonly columns: readonly string[] };
+
+/** Asks for the columns that the statement names anywhere, and for rows that meet its conditions. */
+export function tableQuery(leaf: Leaf, statement: SqlNode): TableQuery {
+  const all = leaf.columns.map((column) => column.name);
+  const used = namesIn(statement);
+  const named =
+    used.isAll || used.names.has(leaf.alias) ? all : all.filter((name) => used.names.has(name));
+  const columns = named.length === 0 ? all.slice(0, 1) : named;
+  const condition = conjunction(leaf.filters);
+  return {
+    columns,
+    select: {
+      ...plainSelect,
+      targetList: columns.map((name) => target(reference([leaf.alias, name]))),
+      fromClause: [{ RangeVar: leaf.node }],
+      ...(condition === null ? {} : { whereClause: condition }),
+    },
+  };
+}
+
+/** Reads the result in the table's place, under the same name. */
+export function resultInPlaceOf(leaf: Leaf, resultName: string): RangeVarNode {
+  return {
+    relname: resultName,
+    inh: true,
+    relpersistence: 'p',
+    alias: { aliasname: leaf.alias },
+  };
+}
+
+/** References `schema.table.column`: the result has no schema. */
+export function qualifiedReferences(leaf: Leaf, statement: SqlNode): ReadonlyMap<object, unknown> {
+  const replacements = new Map<object, unknown>();
+  if (leaf.node.alias !== undefined) return replacements;
+  walk(statement, (node) => {
+    if (!('ColumnRef' in node)) return true;
+    const { fields = [] } = node.ColumnRef;
+    const [schema, table] = stringsOf(fields);
+    if (fields.length > 2 && schema === leaf.relation.schema && table === leaf.alias) {
+      replacements.set(node.ColumnRef, { ...node.ColumnRef, fields: fields.slice(1) });
+    }
+    return false;
+  });
+  return replacements;
+}
+
+function conjunction(conditions: readonly SqlNode[]): SqlNode | null {
+  const [first, ...more] = conditions;
+  if (first === undefined) return null;
+  return more.length === 0 ? first : { BoolExpr: { boolop: 'AND_EXPR', args: [...conditions] } };
+}
+
+type UsedNames = {
+  readonly names: ReadonlySet<string>;
+  /** Columns are named by `*` or by their positions. */
+  readonly isAll: boolean;
+};
+
+function namesIn(statement: SqlNode): UsedNames {
+  const names = new Set<string>();
+  let isAll = false;
+  const visit = (node: SqlNode): boolean => {
+    if ('SelectStmt' in node && isPlainReadOfResult(node.SelectStmt)) return false;
+    if ('JoinExpr' in node) {
+      for (const name of stringsOf(node.JoinExpr.usingClause)) names.add(name);
+      if (node.JoinExpr.isNatural === true || node.JoinExpr.alias?.colnames !== undefined)
+        isAll = true;
+    }
+    if ('RangeVar' in node && node.RangeVar.alias?.colnames !== undefined) isAll = true;
+    if ('SubLink' in node && node.SubLink.subLinkType === 'EXISTS_SUBLINK') {
+      walk(withoutStars(node.SubLink.subselect), visit);
+      return false;
+    }
+    if (!('ColumnRef' in node)) return true;
+    for (const field of node.ColumnRef.fields ?? []) {
+      if ('A_Star' in field && node.ColumnRef.fields?.length === 1) isAll = true;
+      if ('String' in field) names.add(field.String.sval ?? '');
+    }
+    return false;
+  };
+  walk(statement, visit);
+  return { names, isAll };
+}
+
+/** EXISTS (SELECT * FROM ...) asks for no column. */
+function withoutStars(query: SqlNode | undefined): SqlNode | undefined {
+  if (query === undefined || !('SelectStmt' in query)) return query;
+  const { targetList = [], ...others } = query.SelectStmt;
+  const isStar = targetList.every(
+    (node) =>
+      'ResTarget' in node &&
+      node.ResTarget.val !== undefined &&
+      'ColumnRef' in node.ResTarget.val &&
+      (node.ResTarget.val.ColumnRef.fields ?? []).some((field) => 'A_Star' in field),
+  );
+  return isStar ? { SelectStmt: others } : query;
+}
