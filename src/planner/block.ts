@@ -1,10 +1,7 @@
-import type { SelectNode, SqlNode } from '../sql/ast.ts';
+import type { SelectNode } from '../sql/ast.ts';
 import type { BlockTraits } from './block-traits.ts';
-import type { Filtered } from './conjuncts.ts';
-import type { Cte, CteScope } from './cte-scope.ts';
 import type { Output } from './outputs.ts';
 import type { Column, Scope, Shape } from './scope.ts';
-import type { StatementContext } from './statement-context.ts';
 
 /** One query: a SELECT with its FROM, VALUES, or a set operation over others. */
 export type Block = {
@@ -34,24 +31,4 @@ export type SelectBody = {
   /** null when `*` names columns that are not known. */
   readonly outputs: readonly Output[] | null;
   readonly traits: BlockTraits;
-};
-
-/** How FROM clauses reach the queries inside them. */
-export type BlockAnalyzer = {
-  nested(
-    context: StatementContext,
-    query: SqlNode | undefined,
-    parent: Scope | null,
-    ctes: CteScope | null,
-  ): Block;
-  /** null: its columns are not known (it writes, or it is being defined). */
-  cte(context: StatementContext, cte: Cte): Block | null;
-  /** All subqueries in the expressions; `filtered` when the expression is a WHERE or ON clause. */
-  subLinks(
-    context: StatementContext,
-    expressions: unknown,
-    scope: Scope,
-    ctes: CteScope | null,
-    filtered?: Filtered,
-  ): void;
 };

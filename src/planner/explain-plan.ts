@@ -35,6 +35,8 @@ export function explainPlan(plan: Plan): readonly string[] {
       return [`Transaction ${JSON.stringify(plan.command)}`];
     case 'setting':
       return [explainSetting(plan.command)];
+    case 'cursor':
+      return [`Cursor ${JSON.stringify(plan.command)}`];
     case 'explain':
       return [
         `Explain${plan.analyze ? ' analyze' : ''} [${plan.optionsText}]`,

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import type { AliasNode, JoinNode, RangeVarNode, SqlNode } from '../sql/ast.ts';
 import { stringsOf } from '../sql/names.ts';
-import type { BlockAnalyzer } from './block.ts';
+import type { BlockAnalyzer } from './block-analyzer.ts';
 import { applyConjuncts, type Filtered, tieColumns } from './conjuncts.ts';
 import { type CteScope, findCte } from './cte-scope.ts';
 import { joinShape } from './join-shape.ts';

@@ -1,5 +1,5 @@
 import type { SqlNode } from '../sql/ast.ts';
-import { sameExpression } from './rewrite-query.ts';
+import { sameExpression } from './same-expression.ts';
 import type { Scope } from './scope.ts';
 import { directionOf, groupKey, type KeyColumn, orderKey } from './sort-keys.ts';
 import type { StatementContext } from './statement-context.ts';

@@ -1,7 +1,7 @@
 import type { SqlNode } from '../sql/ast.ts';
 import { stringsOf } from '../sql/names.ts';
 import type { Output } from './outputs.ts';
-import { sameExpression } from './rewrite-query.ts';
+import { sameExpression } from './same-expression.ts';
 import { resolveColumn, type Scope } from './scope.ts';
 
 /**

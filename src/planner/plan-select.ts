@@ -1,17 +1,16 @@
 import type { SelectNode } from '../sql/ast.ts';
-import { queryBlocks } from './analyze-write.ts';
-import { multiShardSelect } from './multi-shard-select.ts';
-import type { MultiShardPlan, Plan, PlanNode, Reject, Routing } from './plan.ts';
+import { analyze } from './analysis.ts';
+import type { Plan } from './plan.ts';
+import { planMultiShard } from './plan-multi-shard.ts';
 import { refusal, refuse } from './refuse.ts';
 import { relationOf } from './relation-item.ts';
 import { routingOf } from './routing-of.ts';
-import type { StatementContext } from './statement-context.ts';
-import { noteStatementFacts } from './statement-facts.ts';
+import type { StatementSource } from './statement-context.ts';
 
 /** SELECT, VALUES, TABLE and set operations, with whatever their WITH holds. */
-export function planSelect(context: StatementContext, select: SelectNode): Plan {
-  const harmless = noteStatementFacts(context, { SelectStmt: select });
-  const block = queryBlocks.select(context, select, null, null);
+export function planSelect(source: StatementSource, select: SelectNode): Plan {
+  const analysis = analyze(source, select);
+  const { context } = analysis;
   const into = select.intoClause;
   if (into?.rel !== undefined) relationOf(context, into.rel);
   const routing = routingOf(context);
@@ -21,14 +20,9 @@ export function planSelect(context: StatementContext, select: SelectNode): Plan 
   }
   const multi =
     routing.kind === 'by-key'
-      ? planned(routing, multiShardSelect(context, block))
+      ? planMultiShard(analysis)
       : refuse('a statement without distributed tables runs on one shard');
-  return { kind: 'select', routing, multi, readOnly: harmless && !context.writes };
-}
-
-function planned(routing: Routing, root: PlanNode | Reject): MultiShardPlan | Reject {
-  if (root.kind === 'reject') return root;
-  return { kind: 'multi-shard', intermediate: [], routing, root };
+  return { kind: 'select', routing, multi, readOnly: analysis.isHarmless };
 }
 
 const intoHint = 'Create the table, then INSERT what SELECT returns.';

@@ -51,8 +51,8 @@ function planTree(request: PlanRequest, statement: SqlNode, allSlotsFound: boole
   const { schema, searchPath, lexed } = request;
   const results = new IntermediateResults();
   const source = { schema, searchPath, lexed, statement, allSlotsFound, results };
+  if ('SelectStmt' in statement) return planSelect(source, statement.SelectStmt);
   const context = new StatementContext(source, statement);
-  if ('SelectStmt' in statement) return planSelect(context, statement.SelectStmt);
   const command = writeCommand(statement);
   if (command === null) return planUtility(request, context, statement);
   noteStatementFacts(context, statement);

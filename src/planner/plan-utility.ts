@@ -3,6 +3,7 @@ import type { SqlNode } from '../sql/ast.ts';
 import { tagOf } from '../sql/walk.ts';
 import { explainText } from './explain-text.ts';
 import type { Plan } from './plan.ts';
+import { planCursor } from './plan-cursor.ts';
 import type { PlanRequest } from './plan-request.ts';
 import { planSetting } from './plan-setting.ts';
 import { planTransaction } from './plan-transaction.ts';
@@ -23,9 +24,6 @@ const hints: { readonly [tag: string]: string } = {
   PrepareStmt: "Use the protocol's prepared statements, as every driver does.",
   ExecuteStmt: "Use the protocol's prepared statements, as every driver does.",
   DeallocateStmt: "Close the protocol's prepared statement, or use DISCARD ALL.",
-  DeclareCursorStmt: 'Fetch in batches by key, or with a row limit in the protocol.',
-  FetchStmt: 'Fetch in batches by key, or with a row limit in the protocol.',
-  ClosePortalStmt: 'Fetch in batches by key, or with a row limit in the protocol.',
   DoStmt: 'The proxy cannot see which tables it touches; run its statements one by one.',
   CallStmt: 'The proxy cannot see which tables it touches; run its statements one by one.',
 };
@@ -46,6 +44,9 @@ export function planUtility(
       : refuse('DISCARD of one kind is not supported', 'Use DISCARD ALL.');
   }
   if ('ExplainStmt' in statement) return planExplain(request, statement);
+  const { lexed, text } = request;
+  const cursor = planCursor(statement, text.slice(lexed.start, lexed.end));
+  if (cursor !== null) return cursor;
   const tag = tagOf(statement);
   const name = statementName(request.lexed.fingerprint);
   const homeTag = anywhere[tag];

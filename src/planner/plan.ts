@@ -214,6 +214,29 @@ export type SettingCommand =
   | { readonly kind: 'reset-all' }
   | { readonly kind: 'discard-all' };
 
+/** SQL cursors. They share their names with the portals of the protocol. */
+export type CursorCommand =
+  | {
+      readonly kind: 'declare';
+      readonly name: string;
+      readonly binary: boolean;
+      readonly scroll: 'scroll' | 'no-scroll' | 'unspecified';
+      /** The query as written, and where it begins in the statement (UTF-16). */
+      readonly queryText: string;
+      readonly queryStart: number;
+    }
+  | {
+      readonly kind: 'fetch';
+      readonly name: string;
+      /** `relative` and `absolute` read one row, the `count`-th from here or from the start. */
+      readonly direction: 'forward' | 'backward' | 'absolute' | 'relative';
+      /** May be negative. Infinity: ALL. */
+      readonly count: number;
+      readonly move: boolean;
+    }
+  /** `name` null: ALL. */
+  | { readonly kind: 'close'; readonly name: string | null };
+
 /**
  * What to do with a statement: plain data, cached by fingerprint and schema version, so it holds no
  * literal's text. `set` alone is never cached.
@@ -240,6 +263,7 @@ export type Plan =
   | { readonly kind: 'utility'; readonly tag: string; readonly changesSchema: boolean }
   | { readonly kind: 'transaction'; readonly command: TransactionCommand }
   | { readonly kind: 'setting'; readonly command: SettingCommand }
+  | { readonly kind: 'cursor'; readonly command: CursorCommand }
   /** `statement` is what follows EXPLAIN and its options in the client's text. */
   | {
       readonly kind: 'explain';

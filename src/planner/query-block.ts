@@ -3,7 +3,8 @@ import type { FunctionCallNode, SelectNode, SqlNode, SubLinkNode } from '../sql/
 import { builtinName } from '../sql/names.ts';
 import { walk } from '../sql/walk.ts';
 import { callsIn } from './aggregate-calls.ts';
-import type { Block, BlockAnalyzer } from './block.ts';
+import type { Block } from './block.ts';
+import type { BlockAnalyzer } from './block-analyzer.ts';
 import { blockTraits } from './block-traits.ts';
 import { orderedAggregateFunctions } from './builtin-functions.ts';
 import { applyConjuncts, conjunctsOf, type Filtered, tieColumns } from './conjuncts.ts';

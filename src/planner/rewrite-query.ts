@@ -6,6 +6,7 @@ import { parseStatement } from '../sql/parser.ts';
 import { resultName, resultsIn } from './intermediate-results.ts';
 import type { QueryPiece, Reject, ShardQuery } from './plan.ts';
 import { refuse } from './refuse.ts';
+import { canonical } from './same-expression.ts';
 import type { StatementContext } from './statement-context.ts';
 import { hiddenPrefix, plainSelect, target } from './tree-builders.ts';
 
@@ -14,14 +15,6 @@ const resultBase = 3_000_000;
 
 const slotPattern = /\$([123]\d{6})\b/;
 const piecePattern = /\$([123]\d{6})\b|\b__pgweave_type_(\d+)_(\d+)\b/;
-const ignoredFields = [
-  'location',
-  'list_start',
-  'list_end',
-  'rexpr_list_start',
-  'rexpr_list_end',
-  'funcformat',
-];
 
 /**
  * Writes a changed tree as SQL again. The text is parsed once more and must give the same tree, so
@@ -45,11 +38,6 @@ export function expressionText(expression: SqlNode): string {
   return (deparse(expression) ?? '?').replace(/\$[123]\d{6}\b/g, '?');
 }
 
-/** Equal wherever they stand in the text; the same literals, not merely equal ones. */
-export function sameExpression(a: SqlNode, b: SqlNode): boolean {
-  return canonical(a) === canonical(b);
-}
-
 /** The client's own text where that is what runs. */
 export function receivedQuery(context: StatementContext, select: SelectNode): ShardQuery | Reject {
   return context.isAsReceived ? { kind: 'as-received' } : rewriteQuery(context, select);
@@ -69,19 +57,6 @@ function cannotRewrite(): Reject {
     'this statement cannot be rewritten for several shards',
     'Write it in a simpler way, or restrict it to one key.',
   );
-}
-
-/** Equal for trees that mean the same, wherever their parts stand in a text. */
-function canonical(node: SqlNode): string {
-  return JSON.stringify(node, (field, value: unknown) =>
-    ignoredFields.includes(field) ? undefined : inFieldOrder(value),
-  );
-}
-
-function inFieldOrder(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const entries = Object.entries(value).filter(([, child]) => child !== undefined);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Defines the intermediate results that it reads: `WITH result (columns) AS (SELECT <rows>)`. */

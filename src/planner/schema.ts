@@ -37,6 +37,8 @@ export type RelationSchema = {
    * `sharding` instead. False for everything else.
    */
   readonly readsDistributed: boolean;
+  /** Of all shards together, as their statistics say (pg_class.reltuples); null: unknown. */
+  readonly estimatedRows?: number | null;
   /** Unique and primary key constraints and unique indexes, as column names. */
   readonly uniqueKeys: readonly (readonly string[])[];
 };

@@ -71,8 +71,10 @@ export class StatementContext {
   readonly leaves: Leaf[] = [];
   /** Queries, inner ones before those around them. */
   readonly blocks: BlockRecord[] = [];
-  /** Why it cannot run on several shards, apart from its shape: the first reason. */
+  /** Why its parts cannot be asked on several shards as they are: the first reason. */
   multiRefusal: Reject | null = null;
+  /** Why no way of collecting rows first could help. */
+  neverMulti: Reject | null = null;
   readonly source: StatementSource;
   readonly #statement: SqlNode;
   readonly #uses: ParameterUse[] = [];
@@ -93,6 +95,11 @@ export class StatementContext {
 
   refuseMulti(message: string, hint: string | null): void {
     this.multiRefusal ??= refuse(message, hint);
+  }
+
+  refuseAlways(message: string, hint: string | null): void {
+    this.neverMulti ??= refuse(message, hint);
+    this.multiRefusal ??= this.neverMulti;
   }
 
   /** A value compared with, or stored in, a key of `keyType`. null for what is not a plain value. */

@@ -35,6 +35,11 @@ const titles: { readonly [tag: string]: string } = {
   MergeStmt: 'MERGE in WITH',
 };
 
+/** What reads or changes the tables themselves: rows that are collected cannot stand for them. */
+const boundToShards = new Set(
+  'LockingClause RangeTableSample InsertStmt UpdateStmt DeleteStmt MergeStmt'.split(' '),
+);
+
 const systemColumns = ['tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax'];
 const sameForAll = ['SVFOP_CURRENT_USER', 'SVFOP_USER', 'SVFOP_SESSION_USER', 'SVFOP_CURRENT_ROLE'];
 const oneKey = 'Restrict every distributed table in it to one key.';
@@ -47,7 +52,9 @@ export function noteStatementFacts(context: StatementContext, statement: SqlNode
   let harmless = true;
   walk(statement, (node) => {
     const tag = tagOf(node);
-    if (!understood.has(tag)) context.refuseMulti(notAcross(titles[tag] ?? tag), oneKey);
+    const isBound = boundToShards.has(tag);
+    if (isBound) context.refuseAlways(notAcross(titles[tag] ?? tag), oneKey);
+    else if (!understood.has(tag)) context.refuseMulti(notAcross(titles[tag] ?? tag), oneKey);
     if (tag === 'LockingClause') harmless = false;
     if ('FuncCall' in node) harmless = noteFunction(context, node.FuncCall) && harmless;
     noteExpression(context, node);
@@ -83,8 +90,11 @@ function noteFunction(context: StatementContext, call: FunctionCallNode): boolea
   }
   const known =
     name !== null && (deterministicFunctions.has(name) || orderedAggregateFunctions.has(name));
-  if (!known) context.refuseMulti(notAcross(`function ${written}`), oneKey);
-  return name !== null && harmlessFunctions.has(name);
+  const isHarmless = name !== null && harmlessFunctions.has(name);
+  // Nobody knows which tables it reads.
+  if (!isHarmless) context.refuseAlways(notAcross(`function ${written}`), oneKey);
+  else if (!known) context.refuseMulti(notAcross(`function ${written}`), oneKey);
+  return isHarmless;
 }
 
 /** OIDs of relations, functions and their kin are each server's own. */
@@ -100,5 +110,7 @@ function refuseTime(context: StatementContext, what: string): void {
 
 function noteSystemColumn(context: StatementContext, fields: readonly string[]): void {
   const name = fields[fields.length - 1] ?? '';
-  if (systemColumns.includes(name)) context.refuseMulti(notAcross(`system column ${name}`), oneKey);
+  if (systemColumns.includes(name)) {
+    context.refuseAlways(notAcross(`system column ${name}`), oneKey);
+  }
 }

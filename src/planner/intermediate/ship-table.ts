@@ -13,8 +13,8 @@ export type TableQuery = { readonly select: SelectNode; readonly columns: readon
 export function tableQuery(leaf: Leaf, statement: SqlNode): TableQuery {
   const all = leaf.columns.map((column) => column.name);
   const used = namesIn(statement);
-  const named =
-    used.isAll || used.names.has(leaf.alias) ? all : all.filter((name) => used.names.has(name));
+  const isWhole = used.isAll || used.rows.has(leaf.alias);
+  const named = isWhole ? all : all.filter((name) => used.names.has(name));
   const columns = named.length === 0 ? all.slice(0, 1) : named;
   const condition = conjunction(leaf.filters);
   return {
@@ -62,34 +62,50 @@ function conjunction(conditions: readonly SqlNode[]): SqlNode | null {
 
 type UsedNames = {
   readonly names: ReadonlySet<string>;
+  /** `name.*`, or a table's name alone, which is its whole row. */
+  readonly rows: ReadonlySet<string>;
   /** Columns are named by `*` or by their positions. */
   readonly isAll: boolean;
 };
 
 function namesIn(statement: SqlNode): UsedNames {
   const names = new Set<string>();
+  const rows = new Set<string>();
   let isAll = false;
   const visit = (node: SqlNode): boolean => {
-    if ('SelectStmt' in node && isPlainReadOfResult(node.SelectStmt)) return false;
-    if ('JoinExpr' in node) {
-      for (const name of stringsOf(node.JoinExpr.usingClause)) names.add(name);
-      if (node.JoinExpr.isNatural === true || node.JoinExpr.alias?.colnames !== undefined)
-        isAll = true;
-    }
-    if ('RangeVar' in node && node.RangeVar.alias?.colnames !== undefined) isAll = true;
+    if ('SelectStmt' in node) return !isPlainReadOfResult(node.SelectStmt);
     if ('SubLink' in node && node.SubLink.subLinkType === 'EXISTS_SUBLINK') {
       walk(withoutStars(node.SubLink.subselect), visit);
       return false;
     }
-    if (!('ColumnRef' in node)) return true;
-    for (const field of node.ColumnRef.fields ?? []) {
-      if ('A_Star' in field && node.ColumnRef.fields?.length === 1) isAll = true;
-      if ('String' in field) names.add(field.String.sval ?? '');
+    if (namesByPosition(node)) isAll = true;
+    if ('JoinExpr' in node) {
+      for (const name of stringsOf(node.JoinExpr.usingClause)) names.add(name);
     }
-    return false;
+    const fields = stringsOf(fieldsOf(node));
+    const last = fields.at(-1);
+    if (last === undefined) return true;
+    if (last !== '*') names.add(last);
+    if (last === '*') rows.add(fields.at(-2) ?? '');
+    else if (fields.length === 1) rows.add(last);
+    return true;
   };
   walk(statement, visit);
-  return { names, isAll };
+  return { names, rows, isAll };
+}
+
+/** `*`, NATURAL JOIN, and new names for the columns of a table or join. */
+function namesByPosition(node: SqlNode): boolean {
+  if ('RangeVar' in node) return node.RangeVar.alias?.colnames !== undefined;
+  if ('JoinExpr' in node) {
+    return node.JoinExpr.isNatural === true || node.JoinExpr.alias?.colnames !== undefined;
+  }
+  const [first, ...more] = fieldsOf(node) ?? [];
+  return first !== undefined && 'A_Star' in first && more.length === 0;
+}
+
+function fieldsOf(node: SqlNode): readonly SqlNode[] | undefined {
+  return 'ColumnRef' in node ? node.ColumnRef.fields : undefined;
 }
 
 /** EXISTS (SELECT * FROM ...) asks for no column. */

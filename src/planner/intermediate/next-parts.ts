@@ -1,0 +1,150 @@
+import type { SelectNode, SqlNode } from '../../sql/ast.ts';
+import type { Analysis } from '../analysis.ts';
+import type { Column } from '../scope.ts';
+import type { BlockRecord, Leaf, StatementContext } from '../statement-context.ts';
+import { plainSelect, target } from '../tree-builders.ts';
+import { replaceNodes } from './replace-nodes.ts';
+import { isSelfContained } from './self-contained.ts';
+import { qualifiedReferences, resultInPlaceOf, tableQuery } from './ship-table.ts';
+
+/** A part of a statement that can be asked for by itself. */
+export type Part = {
+  readonly kind: 'query' | 'table';
+  readonly select: SelectNode;
+  readonly columns: readonly Column[];
+  /** The statement with the result of that name in the part's place. */
+  replace(resultName: string): SelectNode;
+};
+
+/**
+ * The parts that may come next, the best first. Each brings the statement nearer to what a
+ * single pass over the shards can answer: subqueries that need rows of several shards for
+ * themselves; then whatever is not on the shards of the anchor, the largest class of tables
+ * joined by their keys; then, when nothing else is left, everything.
+ */
+export function* nextParts(analysis: Analysis): Generator<Part> {
+  const { context, block } = analysis;
+  const shippable = context.blocks.filter(
+    (record) => record.block !== block && isShippable(context, record),
+  );
+  for (const record of shippable) {
+    if (record.block.shape === 'dependent') yield queryPart(analysis, record);
+  }
+  const anchor = anchorOf(analysis);
+  const outside = context.leaves.filter((leaf) => isMoved(context, leaf, anchor));
+  const moved = outside.length > 0 ? outside : context.leaves.filter(isDistributed);
+  const outermost = [...shippable].reverse();
+  for (const leaf of [...moved].sort((a, b) => weightOf(a) - weightOf(b))) {
+    const around = outermost.find(
+      (record) =>
+        holds(record, leaf) &&
+        (anchor === null || outside.length === 0 || !hasRoot(context, record, anchor)),
+    );
+    if (around !== undefined) yield queryPart(analysis, around);
+    yield tablePart(analysis, leaf);
+  }
+}
+
+function isDistributed(leaf: Leaf): boolean {
+  return leaf.instance !== null;
+}
+
+/** Reference tables are everywhere; tables of the home shard are not. */
+function isMoved(context: StatementContext, leaf: Leaf, anchor: number | null): boolean {
+  if (leaf.instance !== null) return context.ties.rootOf(leaf.instance) !== anchor;
+  return anchor !== null && leaf.relation.sharding.kind === 'local';
+}
+
+/** It can run by itself, and its result can stand in its place. */
+function isShippable(context: StatementContext, record: BlockRecord): boolean {
+  const { block, select } = record;
+  if (block.open || block.end === block.start || block.columns.length === 0) return false;
+  if (hasBareValues(select) || select.lockingClause !== undefined) return false;
+  return isSelfContained(context, record);
+}
+
+/** An arm of UNION takes the type of a bare value from the other arms. */
+function hasBareValues(select: SelectNode): boolean {
+  return (select.targetList ?? []).some((node) => {
+    const value = 'ResTarget' in node ? node.ResTarget.val : undefined;
+    return value !== undefined && ('ParamRef' in value || 'A_Const' in value);
+  });
+}
+
+function holds({ block }: BlockRecord, { instance }: Leaf): boolean {
+  return instance !== null && instance >= block.start && instance < block.end;
+}
+
+function hasRoot(context: StatementContext, { block }: BlockRecord, root: number): boolean {
+  for (let instance = block.start; instance < block.end; instance += 1) {
+    if (context.ties.rootOf(instance) === root) return true;
+  }
+  return false;
+}
+
+/**
+ * The tables that stay on their shards: those of the heaviest class in the outermost FROM. null
+ * when every row has to move.
+ */
+function anchorOf({ context, block }: Analysis): number | null {
+  if (block.body.kind !== 'select' || usesUnknownHome(context)) return null;
+  const weights = new Map<number, number>();
+  for (const item of block.body.scope.from) {
+    if (item.shape !== 'partitioned') continue;
+    for (let instance = item.start; instance < item.end; instance += 1) {
+      const leaf = context.leaves.find((other) => other.instance === instance);
+      const root = context.ties.rootOf(instance);
+      if (leaf !== undefined) weights.set(root, (weights.get(root) ?? 0) + weightOf(leaf));
+    }
+  }
+  const [heaviest] = [...weights].sort(([, a], [, b]) => b - a);
+  return heaviest?.[0] ?? null;
+}
+
+/** Relations whose columns are not known, catalogues for one, can be read on the home shard only. */
+function usesUnknownHome(context: StatementContext): boolean {
+  return (
+    context.usesHome && !context.leaves.some((leaf) => leaf.relation.sharding.kind === 'local')
+  );
+}
+
+/** An estimate of the bytes that moving it would cost; only compared with others. */
+function weightOf(leaf: Leaf): number {
+  const selectivity = 0.1 ** leaf.filters.length;
+  return (leaf.relation.estimatedRows ?? 1000) * leaf.columns.length * selectivity;
+}
+
+function queryPart({ select }: Analysis, record: BlockRecord): Part {
+  const star: SqlNode = { ColumnRef: { fields: [{ A_Star: {} }] } };
+  return {
+    kind: 'query',
+    select: record.select,
+    columns: record.block.columns.map((column) => ({ ...column, keys: [], leaf: null })),
+    replace: (relname) => {
+      const table = { RangeVar: { relname, inh: true, relpersistence: 'p' } };
+      const read = { ...plainSelect, targetList: [target(star)], fromClause: [table] };
+      return replaceNodes(select, new Map<object, unknown>([[record.select, read]]));
+    },
+  };
+}
+
+function tablePart({ select }: Analysis, leaf: Leaf): Part {
+  const statement: SqlNode = { SelectStmt: select };
+  const { select: query, columns } = tableQuery(leaf, statement);
+  return {
+    kind: 'table',
+    select: query,
+    columns: columns.flatMap((name) => {
+      const column = leaf.columns.find((other) => other.name === name);
+      return column === undefined ? [] : [{ ...column, keys: [], leaf: null }];
+    }),
+    replace: (resultName) =>
+      replaceNodes(
+        select,
+        new Map<object, unknown>([
+          ...qualifiedReferences(leaf, statement),
+          [leaf.node, resultInPlaceOf(leaf, resultName)],
+        ]),
+      ),
+  };
+}

@@ -1,0 +1,84 @@
+import { type Analysis, analyze } from './analysis.ts';
+import { nextParts, type Part } from './intermediate/next-parts.ts';
+import { multiShardSelect } from './multi-shard-select.ts';
+import type { MultiShardPlan, Reject, RoutedNode } from './plan.ts';
+import { refuse } from './refuse.ts';
+import { receivedQuery, rewriteQuery } from './rewrite-query.ts';
+import { routingOf } from './routing-of.ts';
+import { routeOf } from './rows-of-shards.ts';
+import type { StatementSource } from './statement-context.ts';
+
+/** Rewriting ends when everything has been shipped; a statement that needs more steps is refused. */
+const stepsMax = 60;
+
+/**
+ * How several shards answer a SELECT. When one pass over the shards cannot, parts of it are asked for
+ * first and take part as intermediate results, until what is left can be answered: in one pass over
+ * the shards of the tables that stay, or by one server when none do.
+ */
+export function planMultiShard(analysis: Analysis): MultiShardPlan | Reject {
+  const { results } = analysis.context.source;
+  const last = routed(analysis);
+  if (last.kind === 'reject') return last;
+  return { kind: 'multi-shard', intermediate: results.plans, last };
+}
+
+function routed(analysis: Analysis): RoutedNode | Reject {
+  const { source } = analysis.context;
+  let current = analysis;
+  let reason: Reject | null = null;
+  for (let step = 0; step < stepsMax; step += 1) {
+    const routing = routingOf(current.context);
+    if (routing.kind !== 'by-key') return onOneServer(current);
+    const answer = onShards(current);
+    if (answer.kind !== 'reject') return answer;
+    reason ??= answer;
+    const forbidden = current.context.neverMulti;
+    if (forbidden !== null) return forbidden;
+    const next = shipOne(source, current);
+    if (next === null) return reason;
+    current = next;
+  }
+  return reason ?? refuse('the statement is too complex for several shards');
+}
+
+/** One pass over the shards. */
+function onShards({ context, block }: Analysis): RoutedNode | Reject {
+  const root = multiShardSelect(context, block);
+  return root.kind === 'reject' ? root : { kind: 'routed', routing: routingOf(context), root };
+}
+
+/** All rows of several shards have come in: one PostgreSQL runs what is left. */
+function onOneServer({ context, select, block }: Analysis): RoutedNode | Reject {
+  const query = receivedQuery(context, select);
+  if (query.kind === 'reject') return query;
+  const input = routeOf(query, block.columns.length, 0);
+  return { kind: 'routed', routing: routingOf(context), root: { kind: 'append', input } };
+}
+
+/** The statement with one more of its parts replaced by a result; null when none can be. */
+function shipOne(source: StatementSource, analysis: Analysis): Analysis | null {
+  for (const part of nextParts(analysis)) {
+    const name = collect(source, part);
+    if (name !== null) return analyze(source, part.replace(name));
+  }
+  return null;
+}
+
+/** Adds an intermediate result to the plan; null when its query cannot be answered. */
+function collect(source: StatementSource, { kind, select, columns }: Part): string | null {
+  const { results } = source;
+  const mark = results.plans.length;
+  const analysis = analyze(source, select);
+  const whole = rewriteQuery(analysis.context, select);
+  const routing = routingOf(analysis.context);
+  const multi =
+    routing.kind === 'by-key'
+      ? (kind === 'table' ? onShards : routed)(analysis)
+      : refuse('a query of one server needs no other');
+  if (whole.kind === 'reject' || (routing.kind === 'by-key' && multi.kind === 'reject')) {
+    results.cutTo(mark);
+    return null;
+  }
+  return results.add({ columns: columns.map(({ name }) => name), routing, whole, multi }, columns);
+}
