@@ -3,6 +3,7 @@ import { tagOf, walk } from '../sql/walk.ts';
 import { callsIn } from './aggregate-calls.ts';
 import type { SelectBody } from './block.ts';
 import { groupingOrder } from './grouping-order.ts';
+import { readsResultOnly } from './intermediate/is-deterministic.ts';
 import { limitRefs, withLimit } from './limit-refs.ts';
 import { groupExpression, sortExpression } from './listed-expression.ts';
 import type { Output } from './outputs.ts';
@@ -95,7 +96,7 @@ function refuseUnmergeable(select: SelectNode): void {
     throw refusal('a set-returning function over aggregates of several shards', oneKey);
   }
   walk([select.targetList, select.groupClause, select.sortClause], (node) => {
-    if ('SubLink' in node) {
+    if ('SubLink' in node && !readsResultOnly(node.SubLink)) {
       throw refusal('a subquery beside aggregates of several shards is not supported', oneKey);
     }
     return true;

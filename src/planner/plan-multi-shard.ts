@@ -1,11 +1,13 @@
 import { type Analysis, analyze } from './analysis.ts';
 import { nextParts, type Part } from './intermediate/next-parts.ts';
+import { stableValues } from './intermediate/stable-values.ts';
 import { multiShardSelect } from './multi-shard-select.ts';
 import type { MultiShardPlan, Reject, RoutedNode } from './plan.ts';
 import { refuse } from './refuse.ts';
 import { receivedQuery, rewriteQuery } from './rewrite-query.ts';
 import { routingOf } from './routing-of.ts';
 import { routeOf } from './rows-of-shards.ts';
+import { plainColumn } from './scope.ts';
 import type { StatementSource } from './statement-context.ts';
 
 /** Rewriting ends when everything has been shipped; a statement that needs more steps is refused. */
@@ -18,7 +20,9 @@ const stepsMax = 60;
  */
 export function planMultiShard(analysis: Analysis): MultiShardPlan | Reject {
   const { results } = analysis.context.source;
-  const last = routed(analysis);
+  const direct = onShards(analysis);
+  if (direct.kind !== 'reject') return { kind: 'multi-shard', intermediate: [], last: direct };
+  const last = routed(withStableValues(analysis));
   if (last.kind === 'reject') return last;
   return { kind: 'multi-shard', intermediate: results.plans, last };
 }
@@ -40,6 +44,16 @@ function routed(analysis: Analysis): RoutedNode | Reject {
     current = next;
   }
   return reason ?? refuse('the statement is too complex for several shards');
+}
+
+/** now() and its kin are one value for all shards. */
+function withStableValues(analysis: Analysis): Analysis {
+  const { source } = analysis.context;
+  const values = stableValues(analysis.select);
+  if (values === null) return analysis;
+  const { select, columns } = values;
+  const name = collect(source, { kind: 'query', select, columns: columns.map(plainColumn) });
+  return name === null ? analysis : analyze(source, values.replace(name));
 }
 
 /** One pass over the shards. */
@@ -66,7 +80,10 @@ function shipOne(source: StatementSource, analysis: Analysis): Analysis | null {
 }
 
 /** Adds an intermediate result to the plan; null when its query cannot be answered. */
-function collect(source: StatementSource, { kind, select, columns }: Part): string | null {
+function collect(
+  source: StatementSource,
+  { kind, select, columns }: Omit<Part, 'replace'>,
+): string | null {
   const { results } = source;
   const mark = results.plans.length;
   const analysis = analyze(source, select);

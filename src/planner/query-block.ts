@@ -123,6 +123,7 @@ export class QueryBlocks implements BlockAnalyzer {
       const { subselect, testexpr } = node.SubLink;
       this.subLinks(context, testexpr, scope, ctes);
       const block = this.nested(context, subselect, scope, ctes);
+      noteUse(context, node.SubLink);
       if (filtered !== null && conjuncts.has(node)) {
         tieMembership(context, node.SubLink, scope, block, filtered);
       }
@@ -200,6 +201,7 @@ export class QueryBlocks implements BlockAnalyzer {
     const { larg, rarg } = select;
     assert(larg !== undefined && rarg !== undefined, 'a set operation without two arms');
     const start = context.ties.count;
+    context.uses.set(larg, 'arm').set(rarg, 'arm');
     const left = this.select(context, larg, parent, ctes);
     const right = this.select(context, rarg, parent, ctes);
     this.subLinks(
@@ -254,6 +256,14 @@ function exposed(column: Column, transparentTo: (instance: number) => boolean): 
 
 function withoutKeys(column: Column): Column {
   return { ...column, keys: [] };
+}
+
+function noteUse(context: StatementContext, { subLinkType, subselect }: SubLinkNode): void {
+  if (subselect === undefined || !('SelectStmt' in subselect)) return;
+  if (subLinkType === 'EXISTS_SUBLINK') context.uses.set(subselect.SelectStmt, 'existence');
+  if (subLinkType === 'ANY_SUBLINK' || subLinkType === 'ALL_SUBLINK') {
+    context.uses.set(subselect.SelectStmt, 'members');
+  }
 }
 
 /** `key IN (SELECT key ...)` as a condition that must be true: equal keys on both sides. */

@@ -24,8 +24,8 @@ export function rewriteQuery(context: StatementContext, select: SelectNode): Sha
   const { fingerprint } = context.lexed;
   const ambiguous = slotPattern.test(fingerprint) || fingerprint.includes(hiddenPrefix);
   if (!context.source.allSlotsFound || ambiguous) return cannotRewrite();
-  const statement: SqlNode = { SelectStmt: withResults(context, select) };
-  const text = deparse(statement);
+  const statement = { SelectStmt: withResults(context, select) };
+  const text = selectText(statement.SelectStmt);
   if (text === null) return cannotRewrite();
   const outcome = parseStatement(text, text);
   if (outcome.kind !== 'parsed') return cannotRewrite();
@@ -41,6 +41,20 @@ export function expressionText(expression: SqlNode): string {
 /** The client's own text where that is what runs. */
 export function receivedQuery(context: StatementContext, select: SelectNode): ShardQuery | Reject {
   return context.isAsReceived ? { kind: 'as-received' } : rewriteQuery(context, select);
+}
+
+/** The printer leaves WITH TIES out. */
+function selectText(select: SelectNode): string | null {
+  const { limitCount, limitOption } = select;
+  if (limitOption !== 'LIMIT_OPTION_WITH_TIES' || limitCount === undefined) {
+    return deparse({ SelectStmt: select });
+  }
+  const { limitCount: _, ...others } = select;
+  const isPlain = select.limitOffset === undefined;
+  const option = isPlain ? 'LIMIT_OPTION_DEFAULT' : 'LIMIT_OPTION_COUNT';
+  const text = deparse({ SelectStmt: { ...others, limitOption: option } });
+  const count = deparse(limitCount);
+  return text === null || count === null ? null : `${text} FETCH FIRST (${count}) ROWS WITH TIES`;
 }
 
 function deparse(node: SqlNode): string | null {

@@ -1,8 +1,11 @@
 import type { SelectNode, SqlNode } from '../../sql/ast.ts';
+import { callsIn } from '../aggregate-calls.ts';
 import type { Analysis } from '../analysis.ts';
-import type { Column } from '../scope.ts';
+import { returnsSets } from '../rows-of-shards.ts';
+import { type Column, plainColumn } from '../scope.ts';
 import type { BlockRecord, Leaf, StatementContext } from '../statement-context.ts';
 import { plainSelect, target } from '../tree-builders.ts';
+import { keepGrouping } from './keep-grouping.ts';
 import { replaceNodes } from './replace-nodes.ts';
 import { isSelfContained } from './self-contained.ts';
 import { qualifiedReferences, resultInPlaceOf, tableQuery } from './ship-table.ts';
@@ -28,7 +31,7 @@ export function* nextParts(analysis: Analysis): Generator<Part> {
     (record) => record.block !== block && isShippable(context, record),
   );
   for (const record of shippable) {
-    if (record.block.shape === 'dependent') yield queryPart(analysis, record);
+    if (record.block.shape === 'dependent') yield* queryParts(analysis, record);
   }
   const anchor = anchorOf(analysis);
   const outside = context.leaves.filter((leaf) => isMoved(context, leaf, anchor));
@@ -40,7 +43,7 @@ export function* nextParts(analysis: Analysis): Generator<Part> {
         holds(record, leaf) &&
         (anchor === null || outside.length === 0 || !hasRoot(context, record, anchor)),
     );
-    if (around !== undefined) yield queryPart(analysis, around);
+    if (around !== undefined) yield* queryParts(analysis, around);
     yield tablePart(analysis, leaf);
   }
 }
@@ -59,7 +62,7 @@ function isMoved(context: StatementContext, leaf: Leaf, anchor: number | null): 
 function isShippable(context: StatementContext, record: BlockRecord): boolean {
   const { block, select } = record;
   if (block.open || block.end === block.start || block.columns.length === 0) return false;
-  if (hasBareValues(select) || select.lockingClause !== undefined) return false;
+  if (context.uses.get(select) === 'arm' && hasBareValues(select)) return false;
   return isSelfContained(context, record);
 }
 
@@ -114,6 +117,39 @@ function weightOf(leaf: Leaf): number {
   return (leaf.relation.estimatedRows ?? 1000) * leaf.columns.length * selectivity;
 }
 
+/** First with as few rows as its use allows. */
+function* queryParts(analysis: Analysis, record: BlockRecord): Generator<Part> {
+  const { select } = record;
+  const part = queryPart(analysis, record);
+  const use = analysis.context.uses.get(select);
+  if (isPlain(select)) {
+    const distinctClause: SqlNode[] = [{} as SqlNode];
+    const { sortClause: _, ...unordered } = select;
+    if (use === 'existence') {
+      const [column = plainColumn('exists')] = part.columns;
+      const targetList = [target(truth)];
+      yield { ...part, select: { ...unordered, targetList, distinctClause }, columns: [column] };
+    }
+    if (use === 'members') yield { ...part, select: { ...unordered, distinctClause } };
+  }
+  yield part;
+}
+
+const truth: SqlNode = { A_Const: { boolval: { boolval: true } } };
+
+/** Its rows are those of its FROM and WHERE, one for one. */
+function isPlain(select: SelectNode): boolean {
+  const { distinctClause, groupClause, havingClause, limitCount, limitOffset } = select;
+  const others = [distinctClause, groupClause, havingClause, limitCount, limitOffset];
+  const { aggregates, windows } = callsIn(select.targetList);
+  return (
+    select.fromClause !== undefined &&
+    others.every((clause) => clause === undefined) &&
+    aggregates.length + windows.length === 0 &&
+    !returnsSets(select.targetList)
+  );
+}
+
 function queryPart({ select }: Analysis, record: BlockRecord): Part {
   const star: SqlNode = { ColumnRef: { fields: [{ A_Star: {} }] } };
   return {
@@ -128,7 +164,7 @@ function queryPart({ select }: Analysis, record: BlockRecord): Part {
   };
 }
 
-function tablePart({ select }: Analysis, leaf: Leaf): Part {
+function tablePart({ context, select }: Analysis, leaf: Leaf): Part {
   const statement: SqlNode = { SelectStmt: select };
   const { select: query, columns } = tableQuery(leaf, statement);
   return {
@@ -139,8 +175,9 @@ function tablePart({ select }: Analysis, leaf: Leaf): Part {
       return column === undefined ? [] : [{ ...column, keys: [], leaf: null }];
     }),
     replace: (resultName) =>
+      // First the queries around it, whose copies still hold the objects that are replaced next.
       replaceNodes(
-        select,
+        replaceNodes(select, keepGrouping(context, leaf, columns)),
         new Map<object, unknown>([
           ...qualifiedReferences(leaf, statement),
           [leaf.node, resultInPlaceOf(leaf, resultName)],

@@ -1,0 +1,60 @@
+import type { SqlNode } from '../../sql/ast.ts';
+import { tagOf } from '../../sql/walk.ts';
+import { groupExpression } from '../listed-expression.ts';
+import { reference } from '../outputs.ts';
+import { resolveColumn } from '../scope.ts';
+import type { BlockRecord, Leaf, StatementContext } from '../statement-context.ts';
+
+/**
+ * A query that groups by a table's primary key may also name the table's other columns; one that
+ * reads the table's rows as a result may not. The columns are added to GROUP BY, which makes no
+ * other groups. Answers the changed queries by the old ones.
+ */
+export function keepGrouping(
+  context: StatementContext,
+  leaf: Leaf,
+  columns: readonly string[],
+): ReadonlyMap<object, unknown> {
+  const changed = new Map<object, unknown>();
+  for (const record of context.blocks) {
+    const grouped = groupedColumns(context, leaf, record);
+    if (grouped === null || !coversKey(leaf, grouped)) continue;
+    const added = columns
+      .filter((name) => !grouped.has(name))
+      .map((name) => reference([leaf.alias, name]));
+    const { groupClause = [] } = record.select;
+    changed.set(record.select, { ...record.select, groupClause: [...groupClause, ...added] });
+  }
+  return changed;
+}
+
+/** The table's columns in a query's GROUP BY; null when there is none, or GROUPING SETS. */
+function groupedColumns(
+  context: StatementContext,
+  leaf: Leaf,
+  { select, block }: BlockRecord,
+): ReadonlySet<string> | null {
+  const { groupClause = [] } = select;
+  const { body } = block;
+  if (body.kind !== 'select' || groupClause.length === 0) return null;
+  if (groupClause.some((node) => tagOf(node) === 'GroupingSet')) return null;
+  const expressions = groupClause.map((node) =>
+    groupExpression(node, body.outputs ?? [], body.scope),
+  );
+  const own = { from: body.scope.from, parent: null };
+  const index = context.leaves.indexOf(leaf);
+  const columns = expressions
+    .filter((expression): expression is SqlNode => expression !== null)
+    .map((expression) => resolveColumn(own, expression))
+    .filter((column) => column?.leaf === index);
+  return new Set(columns.map((column) => column?.base?.name ?? ''));
+}
+
+function coversKey({ relation }: Leaf, grouped: ReadonlySet<string>): boolean {
+  const notNull = new Set(
+    relation.columns.filter((column) => column.notNull).map((column) => column.name),
+  );
+  return relation.uniqueKeys.some((key) =>
+    key.every((name) => grouped.has(name) && notNull.has(name)),
+  );
+}
