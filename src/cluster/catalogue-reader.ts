@@ -84,5 +84,20 @@ function mergeRelations(
       if (ownersOf(sharding, shardMap).includes(shard)) merged.set(fullName(relation), relation);
     }
   }
-  return [...merged.values()];
+  return [...merged.values()].map((relation) => ({
+    ...relation,
+    estimatedRows: estimatedRows(relation, catalogues),
+  }));
+}
+
+/** Of all shards together, rounded to a power of 4: plans do not hold when it changes. */
+function estimatedRows(
+  { schema, name }: RelationSnapshot,
+  catalogues: ReadonlyMap<ShardId, ShardCatalogue>,
+): number | null {
+  let sum = 0;
+  for (const { relations } of catalogues.values()) {
+    sum += relations.get(fullName({ schema, name }))?.estimatedRows ?? 0;
+  }
+  return sum === 0 ? null : 4 ** Math.round(Math.log2(sum) / 2);
 }

@@ -16,7 +16,7 @@ export function schemaFromSnapshot(
   );
   const schemas = new Map<string, Map<string, RelationSchema>>();
   for (const relation of snapshot.relations) {
-    const { schema, name, kind, columns, uniqueKeys } = relation;
+    const { schema, name, kind, columns, uniqueKeys, estimatedRows } = relation;
     const inSchema = schemas.get(schema) ?? new Map<string, RelationSchema>();
     schemas.set(schema, inSchema);
     inSchema.set(name, {
@@ -25,6 +25,7 @@ export function schemaFromSnapshot(
       kind,
       columns,
       uniqueKeys,
+      estimatedRows,
       sharding: shardingOf(relation, relations, shardMap),
       readsDistributed:
         kind === 'view' && readsDistributed(relation, relations, shardMap, new Set()),

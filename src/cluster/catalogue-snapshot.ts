@@ -7,6 +7,8 @@ export type RelationSnapshot = {
   readonly kind: RelationKind;
   readonly columns: readonly ColumnSchema[];
   readonly uniqueKeys: readonly (readonly string[])[];
+  /** pg_class.reltuples, in a snapshot of all shards summed up and rounded; null: never analysed. */
+  readonly estimatedRows: number | null;
   /** `schema.name` of what it is a partition of or inherits from, directly. */
   readonly parents: readonly string[];
   /** `schema.name` of what a view or materialized view reads, directly. */

@@ -34,6 +34,7 @@ type Row = {
   readonly indexes: readonly (UniqueIndex & { readonly whole: boolean })[];
   readonly parents: readonly string[];
   readonly reads: readonly string[];
+  readonly rows: number;
 };
 
 const relationKinds: { readonly [relkind: string]: RelationKind } = {
@@ -105,6 +106,7 @@ function relationOf(row: Row, defaultCollation: CollationKind): RelationSnapshot
     uniqueKeys: row.indexes.filter((index) => index.whole).map((index) => index.columns),
     parents: row.parents,
     reads: row.reads,
+    estimatedRows: row.rows > 0 ? row.rows : null,
   };
 }
 
@@ -160,7 +162,7 @@ const relationsSql = `
     from domain d join pg_type t on t.oid = d.base where t.typtype <> 'd'
   ),
   relation as (
-    select c.oid, n.nspname, c.relname, c.relkind, c.relhasindex,
+    select c.oid, n.nspname, c.relname, c.relkind, c.relhasindex, c.reltuples,
       n.nspname in ('pg_catalog', 'information_schema') as is_system
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
@@ -169,6 +171,7 @@ const relationsSql = `
       and ($1::int = 1 or n.nspname not in ('pg_catalog', 'information_schema'))
   )
   select r.nspname as schema, r.relname as name, r.relkind::text as relkind,
+    r.reltuples::float8 as rows,
     coalesce((
       select json_agg(json_build_object(
           'name', a.attname, 'typeOid', t.base::int8, 'typeName', t.typname,

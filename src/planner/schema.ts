@@ -38,7 +38,7 @@ export type RelationSchema = {
    */
   readonly readsDistributed: boolean;
   /** Of all shards together, as their statistics say (pg_class.reltuples); null: unknown. */
-  readonly estimatedRows?: number | null;
+  readonly estimatedRows: number | null;
   /** Unique and primary key constraints and unique indexes, as column names. */
   readonly uniqueKeys: readonly (readonly string[])[];
 };

@@ -95,6 +95,7 @@ function relation(name: string, list: string, more: Partial<RelationSchema> = {}
     columns: columns(list),
     readsDistributed: false,
     uniqueKeys: [],
+    estimatedRows: null,
     ...more,
   };
 }

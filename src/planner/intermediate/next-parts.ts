@@ -1,4 +1,5 @@
 import type { SelectNode, SqlNode } from '../../sql/ast.ts';
+import { builtinName } from '../../sql/names.ts';
 import { callsIn } from '../aggregate-calls.ts';
 import type { Analysis } from '../analysis.ts';
 import { returnsSets } from '../rows-of-shards.ts';
@@ -112,9 +113,18 @@ function usesUnknownHome(context: StatementContext): boolean {
 }
 
 /** An estimate of the bytes that moving it would cost; only compared with others. */
-function weightOf(leaf: Leaf): number {
-  const selectivity = 0.1 ** leaf.filters.length;
-  return (leaf.relation.estimatedRows ?? 1000) * leaf.columns.length * selectivity;
+function weightOf({ relation, columns, filters }: Leaf): number {
+  const rows = relation.estimatedRows ?? unanalysedRows;
+  const kept = filters.map(selectivityOf).reduce((product, each) => product * each, 1);
+  return rows * kept * columns.length;
+}
+
+const unanalysedRows = 1000;
+
+/** What PostgreSQL assumes of values that it does not know (selfuncs.h). */
+function selectivityOf(condition: SqlNode): number {
+  const isEquality = 'A_Expr' in condition && builtinName(condition.A_Expr.name) === '=';
+  return isEquality ? 0.005 : 1 / 3;
 }
 
 /** First with as few rows as its use allows. */
