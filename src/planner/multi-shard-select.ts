@@ -35,7 +35,7 @@ function overSelect(context: StatementContext, block: Block): PlanNode | Reject 
   if (block.body.kind !== 'select') return noRows();
   const { body } = block;
   const names = rootNames(context, block);
-  if (names.length > 1) return notJoined(names);
+  if (names.length > 1 && !readsUnionOnly(context, block)) return notJoined(names);
   if (body.fromShape === 'dependent') return needsAllRows();
   if (body.fromShape !== 'partitioned') return noRows();
   const { aggregation, distinct, windows } = body.traits;
@@ -66,13 +66,33 @@ function overUnion(context: StatementContext, block: Block): PlanNode | Reject {
       oneKey,
     );
   }
-  for (const arm of armsOf(block)) {
-    const names = rootNames(context, arm);
-    if (names.length > 1) return notJoined(names);
-  }
+  const names = armsNames(context, block);
+  if (names !== null) return notJoined(names);
   const query = receivedQuery(context, select);
   if (query.kind === 'reject') return query;
   return { kind: 'append', input: routeOf(query, block.columns.length, 0) };
+}
+
+/** Of an arm whose tables are not joined by their keys; null when there is none. */
+function armsNames(context: StatementContext, block: Block): readonly string[] | null {
+  const names = armsOf(block).map((arm) => rootNames(context, arm));
+  return names.find((each) => each.length > 1) ?? null;
+}
+
+/**
+ * `FROM (... UNION ALL ...)` and no other distributed table: the arms' rows lie where the keys of
+ * their own tables say.
+ */
+function readsUnionOnly(context: StatementContext, block: Block): boolean {
+  if (block.body.kind !== 'select') return false;
+  const [node, ...more] = block.body.select.fromClause ?? [];
+  if (node === undefined || more.length > 0 || !('RangeSubselect' in node)) return false;
+  const { subquery } = node.RangeSubselect;
+  if (subquery === undefined || !('SelectStmt' in subquery)) return false;
+  const union = context.blocks.find((record) => record.select === subquery.SelectStmt)?.block;
+  if (union?.body.kind !== 'set-operation' || union.shape !== 'partitioned') return false;
+  const isAll = union.start === block.start && union.end === block.end;
+  return isAll && armsNames(context, union) === null;
 }
 
 function armsOf(block: Block): readonly Block[] {

@@ -2,6 +2,7 @@ import type { SelectNode, SqlNode } from '../../sql/ast.ts';
 import { builtinName } from '../../sql/names.ts';
 import { callsIn } from '../aggregate-calls.ts';
 import type { Analysis } from '../analysis.ts';
+import { reference } from '../outputs.ts';
 import { returnsSets } from '../rows-of-shards.ts';
 import { type Column, plainColumn } from '../scope.ts';
 import type { BlockRecord, Leaf, StatementContext } from '../statement-context.ts';
@@ -136,9 +137,14 @@ function* queryParts(analysis: Analysis, record: BlockRecord): Generator<Part> {
     const distinctClause: SqlNode[] = [{} as SqlNode];
     const { sortClause: _, ...unordered } = select;
     if (use === 'existence') {
-      const [column = plainColumn('exists')] = part.columns;
       const targetList = [target(truth)];
-      yield { ...part, select: { ...unordered, targetList, distinctClause }, columns: [column] };
+      const columns = [plainColumn('exists')];
+      yield {
+        kind: 'query',
+        select: { ...unordered, targetList, distinctClause },
+        columns,
+        replace: (name) => inPlaceOfQuery(analysis.select, record, columns, name),
+      };
     }
     if (use === 'members') yield { ...part, select: { ...unordered, distinctClause } };
   }
@@ -161,22 +167,37 @@ function isPlain(select: SelectNode): boolean {
 }
 
 function queryPart({ select }: Analysis, record: BlockRecord): Part {
-  const star: SqlNode = { ColumnRef: { fields: [{ A_Star: {} }] } };
+  const columns = record.block.columns.map((column) => ({ ...column, keys: [], leaf: null }));
   return {
     kind: 'query',
     select: record.select,
-    columns: record.block.columns.map((column) => ({ ...column, keys: [], leaf: null })),
-    replace: (relname) => {
-      const table = { RangeVar: { relname, inh: true, relpersistence: 'p' } };
-      const read = { ...plainSelect, targetList: [target(star)], fromClause: [table] };
-      return replaceNodes(select, new Map<object, unknown>([[record.select, read]]));
-    },
+    columns,
+    replace: (name) => inPlaceOfQuery(select, record, columns, name),
   };
 }
 
+function inPlaceOfQuery(
+  select: SelectNode,
+  record: BlockRecord,
+  columns: readonly Column[],
+  relname: string,
+): SelectNode {
+  const names = columns.map((column) => column.name);
+  const star: SqlNode = { ColumnRef: { fields: [{ A_Star: {} }] } };
+  const isUnique = new Set(names).size === names.length;
+  const read: SelectNode = {
+    ...plainSelect,
+    targetList: isUnique ? names.map((name) => target(reference([name]))) : [target(star)],
+    fromClause: [{ RangeVar: { relname, inh: true, relpersistence: 'p' } }],
+  };
+  return replaceNodes(select, new Map<object, unknown>([[record.select, read]]));
+}
+
 function tablePart({ context, select }: Analysis, leaf: Leaf): Part {
-  const statement: SqlNode = { SelectStmt: select };
-  const { select: query, columns } = tableQuery(leaf, statement);
+  // All rows of the result meet its conditions.
+  const met = new Map<object, unknown>(leaf.filters.map((filter) => [filter, truth]));
+  const rest: SqlNode = { SelectStmt: replaceNodes(select, met) };
+  const { select: query, columns } = tableQuery(leaf, rest);
   return {
     kind: 'table',
     select: query,
@@ -184,12 +205,13 @@ function tablePart({ context, select }: Analysis, leaf: Leaf): Part {
       const column = leaf.columns.find((other) => other.name === name);
       return column === undefined ? [] : [{ ...column, keys: [], leaf: null }];
     }),
+    // First the queries around it, whose copies still hold the objects that are replaced next.
     replace: (resultName) =>
-      // First the queries around it, whose copies still hold the objects that are replaced next.
       replaceNodes(
         replaceNodes(select, keepGrouping(context, leaf, columns)),
         new Map<object, unknown>([
-          ...qualifiedReferences(leaf, statement),
+          ...met,
+          ...qualifiedReferences(leaf, rest),
           [leaf.node, resultInPlaceOf(leaf, resultName)],
         ]),
       ),

@@ -38,6 +38,7 @@ const relation: RelationSnapshot = {
   kind: 'table',
   columns: [],
   uniqueKeys: [],
+  estimatedRows: null,
   parents: [],
   reads: [],
 };
