@@ -1,0 +1,166 @@
+import type { SqlNode } from '../../sql/ast.ts';
+import { walk } from '../../sql/walk.ts';
+import { callsIn, isAggregateCall } from '../aggregate-calls.ts';
+import type { StatementContext } from '../statement-context.ts';
+import { call, cast, integer, plainSelect } from '../tree-builders.ts';
+import { combinedAggregate } from './combined-aggregate.ts';
+import { holds, isClosed, isFixed, isPure, isValue, isWholeRow } from './expression-facts.ts';
+import { finalSelect } from './final-select.ts';
+import { groupingExpressions, hasGroupingSets } from './group-clause.ts';
+import type { KnownBody } from './known-body.ts';
+import { mapNodes } from './map-nodes.ts';
+import { normalForm } from './normal-form.ts';
+import type { QueryParts } from './query-parts.ts';
+import { ShardColumns } from './shard-columns.ts';
+
+/**
+ * Shards aggregate their own rows, by all grouping expressions at once; their values are aggregated
+ * again above, where everything else is done: GROUPING SETS, HAVING, windows, DISTINCT, ORDER BY,
+ * LIMIT. null when an aggregate or expression needs the rows themselves.
+ */
+export function splitAggregates(
+  context: StatementContext,
+  body: KnownBody,
+  resultName: string,
+): QueryParts | null {
+  const keys = groupingExpressions(body);
+  return keys === null ? null : new AggregateSplit(context, body, resultName).split(keys);
+}
+
+class AggregateSplit {
+  readonly #context: StatementContext;
+  readonly #body: KnownBody;
+  readonly #resultName: string;
+  readonly #columns: ShardColumns;
+  /** By normal form, the columns that hold grouping expressions of the query. */
+  readonly #keys = new Map<string, SqlNode>();
+  /** What the shards group by, by normal form. */
+  readonly #groups = new Map<string, SqlNode>();
+  #isPossible = true;
+
+  constructor(context: StatementContext, body: KnownBody, resultName: string) {
+    this.#context = context;
+    this.#body = body;
+    this.#resultName = resultName;
+    this.#columns = new ShardColumns(body.scope);
+  }
+
+  split(keys: readonly SqlNode[]): QueryParts | null {
+    const { select, scope } = this.#body;
+    for (const key of keys) {
+      if (!isPure(key) || 'RowExpr' in key || isWholeRow(scope, key)) return null;
+      if (!isFixed(key)) this.#keys.set(normalForm(scope, key), this.#addGroup(key));
+    }
+    const final = finalSelect(
+      this.#body,
+      this.#resultName,
+      { groups: false, windows: false },
+      (tree) => this.#above(tree),
+    );
+    if (!this.#isPossible) return null;
+    // Something must be aggregated even if nothing is asked for: no rows then make no group, or one.
+    if (this.#columns.expressions.length === 0) this.#columns.add(countOfRows);
+    const groups = [...this.#groups.values()];
+    if (groups.length === 0 && keys.length > 0) groups.push(cast(integer(1), 'int4'));
+    const { withClause, fromClause, whereClause } = select;
+    const partial = {
+      ...plainSelect,
+      ...(withClause === undefined ? {} : { withClause }),
+      targetList: this.#columns.targets,
+      ...(fromClause === undefined ? {} : { fromClause }),
+      ...(whereClause === undefined ? {} : { whereClause }),
+      ...(groups.length === 0 ? {} : { groupClause: groups }),
+    };
+    return { partial, columns: this.#columns.names, final };
+  }
+
+  #above<Tree>(tree: Tree): Tree {
+    return mapNodes(tree, (node) => this.#replacement(node));
+  }
+
+  #addGroup(expression: SqlNode): SqlNode {
+    this.#groups.set(normalForm(this.#body.scope, expression), expression);
+    return ShardColumns.reference(this.#columns.add(expression));
+  }
+
+  #replacement(node: SqlNode): SqlNode | null {
+    if (isValue(node)) {
+      const key = this.#keys.get(normalForm(this.#body.scope, node));
+      if (key !== undefined) return key;
+    }
+    if ('FuncCall' in node && isAggregateCall(node.FuncCall)) {
+      const parts = {
+        context: this.#context,
+        scope: this.#body.scope,
+        resultName: this.#resultName,
+        columns: this.#columns,
+        addGroup: (expression: SqlNode) => this.#addGroup(expression),
+      };
+      return combinedAggregate(parts, node.FuncCall) ?? this.#impossible(node);
+    }
+    if ('SubLink' in node && isClosed(node.SubLink)) {
+      const { testexpr, ...query } = node.SubLink;
+      return {
+        SubLink: testexpr === undefined ? query : { ...query, testexpr: this.#above(testexpr) },
+      };
+    }
+    if (this.#isOfGroup(node)) return this.#oneOfGroup(node);
+    return 'ColumnRef' in node || 'SubLink' in node || 'GroupingFunc' in node
+      ? this.#argumentsOfGrouping(node)
+      : null;
+  }
+
+  /** GROUPING() names keys; no other expression that gets here can be made of the shards' columns. */
+  #argumentsOfGrouping(node: SqlNode): SqlNode | null {
+    const args = 'GroupingFunc' in node ? (node.GroupingFunc.args ?? []) : [];
+    const { scope } = this.#body;
+    const areKeys = args.every((argument) => this.#keys.has(normalForm(scope, argument)));
+    return 'GroupingFunc' in node && areKeys ? null : this.#impossible(node);
+  }
+
+  /**
+   * An expression with one value for each group that is not made of grouping expressions as they are
+   * written: other columns beside a primary key, or equal literals, which only a server can compare.
+   */
+  #isOfGroup(node: SqlNode): boolean {
+    if (!isValue(node) || 'GroupingFunc' in node || isWholeRow(this.#body.scope, node))
+      return false;
+    const { aggregates, windows } = callsIn(node);
+    if (aggregates.length > 0 || windows.length > 0 || !isPure(node)) return false;
+    return !holds(node, (inner) => 'GroupingFunc' in inner) && this.#readsMoreThanKeys(node);
+  }
+
+  #readsMoreThanKeys(node: SqlNode): boolean {
+    const { scope } = this.#body;
+    let found = false;
+    walk(node, (inner) => {
+      if (isValue(inner) && this.#keys.has(normalForm(scope, inner))) return false;
+      if ('SubLink' in inner) found ||= !isFixed(inner);
+      if ('ColumnRef' in inner) found = true;
+      return !found && !('SubLink' in inner);
+    });
+    return found;
+  }
+
+  /** Servers see to it that there is but one; only sets without the key could not tell. */
+  #oneOfGroup(node: SqlNode): SqlNode {
+    const { select } = this.#body;
+    if (hasGroupingSets(this.#body) || select.distinctClause !== undefined) {
+      return this.#impossible(node);
+    }
+    return call('any_value', [ShardColumns.reference(this.#columns.add(node))], undefined);
+  }
+
+  #impossible(node: SqlNode): SqlNode {
+    this.#isPossible = false;
+    return node;
+  }
+}
+
+const countOfRows: SqlNode = {
+  FuncCall: {
+    funcname: [{ String: { sval: 'count' } }],
+    agg_star: true,
+    funcformat: 'COERCE_EXPLICIT_CALL',
+  },
+};
