@@ -5,6 +5,7 @@ import type { Plan } from '../planner/plan.ts';
 import { emptyQueryResponse } from '../protocol/constant-messages.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import { countStatement } from './count-statement.ts';
+import { runCursorCommand } from './cursor-commands.ts';
 import { runExplain } from './explain.ts';
 import { rejection } from './rejection.ts';
 import { MultiShardPortal } from './run-multi-shard.ts';
@@ -46,6 +47,9 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
         if (ok && plan.command.kind === 'discard-all') executor.session.discardAll();
         done(ok);
       });
+      return;
+    case 'cursor':
+      runCursorCommand(executor, run, plan.command, done);
       return;
     case 'explain':
       executor.world.telemetry.statement('local');

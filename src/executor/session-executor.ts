@@ -11,8 +11,10 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import { AutocommitRun, type RunOwner } from './autocommit-run.ts';
 import type { ClientOutput } from './client-output.ts';
 import type { Flight } from './flight.ts';
+import { leastLoadedShard } from './least-loaded-shard.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
 import type { OpenMultiShardSelect } from './multi-shard-select.ts';
+import { OpenCursors } from './open-cursors.ts';
 import { type PlanningSettings, planningSettings, serverDefaults } from './planning-settings.ts';
 import { Relay, type RelayOutcome } from './relay.ts';
 import { rerunsMax, runAgain } from './run-again.ts';
@@ -40,8 +42,21 @@ export type SessionEvents = {
   copyIn(connection: ServerConnection): void;
   /** A server's error has been passed on: a COPY that it was waiting in is over. */
   errorPassed(): void;
-  /** The block is about to be committed or rolled back: its cursors are closed before. */
-  blockEnds(): void;
+  /** Cursors, too: before a block is committed or rolled back, and for CLOSE ALL. */
+  closePortals(): void;
+  /** Of the transaction's savepoints only `savepointCount` are left; what follows them stays. */
+  savepointReleased(): void;
+  /** Likewise, and what was opened after the last one of them is to be closed. */
+  savepointRolledBack(): void;
+  /** What the client's Bind has opened under the name. */
+  portal(name: string): ClientPortal | null;
+};
+
+/** A portal of the protocol, for SQL. */
+export type ClientPortal = {
+  /** The shard whose server has it, under the same name; null: several shards, or none yet. */
+  readonly shard: ShardId | null;
+  close(): void;
 };
 
 /**
@@ -56,6 +71,8 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   /** The settings of the connection string, which RESET returns to. */
   readonly startup: SessionSettings;
   readonly session: SessionEvents;
+  /** Those of SQL's DECLARE. */
+  readonly cursors = new OpenCursors();
   #cancel: (() => void) | null = null;
   #writing = false;
   #planningFor: SessionSettings | null = null;
@@ -98,6 +115,10 @@ export class SessionExecutor implements PlanningSession, RunOwner {
 
   get snapshotShard(): ShardId | null {
     return this.transaction.snapshotShard;
+  }
+
+  leastLoaded(shards: readonly ShardId[]): ShardId {
+    return leastLoadedShard(this.world.servers, shards);
   }
 
   /** A CancelRequest arrived: stops what runs or waits now, if anything does. */

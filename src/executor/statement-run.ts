@@ -9,6 +9,8 @@ export type StatementRun = {
   readonly padding: string;
   /** False in the extended protocol, where Describe has been answered before. */
   readonly describe: boolean;
+  /** Of Bind; the simple protocol has none. */
+  readonly resultFormats: readonly number[];
 };
 
 export const noParameters: BoundParameters = { typeOids: [], formats: [], values: [] };

@@ -47,7 +47,7 @@ export function runTransactionCommand(
 
 /** Ends an implicit block: commits when all went well. The client is told only of a failure. */
 export function endImplicitBlock(executor: SessionExecutor, done: Done): void {
-  executor.session.blockEnds();
+  executor.session.closePortals();
   if (executor.transaction.failed) {
     executor.transaction.broadcast('ROLLBACK', null, () => {
       executor.transaction.end(false);
@@ -90,7 +90,7 @@ function commit(executor: SessionExecutor, chain: boolean, done: Done): void {
     rollback(executor, chain, 'ROLLBACK', done);
     return;
   }
-  executor.session.blockEnds();
+  executor.session.closePortals();
   commitParticipants(executor, true, (ok) => {
     if (ok && chain) transaction.beginAgain();
     done(ok);
@@ -176,7 +176,7 @@ function rollback(executor: SessionExecutor, chain: boolean, tag: string, done: 
   const { transaction } = executor;
   if (transaction.block !== 'explicit' && !warnNoTransaction(executor, tag, chain, done)) return;
   executor.cancelWith(null);
-  executor.session.blockEnds();
+  executor.session.closePortals();
   transaction.broadcast('ROLLBACK', null, () => {
     transaction.end(false);
     if (chain) transaction.beginAgain();
@@ -215,6 +215,7 @@ function release(executor: SessionExecutor, name: string, text: string, done: Do
     executor.fail(noSavepoint(name), done);
     return;
   }
+  executor.session.savepointReleased();
   broadcast(executor, text, 'RELEASE', done);
 }
 
@@ -224,6 +225,7 @@ function rollbackTo(executor: SessionExecutor, name: string, text: string, done:
     executor.fail(noSavepoint(name), done);
     return;
   }
+  executor.session.savepointRolledBack();
   broadcast(executor, text, 'ROLLBACK', done);
 }
 

@@ -104,6 +104,11 @@ export class Transaction {
     return null;
   }
 
+  /** How many are open, one inside the other. */
+  get savepointCount(): number {
+    return this.#savepoints.length;
+  }
+
   /** Opens a block for statements that belong together without a BEGIN of the client. */
   beginImplicit(): void {
     this.#begin('implicit', 'BEGIN', null);

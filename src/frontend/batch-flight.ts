@@ -84,6 +84,7 @@ export class BatchFlight {
           this.#forward(encodeClose({ kind: 'portal', name: step.portal.name }));
         } else this.#replies.push({ kind: 'local', frame: closeComplete });
         break;
+      case 'cursor':
       case 'error':
         break;
       default:
@@ -166,6 +167,7 @@ export function localReplies(step: BatchStep): readonly Buffer[] {
     case 'close':
       return [closeComplete];
     case 'execute':
+    case 'cursor':
     case 'error':
       return [];
     default:

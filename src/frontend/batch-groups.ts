@@ -1,8 +1,13 @@
 import { unreachable } from '../base/assert.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
-import type { BatchStep } from './batch-step.ts';
+import type { BatchStep, CursorStep } from './batch-step.ts';
 import type { Portal, PreparedStatement } from './prepared-statement.ts';
+
+export type DescribeStep = Extract<
+  BatchStep,
+  { readonly kind: 'describe-statement' | 'describe-portal' }
+>;
 
 /** Steps that are done together, in the order of the messages. */
 export type BatchGroup =
@@ -23,6 +28,9 @@ export type BatchGroup =
       readonly rowsMax: number;
     }
   | { readonly kind: 'describe-multi-shard'; readonly portal: Portal }
+  /** Describe of a FETCH, whose columns are its cursor's: known when it is reached. */
+  | { readonly kind: 'describe-fetch'; readonly step: DescribeStep }
+  | { readonly kind: 'cursor'; readonly step: CursorStep }
   /** Execute of BEGIN, SET, EXPLAIN ...: runs alone. */
   | { readonly kind: 'command'; readonly portal: Portal }
   | { readonly kind: 'error'; readonly error: PgError };
@@ -84,7 +92,7 @@ function singleFlight(steps: readonly BatchStep[]): BatchGroup | null {
   }
   if (shard === null) return null;
   for (const step of steps) {
-    if (step.kind === 'error' || step.kind === 'close') return null;
+    if (step.kind === 'error' || step.kind === 'close' || step.kind === 'cursor') return null;
     if (step.kind !== 'parse' && step.kind !== 'describe-statement') continue;
     if (!step.statement.planned.candidates.includes(shard)) return null;
   }
@@ -177,13 +185,15 @@ function placeOf(
 ): Place {
   switch (step.kind) {
     case 'parse':
-    case 'describe-statement':
       return floatingPlace(step.statement);
+    case 'describe-statement':
+      return describeFetch(step, step.statement) ?? floatingPlace(step.statement);
     case 'bind':
       return targetShard(step.portal) ?? { kind: 'local' };
     case 'describe-portal':
       if (step.portal.target?.kind !== 'multi-shard') {
-        return targetShard(step.portal) ?? { kind: 'local' };
+        const place = targetShard(step.portal) ?? describeFetch(step, step.portal.statement);
+        return place ?? { kind: 'local' };
       }
       if (next?.kind === 'execute' && next.portal === step.portal) return { kind: 'merged' };
       return { kind: 'alone', group: { kind: 'describe-multi-shard', portal: step.portal } };
@@ -193,11 +203,19 @@ function placeOf(
       return step.portal === null
         ? { kind: 'local' }
         : (targetShard(step.portal) ?? { kind: 'local' });
+    case 'cursor':
+      return { kind: 'alone', group: { kind: 'cursor', step } };
     case 'error':
       return { kind: 'alone', group: { kind: 'error', error: step.error } };
     default:
       return unreachable(step);
   }
+}
+
+function describeFetch(step: DescribeStep, { planned }: PreparedStatement): Place | null {
+  const { plan } = planned;
+  if (plan.kind !== 'cursor' || plan.command.kind !== 'fetch') return null;
+  return { kind: 'alone', group: { kind: 'describe-fetch', step } };
 }
 
 function floatingPlace(statement: PreparedStatement): Place {

@@ -8,8 +8,9 @@ import { portalSuspended } from '../protocol/constant-messages.ts';
 import { BatchFlight, localReplies } from './batch-flight.ts';
 import { type BatchGroup, groupSteps } from './batch-groups.ts';
 import type { BatchStep } from './batch-step.ts';
+import { describeFetch, noPortal, runCursorStep } from './cursor-messages.ts';
 import { describePortal } from './describe-portal.ts';
-import type { Portal } from './prepared-statement.ts';
+import { closePortal, type Portal } from './prepared-statement.ts';
 
 /** What a batch needs of its session. */
 export type BatchSession = {
@@ -78,6 +79,8 @@ function acts(group: BatchGroup): boolean {
     }
     case 'replies':
     case 'describe-multi-shard':
+    case 'describe-fetch':
+    case 'cursor':
     case 'error':
       return false;
     default:
@@ -124,9 +127,11 @@ function runGroup(
   }
   switch (group.kind) {
     case 'flight':
+      notePortals(executor, group.steps);
       runFlight(session, group, done);
       return;
     case 'replies':
+      notePortals(executor, group.steps);
       for (const step of group.steps) {
         for (const frame of localReplies(step)) executor.output.push(frame);
       }
@@ -138,9 +143,16 @@ function runGroup(
     case 'describe-multi-shard':
       describePortal(executor, group.portal, simply);
       return;
+    case 'describe-fetch':
+      describeFetch(executor, group.step, simply);
+      return;
+    case 'cursor':
+      runCursorStep(executor, group.step, simply);
+      return;
     case 'command': {
-      const { statement, parameters } = group.portal;
-      const run = { planned: statement.planned, parameters, padding: '', describe: false };
+      const { statement, parameters, resultFormats } = group.portal;
+      const { planned } = statement;
+      const run = { planned, parameters, padding: '', describe: false, resultFormats };
       runStatement(executor, run, simply);
       return;
     }
@@ -155,7 +167,18 @@ function runGroup(
 /** In a failed transaction, too. */
 function isAlwaysPossible(group: BatchGroup): boolean {
   if (group.kind === 'flight') return group.steps.every((step) => step.kind === 'close');
+  if (group.kind === 'cursor') return group.step.action === 'close';
   return group.kind === 'replies' || group.kind === 'error';
+}
+
+/** What the steps say about portals, whoever answers them. */
+function notePortals({ transaction }: SessionExecutor, steps: readonly BatchStep[]): void {
+  for (const step of steps) {
+    if (step.kind === 'bind') {
+      step.portal.savepointCount = transaction.savepointCount;
+      if (step.replaced !== null) closePortal(step.replaced);
+    } else if (step.kind === 'close' && step.portal !== null) closePortal(step.portal);
+  }
 }
 
 function isRowless({ kind }: BatchStep): boolean {
@@ -214,6 +237,10 @@ function runMultiShard(
 ): void {
   const { target, statement } = portal;
   assert(target?.kind === 'multi-shard', 'a portal over several shards');
+  if (portal.isGone) {
+    session.executor.fail(noPortal(portal.name), done);
+    return;
+  }
   portal.cursor ??= new MultiShardPortal(session.executor, {
     target,
     statementText: statement.planned.text,
@@ -242,6 +269,9 @@ function stepIndex(steps: readonly BatchStep[], failure: Failure): number {
     case 'describe-multi-shard':
     case 'command':
       return steps.findIndex((step) => step.kind === 'execute' && step.portal === group.portal);
+    case 'describe-fetch':
+    case 'cursor':
+      return steps.indexOf(group.step);
     case 'error':
       return steps.findIndex((step) => step.kind === 'error');
     default:

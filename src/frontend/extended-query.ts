@@ -5,6 +5,7 @@ import { countStatement } from '../executor/count-statement.ts';
 import type { BoundParameters } from '../executor/multi-shard-select.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
 import { rejection } from '../executor/rejection.ts';
+import type { ClientPortal } from '../executor/session-executor.ts';
 import type { Target } from '../executor/target.ts';
 import type { Reject } from '../planner/plan.ts';
 import { decodeBind } from '../protocol/bind-message.ts';
@@ -16,7 +17,7 @@ import { decodeParse } from '../protocol/parse-message.ts';
 import { type BatchSession, runBatch } from './batch-runner.ts';
 import type { BatchStep } from './batch-step.ts';
 import { serverStatementName } from './prepared-names.ts';
-import type { Portal, PreparedStatement } from './prepared-statement.ts';
+import { closePortal, type Portal, type PreparedStatement } from './prepared-statement.ts';
 
 /** Messages are collected up to Sync or Flush, but not more bytes than this. */
 const batchBytesMax = 1024 * 1024;
@@ -80,8 +81,38 @@ export class ExtendedQuery {
 
   /** Portals live as long as their transaction. */
   dropPortals(): void {
-    for (const portal of this.#portals?.values() ?? []) portal.cursor?.close();
+    this.#session.executor.cursors.closeAll();
+    for (const portal of this.#portals?.values() ?? []) closePortal(portal);
     this.#portals?.clear();
+  }
+
+  /** See OpenCursors. */
+  savepointsReleased(savepointCount: number): void {
+    for (const portal of this.#portals?.values() ?? []) {
+      if (portal.savepointCount === null) continue;
+      portal.savepointCount = Math.min(portal.savepointCount, savepointCount);
+    }
+  }
+
+  savepointsRolledBack(savepointCount: number): void {
+    for (const [name, portal] of this.#portals ?? []) {
+      if (portal.savepointCount === null || portal.savepointCount < savepointCount) continue;
+      closePortal(portal);
+      this.#portals?.delete(name);
+    }
+  }
+
+  /** For SQL's FETCH and CLOSE. */
+  clientPortal(name: string): ClientPortal | null {
+    const portal = this.#portals?.get(name);
+    if (portal === undefined || portal.savepointCount === null) return null;
+    return {
+      shard: portal.target?.kind === 'shard' ? portal.target.shard : null,
+      close: () => {
+        closePortal(portal);
+        this.#portals?.delete(name);
+      },
+    };
   }
 
   /** DISCARD ALL and DEALLOCATE ALL. */
@@ -113,9 +144,11 @@ export class ExtendedQuery {
       case FrontendCode.describe:
         return this.#describe(chunk, start, end);
       case FrontendCode.execute: {
-        const { portal, rowsMax } = decodeExecute(chunk, start, end);
+        const { portal: name, rowsMax } = decodeExecute(chunk, start, end);
         this.#undo.push(() => {});
-        return { kind: 'execute', portal: this.#portal(portal), rowsMax };
+        const portal = this.#portals?.get(name);
+        if (portal !== undefined) return { kind: 'execute', portal, rowsMax };
+        return { kind: 'cursor', action: 'execute', name, rowsMax };
       }
       case FrontendCode.close:
         return this.#close(chunk, start, end);
@@ -177,12 +210,13 @@ export class ExtendedQuery {
   #bind(chunk: Buffer, start: number, end: number): BatchStep {
     const copy = Buffer.from(chunk.subarray(start, end));
     const message = decodeBind(copy, 0, copy.length);
+    const { executor } = this.#session;
     const statement = this.#statement(message.statement);
     const existing = this.#portals?.get(message.portal);
-    if (message.portal !== '' && existing !== undefined) {
+    const isTaken = existing !== undefined || executor.cursors.get(message.portal) !== null;
+    if (message.portal !== '' && isTaken) {
       throw new PgError(SqlState.duplicateCursor, `cursor "${message.portal}" already exists`);
     }
-    existing?.cursor?.close();
     const parameters = {
       typeOids: statement.typeOids,
       formats: message.formats,
@@ -197,16 +231,22 @@ export class ExtendedQuery {
       target: this.#target(statement.planned, parameters),
       boundOn: null,
       cursor: null,
+      savepointCount: null,
+      isGone: false,
     };
     this.#set(this.#portalMap(), message.portal, portal);
-    return { kind: 'bind', portal };
+    return { kind: 'bind', portal, replaced: existing ?? null };
   }
 
   #describe(chunk: Buffer, start: number, end: number): BatchStep {
     const { kind, name } = decodeDescribe(chunk, start, end);
     this.#undo.push(() => {});
-    if (kind === 'portal') return { kind: 'describe-portal', portal: this.#portal(name) };
-    return { kind: 'describe-statement', statement: this.#statement(name) };
+    if (kind === 'statement') {
+      return { kind: 'describe-statement', statement: this.#statement(name) };
+    }
+    const portal = this.#portals?.get(name);
+    if (portal !== undefined) return { kind: 'describe-portal', portal };
+    return { kind: 'cursor', action: 'describe', name, rowsMax: 0 };
   }
 
   #close(chunk: Buffer, start: number, end: number): BatchStep {
@@ -216,7 +256,10 @@ export class ExtendedQuery {
       return { kind: 'close', portal: null };
     }
     const portal = this.#portals?.get(name) ?? null;
-    portal?.cursor?.close();
+    if (portal === null && this.#session.executor.cursors.get(name) !== null) {
+      this.#undo.push(() => {});
+      return { kind: 'cursor', action: 'close', name, rowsMax: 0 };
+    }
     this.#set(this.#portalMap(), name, null);
     return { kind: 'close', portal };
   }
@@ -260,11 +303,5 @@ export class ExtendedQuery {
     const renewed = { ...statement, planned };
     this.#statements?.set(statement.name, renewed);
     return renewed;
-  }
-
-  #portal(name: string): Portal {
-    const portal = this.#portals?.get(name);
-    if (portal !== undefined) return portal;
-    throw new PgError(SqlState.invalidCursorName, `portal "${name}" does not exist`);
   }
 }

@@ -30,4 +30,14 @@ export type Portal = {
   boundOn: ServerConnection | null;
   /** Over several shards: open from the first Execute on. */
   cursor: MultiShardPortal | null;
+  /** How many savepoints were open when it was bound, or are still; null: its Bind has not been done. */
+  savepointCount: number | null;
+  /** Its transaction, or the part of it since a savepoint, is over. */
+  isGone: boolean;
 };
+
+/** Over several shards the connections are given back; on one shard the server is told by others. */
+export function closePortal(portal: Portal): void {
+  portal.isGone = true;
+  portal.cursor?.close();
+}

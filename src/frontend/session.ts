@@ -4,6 +4,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
 import {
+  type ClientPortal,
   type ExecutorWorld,
   type SessionEvents,
   SessionExecutor,
@@ -76,8 +77,24 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
     this.#stopCopy(null);
   }
 
-  blockEnds(): void {
+  closePortals(): void {
     this.#extended.dropPortals();
+  }
+
+  savepointReleased(): void {
+    const { cursors, transaction } = this.executor;
+    cursors.savepointsReleased(transaction.savepointCount);
+    this.#extended.savepointsReleased(transaction.savepointCount);
+  }
+
+  savepointRolledBack(): void {
+    const { cursors, transaction } = this.executor;
+    cursors.savepointsRolledBack(transaction.savepointCount);
+    this.#extended.savepointsRolledBack(transaction.savepointCount);
+  }
+
+  portal(name: string): ClientPortal | null {
+    return this.#extended.clientPortal(name);
   }
 
   get state(): 'idle' | 'active' | 'in-transaction' | 'failed' {

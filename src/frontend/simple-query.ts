@@ -2,7 +2,7 @@ import { countStatement } from '../executor/count-statement.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
 import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
-import { noParameters } from '../executor/statement-run.ts';
+import { noParameters, type StatementRun } from '../executor/statement-run.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import { emptyQueryResponse } from '../protocol/constant-messages.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
@@ -25,15 +25,13 @@ export function runSimpleQuery(executor: SessionExecutor, text: string, done: ()
     return;
   }
   if (statements.length === 1) {
-    const run = { planned: first, parameters: noParameters, padding: '', describe: true };
-    runStatement(executor, run, done);
+    runStatement(executor, simpleRun(first, ''), done);
     return;
   }
   // PostgreSQL reads the whole string first: with a mistake in it nothing is run.
   const mistaken = statements.find(({ plan }) => plan.kind === 'utility' && plan.tag === '');
   if (mistaken !== undefined) {
-    const run = { planned: mistaken, parameters: noParameters, padding: paddingOf(mistaken) };
-    runStatement(executor, { ...run, describe: true }, done);
+    runStatement(executor, simpleRun(mistaken, paddingOf(mistaken)), done);
     return;
   }
   const shard = commonShard(executor, statements);
@@ -103,12 +101,15 @@ function runList(
     return;
   }
   if (transaction.block === 'none') transaction.beginImplicit();
-  const run = { planned, parameters: noParameters, padding: paddingOf(planned), describe: true };
-  runStatement(executor, run, (ok) => {
+  runStatement(executor, simpleRun(planned, paddingOf(planned)), (ok) => {
     // An error ends the list; what an implicit block has done is undone.
     if (ok) runList(executor, statements, index + 1, done);
     else runList(executor, [], 0, done);
   });
+}
+
+function simpleRun(planned: PlannedStatement, padding: string): StatementRun {
+  return { planned, parameters: noParameters, padding, describe: true, resultFormats: [] };
 }
 
 function paddingOf({ start }: PlannedStatement): string {

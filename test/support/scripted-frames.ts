@@ -43,4 +43,5 @@ export const tags: { readonly [word: string]: string } = {
   savepoint: 'SAVEPOINT',
   release: 'RELEASE',
   create: 'CREATE TABLE',
+  move: 'MOVE 1',
 };

@@ -195,6 +195,16 @@ export class ScriptedSession {
         complete(word.toUpperCase());
         return;
       }
+      case 'declare': {
+        const [, name = '', query = ''] = /^\w+\s+(\w+).*?\bfor\s+(.*)$/is.exec(sql) ?? [];
+        this.#portals.set(name, { sql: query, sent: 0 });
+        complete('DECLARE CURSOR');
+        return;
+      }
+      case 'close':
+        this.#portals.delete(/^\w+\s+(\w+)/.exec(sql)?.[1] ?? '');
+        complete('CLOSE CURSOR');
+        return;
       case 'copy':
         this.#copy(sql, how.describe, done);
         return;
@@ -252,7 +262,10 @@ export class ScriptedSession {
     }
     if (how.portal !== null) how.portal.sent += count;
     if (how.rowsMax > 0 && count === how.rowsMax) this.#out.push(portalSuspended);
-    else this.#out.push(encodeCommandComplete(`SELECT ${count}`));
+    else {
+      const tag = /^\s*fetch/i.test(sql) ? 'FETCH' : 'SELECT';
+      this.#out.push(encodeCommandComplete(`${tag} ${count}`));
+    }
     done(true);
   }
 
@@ -365,7 +378,7 @@ export class ScriptedSession {
           this.#out.push(encodeParameterDescription(new Array<number>(count).fill(25)));
         }
         this.#out.push(
-          /^\s*(select|show|with|values)/i.test(sql) ? madeUpDescription(sql) : noData,
+          /^\s*(select|show|with|values|fetch)/i.test(sql) ? madeUpDescription(sql) : noData,
         );
         return;
       }

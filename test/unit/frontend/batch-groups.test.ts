@@ -47,6 +47,8 @@ function portalOf(prepared: PreparedStatement, target: Target | null): Portal {
     target,
     boundOn: null,
     cursor: null,
+    savepointCount: null,
+    isGone: false,
   };
 }
 
@@ -56,7 +58,7 @@ function usual(target: Target | null, plan?: Plan): BatchStep[] {
   const portal = portalOf(prepared, target);
   return [
     { kind: 'parse', statement: prepared },
-    { kind: 'bind', portal },
+    { kind: 'bind', portal, replaced: null },
     { kind: 'describe-portal', portal },
     { kind: 'execute', portal, rowsMax: 0 },
   ];
@@ -109,7 +111,7 @@ describe('the steps of a batch', () => {
     ];
     expect(shown(groupSteps(steps))).toEqual(['a parse describe-statement']);
     const portal = portalOf(prepared, on(b));
-    expect(shown(groupSteps([...steps, { kind: 'bind', portal }]))).toEqual([
+    expect(shown(groupSteps([...steps, { kind: 'bind', portal, replaced: null }]))).toEqual([
       'b parse describe-statement bind',
     ]);
   });

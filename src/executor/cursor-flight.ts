@@ -1,0 +1,37 @@
+import { encodeBind } from '../protocol/bind-message.ts';
+import { syncMessage } from '../protocol/constant-messages.ts';
+import { encodeExecute } from '../protocol/execute-message.ts';
+import { encodeParse } from '../protocol/parse-message.ts';
+import { encodeQuery } from '../protocol/query-message.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { Flight } from './flight.ts';
+import { type Reply, ReplyScript } from './reply-script.ts';
+import type { StatementRun } from './statement-run.ts';
+
+/** The client's own text to the shard, answered in the protocol that it came in. */
+export function cursorFlight(run: StatementRun, shard: ShardId, write: boolean): Flight {
+  const { planned, padding, parameters, resultFormats } = run;
+  if (run.describe) return plainFlight(shard, write, [encodeQuery(padding + planned.text)], null);
+  const { typeOids, formats, values } = parameters;
+  const messages = [
+    encodeParse({ name: '', sql: planned.text, typeOids }),
+    encodeBind({ portal: '', statement: '', formats, values, resultFormats }),
+    encodeExecute({ portal: '', rowsMax: 0 }),
+    syncMessage,
+  ];
+  return plainFlight(shard, write, messages, [swallow, swallow, forward]);
+}
+
+/** `replies` null: the simple protocol. */
+export function plainFlight(
+  shard: ShardId,
+  write: boolean,
+  messages: readonly Buffer[],
+  replies: readonly Reply[] | null,
+): Flight {
+  const script = replies === null ? null : new ReplyScript(replies);
+  return { shard, write, traffic: null, build: () => ({ messages, script }) };
+}
+
+export const forward: Reply = { kind: 'forward' };
+export const swallow: Reply = { kind: 'swallow', prepared: null };

@@ -1,0 +1,120 @@
+import { assert, unreachable } from '../base/assert.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { CursorCommand } from '../planner/plan.ts';
+import { encodeCommandComplete } from '../protocol/command-complete.ts';
+import { countStatement } from './count-statement.ts';
+import { cursorFlight } from './cursor-flight.ts';
+import { MultiShardSqlCursor } from './multi-shard-sql-cursor.ts';
+import type { PlannedStatement } from './planned-statement.ts';
+import { rejection } from './rejection.ts';
+import type { SessionExecutor } from './session-executor.ts';
+import type { StatementRun } from './statement-run.ts';
+import type { Target } from './target.ts';
+
+type Done = (ok: boolean) => void;
+type Declare = Extract<CursorCommand, { readonly kind: 'declare' }>;
+
+/** DECLARE: the query is planned as it would be by itself, and the cursor opened where it runs. */
+export function declareCursor(
+  executor: SessionExecutor,
+  run: StatementRun,
+  command: Declare,
+  done: Done,
+): void {
+  const { transaction, cursors, session, world } = executor;
+  const { name } = command;
+  if (transaction.block === 'none') {
+    const message = 'DECLARE CURSOR can only be used in transaction blocks';
+    executor.fail(new PgError(SqlState.noActiveSqlTransaction, message), done);
+    return;
+  }
+  if (cursors.get(name) !== null || session.portal(name) !== null) {
+    const message = `cursor "${name}" already exists`;
+    executor.fail(new PgError(SqlState.duplicateCursor, message), done);
+    return;
+  }
+  const [query] = world.planner.planAll(executor, command.queryText);
+  assert(query !== undefined, 'the grammar has found a query');
+  const { plan } = query;
+  if (plan.kind === 'reject') {
+    world.telemetry.statement('rejected');
+    executor.fail(rejection(plan), done);
+    return;
+  }
+  assert(plan.kind === 'select' || plan.kind === 'utility', 'a cursor reads a query');
+  const target = world.planner.targetOf(executor, query, run.parameters);
+  countStatement(world.telemetry, plan, target);
+  open(executor, { run, command, query, target }, done);
+}
+
+function open(
+  executor: SessionExecutor,
+  declared: {
+    readonly run: StatementRun;
+    readonly command: Declare;
+    readonly query: PlannedStatement;
+    readonly target: Target;
+  },
+  done: Done,
+): void {
+  const { run, command, query, target } = declared;
+  const { cursors, transaction } = executor;
+  switch (target.kind) {
+    case 'shard': {
+      const { shard, write } = target;
+      executor.runFlight(cursorFlight(run, shard, write), (ok) => {
+        if (ok) cursors.add(command.name, { kind: 'shard', shard }, transaction.savepointCount);
+        done(ok);
+      });
+      return;
+    }
+    case 'multi-shard': {
+      const refusal = refusedOverShards(command, query);
+      if (refusal !== null) {
+        executor.fail(refusal, done);
+        return;
+      }
+      const source = {
+        target,
+        statementText: run.padding + ' '.repeat(command.queryStart) + command.queryText,
+        literalText: (slot: number) => query.literalText(slot),
+        parameters: run.parameters,
+      };
+      const cursor = new MultiShardSqlCursor(executor, source, command);
+      cursor.open((ok) => {
+        if (!ok) {
+          done(false);
+          return;
+        }
+        cursors.add(command.name, { kind: 'multi-shard', cursor }, transaction.savepointCount);
+        executor.succeed(encodeCommandComplete('DECLARE CURSOR'), done);
+      });
+      return;
+    }
+    case 'error':
+      executor.fail(target.error, done);
+      return;
+    default:
+      unreachable(target);
+  }
+}
+
+function refusedOverShards({ scroll }: Declare, { plan }: PlannedStatement): PgError | null {
+  if (scroll === 'scroll') {
+    return new PgError(
+      SqlState.featureNotSupported,
+      'a SCROLL cursor over several shards is not supported',
+      { hint: 'Declare it NO SCROLL and read it forward, or restrict the query to one key.' },
+    );
+  }
+  if (plan.kind === 'select' && !plan.readOnly) {
+    // Rows are read ahead of FETCH: they would be locked, and functions called, too early.
+    return new PgError(
+      SqlState.featureNotSupported,
+      'a cursor over several shards that locks or writes is not supported',
+      { hint: 'Run the query without a cursor, or restrict it to one key.' },
+    );
+  }
+  return null;
+}

@@ -1,0 +1,21 @@
+import type { CursorPlace } from './cursor-walk.ts';
+
+/** An open cursor over several shards, which is read forward only. */
+export type ForwardCursor = {
+  readonly place: CursorPlace;
+  /** What FETCH of the simple protocol gives: 0 text, 1 binary. */
+  readonly format: 0 | 1;
+  readonly isNoScroll: boolean;
+  /** Reading it has failed: it cannot be used any more. */
+  readonly hasFailed: boolean;
+  /** Whether its rows are in the formats that a Bind asks for. */
+  gives(resultFormats: readonly number[]): boolean;
+  /** RowDescription in these formats. */
+  description(...resultFormats: readonly number[]): Buffer;
+  /**
+   * Reads `count` rows (Infinity: all that are left), which the client gets when they are shown.
+   * `done` hears how many there were, or null when the client has been told of an error.
+   */
+  advance(count: number, isShown: boolean, done: (rows: number | null) => void): void;
+  close(): void;
+};
