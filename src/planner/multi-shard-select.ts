@@ -31,6 +31,13 @@ export function multiShardSelect(context: StatementContext, block: Block): PlanN
   }
 }
 
+/** Every row of its FROM lies on one shard. */
+export function isOnePass(context: StatementContext, block: Block): boolean {
+  if (block.body.kind !== 'select' || context.usesHome) return false;
+  const isJoined = rootNames(context, block).length <= 1 || readsUnionOnly(context, block);
+  return isJoined && block.body.fromShape === 'partitioned';
+}
+
 function overSelect(context: StatementContext, block: Block): PlanNode | Reject {
   if (block.body.kind !== 'select') return noRows();
   const { body } = block;

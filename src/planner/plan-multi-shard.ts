@@ -1,7 +1,9 @@
+import { assert } from '../base/assert.ts';
 import { type Analysis, analyze } from './analysis.ts';
+import { splitQuery } from './combine/split-query.ts';
 import { nextParts, type Part } from './intermediate/next-parts.ts';
 import { stableValues } from './intermediate/stable-values.ts';
-import { multiShardSelect } from './multi-shard-select.ts';
+import { isOnePass, multiShardSelect } from './multi-shard-select.ts';
 import type { MultiShardPlan, Reject, RoutedNode } from './plan.ts';
 import { refuse } from './refuse.ts';
 import { receivedQuery, rewriteQuery } from './rewrite-query.ts';
@@ -39,7 +41,7 @@ function routed(analysis: Analysis): RoutedNode | Reject {
     reason ??= answer;
     const forbidden = current.context.neverMulti;
     if (forbidden !== null) return forbidden;
-    const next = shipOne(source, current);
+    const next = combineOne(source, current) ?? shipOne(source, current);
     if (next === null) return reason;
     current = next;
   }
@@ -70,6 +72,23 @@ function onOneServer({ context, select, block }: Analysis): RoutedNode | Reject 
   return { kind: 'routed', routing: routingOf(context), root: { kind: 'append', input } };
 }
 
+/**
+ * What the shards do with their own rows, and what one PostgreSQL does with those of all; null when
+ * the rows of FROM do not each lie on one shard, or the query cannot be cut.
+ */
+function combineOne(source: StatementSource, { context, block }: Analysis): Analysis | null {
+  const { body } = block;
+  if (body.kind !== 'select' || !isOnePass(context, block)) return null;
+  const name = source.results.nextName;
+  const parts = splitQuery(context, body, name);
+  if (parts === null) return null;
+  const columns = parts.columns.map(plainColumn);
+  const collected = collect(source, { kind: 'partial', select: parts.partial, columns });
+  if (collected === null) return null;
+  assert(collected === name, 'the result that the query was cut for');
+  return analyze(source, parts.final);
+}
+
 /** The statement with one more of its parts replaced by a result; null when none can be. */
 function shipOne(source: StatementSource, analysis: Analysis): Analysis | null {
   for (const part of nextParts(analysis)) {
@@ -79,11 +98,21 @@ function shipOne(source: StatementSource, analysis: Analysis): Analysis | null {
   return null;
 }
 
+type Collected = Pick<Part, 'select' | 'columns'> & { readonly kind: Part['kind'] | 'partial' };
+
+const answers = { table: onShards, query: routed, partial: appended } as const;
+
+/** The shards' answers as they are: what is above makes one of them. */
+function appended({ context, select, block }: Analysis): RoutedNode | Reject {
+  if (context.multiRefusal !== null) return context.multiRefusal;
+  const query = rewriteQuery(context, select);
+  if (query.kind === 'reject') return query;
+  const input = routeOf(query, block.columns.length, 0);
+  return { kind: 'routed', routing: routingOf(context), root: { kind: 'append', input } };
+}
+
 /** Adds an intermediate result to the plan; null when its query cannot be answered. */
-function collect(
-  source: StatementSource,
-  { kind, select, columns }: Omit<Part, 'replace'>,
-): string | null {
+function collect(source: StatementSource, { kind, select, columns }: Collected): string | null {
   const { results } = source;
   const mark = results.plans.length;
   const analysis = analyze(source, select);
@@ -91,7 +120,7 @@ function collect(
   const routing = routingOf(analysis.context);
   const multi =
     routing.kind === 'by-key'
-      ? (kind === 'table' ? onShards : routed)(analysis)
+      ? answers[kind](analysis)
       : refuse('a query of one server needs no other');
   if (whole.kind === 'reject' || (routing.kind === 'by-key' && multi.kind === 'reject')) {
     results.cutTo(mark);
