@@ -34,7 +34,12 @@ export async function explain(path: string, sql: string): Promise<CommandResult>
     optionsText: '',
     statementText: sql.replace(/^\s*explain\s+(?=\w)/i, ''),
   } as const;
-  const session = { ...serverDefaults, participants: new Map(), snapshotShard: null };
+  const session = {
+    ...serverDefaults,
+    participants: new Map(),
+    snapshotShard: null,
+    leastLoaded: () => shardMap.home,
+  };
   const [planned] = planner.planAll(session, plan.statementText);
   // Running, pgweave lets a server say what is wrong, and where; here none is asked.
   if (planned?.plan.kind === 'utility' && planned.plan.tag === '') {
@@ -45,7 +50,9 @@ export async function explain(path: string, sql: string): Promise<CommandResult>
   const queries = answer.queries.map(({ shard, sql: text }) => {
     return `  ${shard}: ${text.replace(/^EXPLAIN /, '')}`;
   });
-  const lines = [...answer.lines, 'The shards are sent:', ...queries];
+  // Texts that read rows of others are in the plan: what they are sent is known with the rows.
+  const lines =
+    answer.gathered === null ? [...answer.lines, 'The shards are sent:', ...queries] : answer.lines;
   return { text: `${lines.join('\n')}\n`, exitCode: 0 };
 }
 

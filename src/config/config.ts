@@ -45,6 +45,8 @@ export type Limits = {
   readonly serverIdleTimeoutMs: number;
   /** Bytes that a sort or merge over shards may hold in memory for one statement. */
   readonly mergeBytesMax: number;
+  /** Bytes of all intermediate results that are gathered for one statement. */
+  readonly gatherBytesMax: number;
   /** Unsent result bytes of one client after which reading from its server stops. */
   readonly clientBufferBytes: number;
   /** Entries of the statement and plan caches, per worker. */

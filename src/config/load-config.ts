@@ -149,6 +149,7 @@ function configOf(sections: PlainSections, { topology, users, map, path }: Parts
       drainTimeoutMs: limits.drain_timeout,
       serverIdleTimeoutMs: limits.server_idle_timeout,
       mergeBytesMax: limits.merge_bytes_max,
+      gatherBytesMax: limits.gather_bytes_max,
       clientBufferBytes: limits.client_buffer_bytes,
       planCacheEntries: limits.plan_cache_entries,
       preparedStatementsPerServerMax: limits.prepared_statements_per_server_max,

@@ -1,3 +1,4 @@
+import type { Exchange } from '../backend/exchange.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
@@ -28,7 +29,7 @@ export function describeStatement(
   connection: ServerConnection,
   statement: { readonly text: string; readonly parameterOids: readonly number[] },
   done: (outcome: DescribeOutcome) => void,
-): void {
+): Exchange {
   let parameterOids: readonly number[] = [];
   let columns: readonly FieldDescription[] | null = null;
   let malformed: PgError | null = null;
@@ -60,4 +61,5 @@ export function describeStatement(
     encodeDescribe({ kind: 'statement', name: '' }),
     syncMessage,
   ]);
+  return exchange;
 }

@@ -2,9 +2,10 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { explainNode } from '../planner/explain-plan.ts';
 import { explainRouting } from '../planner/explain-routing.ts';
-import type { Plan, PlanNode } from '../planner/plan.ts';
+import type { Plan } from '../planner/plan.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
-import { queryText } from './merge/shard-query-messages.ts';
+import { queryOf } from './intermediate/needed-results.ts';
+import { queryText } from './intermediate/query-text.ts';
 import type { BoundParameters } from './multi-shard-select.ts';
 import type { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
@@ -18,12 +19,23 @@ export type ShardExplain = {
   readonly write: boolean;
 };
 
+export type GatheredExplain = {
+  readonly planned: PlannedStatement;
+  readonly target: MultiShardTarget;
+  /** EXPLAIN and its options, to be put in front of a text. */
+  readonly prefix: string;
+};
+
+type MultiShardTarget = Extract<Target, { readonly kind: 'multi-shard' }>;
+
 /** pgweave's part of an EXPLAIN, and what to ask the shards for theirs. */
 export type Explained =
   | {
       readonly kind: 'explained';
       readonly lines: readonly string[];
       readonly queries: readonly ShardExplain[];
+      /** When the texts are known only with the results that they read: then there are no `queries`. */
+      readonly gathered: GatheredExplain | null;
     }
   | { readonly kind: 'error'; readonly error: PgError };
 
@@ -48,41 +60,45 @@ export function explained(
   if (target.kind === 'error') return { kind: 'error', error: target.error };
   const routing = plan.kind === 'utility' ? ['Home shard'] : explainRouting(plan.routing);
   const prefix = explain.optionsText === '' ? 'EXPLAIN ' : `EXPLAIN ${explain.optionsText} `;
+  const lines = [
+    ...headline(target, planner.shardMap.shards.length),
+    ...indent(routing),
+    ...steps(target),
+  ];
+  if (target.kind === 'multi-shard' && target.intermediate.length > 0) {
+    return { kind: 'explained', lines, queries: [], gathered: { planned, target, prefix } };
+  }
   const shards = target.kind === 'shard' ? [target.shard] : target.shards;
   const sql = prefix + shardText(planned, target);
   const write = explain.analyze && target.kind === 'shard' && target.write;
-  return {
-    kind: 'explained',
-    lines: [
-      ...headline(target, planner.shardMap.shards.length),
-      ...indent(routing),
-      ...steps(target),
-    ],
-    queries: shards.map((shard) => ({ shard, sql, write })),
-  };
+  const queries = shards.map((shard) => ({ shard, sql, write }));
+  return { kind: 'explained', lines, queries, gathered: null };
 }
 
 function headline(target: Target, shardsCount: number): readonly string[] {
   if (target.kind === 'shard') return [`pgweave: one shard, ${target.shard}`];
   if (target.kind === 'error') return [];
-  return [`pgweave: ${target.shards.length} of ${shardsCount} shards: ${target.shards.join(', ')}`];
+  const { shards, intermediate } = target;
+  const last = `${shards.length} of ${shardsCount} shards: ${shards.join(', ')}`;
+  return [`pgweave: ${intermediate.length === 0 ? '' : 'intermediate results, then '}${last}`];
 }
 
 function steps(target: Target): readonly string[] {
-  return target.kind === 'multi-shard' ? indent(explainNode(target.root)) : [];
+  if (target.kind !== 'multi-shard') return [];
+  const results = target.intermediate.flatMap(({ columns, shards, root }, number) => [
+    `Intermediate result ${number} (${columns.join(', ')}), on ${shards.join(', ')}`,
+    ...indent(explainNode(root)),
+  ]);
+  const last = explainNode(target.root);
+  return indent(results.length === 0 ? last : [...results, 'Then', ...indent(last)]);
 }
 
 function shardText(planned: PlannedStatement, target: Target): string {
   if (target.kind !== 'multi-shard') return planned.text;
-  return queryText(routeOf(target.root), {
+  return queryText(queryOf(target.root), {
     statementText: planned.text,
     literalText: (slot) => planned.literalText(slot),
   });
-}
-
-/** Every plan over shards ends in the one query that the shards get. */
-function routeOf(node: PlanNode): Extract<PlanNode, { kind: 'route' }> {
-  return node.kind === 'route' ? node : routeOf(node.input);
 }
 
 function indent(lines: readonly string[]): readonly string[] {

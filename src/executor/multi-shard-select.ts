@@ -3,6 +3,7 @@ import type { PgError } from '../base/pg-error.ts';
 import type { PlanNode } from '../planner/plan.ts';
 import type { FieldDescription } from '../protocol/row-description.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import type { GatheredResult } from './intermediate/result-column.ts';
 import type { RowSink } from './row-sink.ts';
 
 /** Bind values as the client sent them; empty for a simple query. */
@@ -32,6 +33,12 @@ export type MultiShardSelect = {
    * is given up is read to its end then, because a cancel would fail the transaction.
    */
   readonly inTransaction: boolean;
+  /** What the shards' query reads of results that were gathered before, by their numbers. */
+  readonly results?: readonly (GatheredResult | null)[];
+  /** The rows will be read again by a server: with shortened floats in them it fails (0A000). */
+  readonly floatsMustBeExact?: boolean;
+  /** Hears what a shard has sent when its connection is free; bytes are those of DataRow frames. */
+  shardEnded?(shard: ShardId, received: { readonly rows: number; readonly bytes: number }): void;
   /** From the configuration: bytes a sort may hold. */
   readonly mergeBytesMax: number;
   /**
@@ -47,6 +54,11 @@ export type MultiShardSelect = {
 };
 
 export type MultiShardCursor = {
+  /**
+   * In a transaction, before the first fetch: opens the shards' portals without running them, then
+   * suspended() or failed(). The description comes now.
+   */
+  start(): void;
   /** Emits up to `maxRows` rows (0: all) into the sink, then suspended(), complete() or failed(). */
   fetch(maxRows: number): void;
   /**

@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
 import { encodeRowDescription, type FieldDescription } from '../protocol/row-description.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
 import { type Answers, askFirstShard } from './first-shard-questions.ts';
 import { buildOperators } from './merge/build-operators.ts';
 import { mayWriteFloats, type PlanShape, planShape } from './merge/plan-shape.ts';
 import { type RowRange, rowRange } from './merge/row-count.ts';
 import type { RowSource } from './merge/row-source.ts';
 import { cutRowWriter, type RowWriter, wholeRowWriter } from './merge/row-writer.ts';
-import { agreedColumns } from './merge/shard-columns.ts';
+import { agreedColumns, mustBeAsDescribed } from './merge/shard-columns.ts';
 import {
   formatOf,
   lacksParameterTypes,
@@ -63,6 +65,8 @@ class MultiShardRead implements MultiShardCursor {
   #streams: readonly ShardStream[] = [];
   #giveUps: (() => void)[] = [];
   #portal: string | null = null;
+  /** Rows are not asked for before the first fetch. */
+  #isStart = false;
   #isAsked = false;
   /** null until the first shard has answered. */
   #answers: Answers | null = null;
@@ -86,11 +90,21 @@ class MultiShardRead implements MultiShardCursor {
     this.#shape = planShape(request.root);
   }
 
+  start(): void {
+    assert(this.#request.inTransaction, 'portals outlive their statement in transactions only');
+    this.#enter('fetching');
+    this.#isStart = true;
+    this.#begin(true);
+    if (this.#failure === null) this.#pump();
+    else this.#settleFailed();
+  }
+
   fetch(maxRows: number): void {
     const isFirst = this.#state === 'idle';
     this.#enter('fetching');
     this.#rowsWanted = maxRows === 0 ? Infinity : maxRows;
-    if (isFirst) this.#begin(maxRows);
+    // Between two fetches of a transaction the client may need the connections for something else.
+    if (isFirst) this.#begin(this.#request.inTransaction && maxRows > 0);
     if (this.#failure === null) this.#pump();
     else this.#settleFailed();
   }
@@ -104,11 +118,10 @@ class MultiShardRead implements MultiShardCursor {
     this.#stopShards(isAtRest ? 'drain' : 'cancel');
   }
 
-  #begin(maxRows: number): void {
+  #begin(inPieces: boolean): void {
     const request = this.#request;
     const shape = this.#shape;
-    // Between two fetches of a transaction the client may need the connections for something else.
-    if (request.inTransaction && maxRows > 0) this.#portal = `pgweave_${randomUUID()}`;
+    if (inPieces) this.#portal = `pgweave_${randomUUID()}`;
     try {
       if (shape.limit !== null) this.#range = rowRange(shape.limit, request);
     } catch (error) {
@@ -118,13 +131,16 @@ class MultiShardRead implements MultiShardCursor {
     if (!lacksParameterTypes(shape.route, request)) {
       this.#makeMessages(request.parameters.typeOids);
     }
-    this.#streams = request.shards.map(() => this.#newStream());
+    this.#streams = request.shards.map((shard) => this.#newStream(shard));
     for (const [index, stream] of this.#streams.entries()) this.#acquire(index, stream);
   }
 
   #makeMessages(parameterOids: readonly number[]): void {
     const { route } = this.#shape;
-    this.#messages = shardQueryMessages(route, this.#request, parameterOids, this.#portal);
+    this.#messages = shardQueryMessages(route, this.#request, parameterOids, {
+      portal: this.#portal,
+      executes: !this.#isStart,
+    });
   }
 
   #acquire(index: number, stream: ShardStream): void {
@@ -143,12 +159,13 @@ class MultiShardRead implements MultiShardCursor {
     );
   }
 
-  #newStream(): ShardStream {
-    return new ShardStream({
+  #newStream(shard: ShardId): ShardStream {
+    const stream = new ShardStream({
       described: () => this.#prepare(),
       progressed: () => this.#pump(),
       failed: (error) => this.#fail(error),
       ended: () => {
+        this.#request.shardEnded?.(shard, stream.received);
         this.#pump();
         this.#settle();
       },
@@ -156,6 +173,7 @@ class MultiShardRead implements MultiShardCursor {
         if (this.#state === 'fetching') this.#sink.notice(frame);
       },
     });
+    return stream;
   }
 
   #arrive(arrival: Arrival): void {
@@ -176,18 +194,23 @@ class MultiShardRead implements MultiShardCursor {
   }
 
   #ask(first: Arrival): void {
-    const { statementText, parameters, resultFormats } = this.#request;
+    const { statementText, parameters, resultFormats, floatsMustBeExact } = this.#request;
     const isHeld = this.#messages === null;
     const mustDescribe = isHeld || this.#mustDescribe();
     const questions = {
       statement: mustDescribe ? { text: statementText, parameterOids: parameters.typeOids } : null,
-      floatDigits: mayWriteFloats(this.#shape, resultFormats),
+      floatDigits: floatsMustBeExact === true || mayWriteFloats(this.#shape, resultFormats),
     };
     askFirstShard(first.connection, questions, (outcome) => {
       if (isHeld && !first.stream.isWaiting) first.release();
       if (this.#state !== 'fetching') return;
       if (outcome.kind === 'failed') {
         this.#fail(outcome.error);
+        if (isHeld) first.release();
+        return;
+      }
+      if (floatsMustBeExact === true && outcome.answers.extraFloatDigits < 1) {
+        this.#fail(shortFloats());
         if (isHeld) first.release();
         return;
       }
@@ -235,6 +258,7 @@ class MultiShardRead implements MultiShardCursor {
     });
     const shown = columns.slice(0, columns.length - route.hiddenCount);
     const visibleCount = aggregate?.outputs.length ?? shown.length;
+    if (known && aggregate === null) mustBeAsDescribed(known, shown);
     if (wantsDescription) {
       const described = known ?? shown;
       const formatted = described.map((column, index) => ({
@@ -355,4 +379,12 @@ class MultiShardRead implements MultiShardCursor {
     assert(transitions[this.#state].includes(state), `select: ${this.#state} to ${state}`);
     this.#state = state;
   }
+}
+
+function shortFloats(): PgError {
+  return new PgError(
+    SqlState.featureNotSupported,
+    'floating-point numbers cannot be gathered from shards while extra_float_digits is below 1',
+    { hint: 'SET extra_float_digits TO 1, which is the default, or cast the numbers to numeric.' },
+  );
 }

@@ -1,21 +1,24 @@
-import type { ServerConnection } from '../backend/server-connection.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
-import type { ShardId } from '../sharding/shard-id.ts';
-import type { MultiShardCursor, MultiShardSelect } from './multi-shard-select.ts';
+import { type MultiShardRun, multiShardRequest } from './multi-shard-request.ts';
+import type { MultiShardCursor } from './multi-shard-select.ts';
+import { openIntermediateSelect } from './open-intermediate-select.ts';
 import type { RowSink } from './row-sink.ts';
-import { rerunsMax } from './run-again.ts';
+import { isLoss, rerunsMax } from './run-again.ts';
 import { canceled, type SessionExecutor } from './session-executor.ts';
-import type { Target } from './target.ts';
-
-export type MultiShardRun = Omit<
-  MultiShardSelect,
-  'root' | 'shards' | 'description' | 'inTransaction' | 'mergeBytesMax' | 'acquire'
-> & { readonly target: Extract<Target, { readonly kind: 'multi-shard' }> };
 
 /** How one fetch ended; `suspended`: the row limit was reached and the cursor is still open. */
 export type FetchEnd = 'complete' | 'suspended' | 'failed';
+
+/** Where a portal's answer goes. Errors and notices are the client's in any case. */
+export type PortalAnswer = {
+  /** RowDescription, once. */
+  description(frame: Buffer): void;
+  rows(frames: Buffer): void;
+  /** All rows have come, `rows` of them in this fetch. */
+  complete(rows: number): void;
+};
 
 /**
  * A SELECT over several shards on behalf of a session: rows go to the client, an error too. A
@@ -26,20 +29,33 @@ export type FetchEnd = 'complete' | 'suspended' | 'failed';
 export class MultiShardPortal {
   readonly #executor: SessionExecutor;
   readonly #run: MultiShardRun;
+  readonly #answer: PortalAnswer;
   #cursor: MultiShardCursor;
   #rows = 0;
   #rowsMax = 0;
   #seen = false;
   #rerunsLeft = rerunsMax;
-  #ended: ((end: FetchEnd) => void) | null = null;
+  #ended: ((end: FetchEnd, rows: number) => void) | null = null;
 
-  constructor(executor: SessionExecutor, run: MultiShardRun) {
+  constructor(
+    executor: SessionExecutor,
+    run: MultiShardRun,
+    answer: PortalAnswer = asSelect(executor),
+  ) {
     this.#executor = executor;
     this.#run = run;
+    this.#answer = answer;
     this.#cursor = this.#open();
   }
 
-  fetch(maxRows: number, ended: (end: FetchEnd) => void): void {
+  /** Opens the shards' portals, so that their snapshots are taken; in a transaction only. */
+  start(ended: (end: FetchEnd) => void): void {
+    this.#ended = ended;
+    this.#cancellable();
+    this.#cursor.start();
+  }
+
+  fetch(maxRows: number, ended: (end: FetchEnd, rows: number) => void): void {
     this.#ended = ended;
     this.#rows = 0;
     this.#rowsMax = maxRows;
@@ -52,24 +68,23 @@ export class MultiShardPortal {
   }
 
   #open(): MultiShardCursor {
-    const { world, transaction } = this.#executor;
-    const request: MultiShardSelect = {
-      ...this.#run,
-      root: this.#run.target.root,
-      shards: this.#run.target.shards,
-      inTransaction: transaction.block !== 'none',
-      mergeBytesMax: world.limits.mergeBytesMax,
-      acquire: inOrder(this.#executor),
-    };
-    return world.openMultiShardSelect(request, this.#sink());
+    const { world } = this.#executor;
+    const request = multiShardRequest(this.#executor, this.#run);
+    return this.#run.target.intermediate.length === 0
+      ? world.openMultiShardSelect(request, this.#sink())
+      : openIntermediateSelect(request, this.#sink());
   }
 
   #fetch(): void {
+    this.#cancellable();
+    this.#cursor.fetch(this.#rowsMax);
+  }
+
+  #cancellable(): void {
     this.#executor.cancelWith(() => {
       this.#cursor.close();
       this.#fail(canceled());
     });
-    this.#cursor.fetch(this.#rowsMax);
   }
 
   #sink(): RowSink {
@@ -77,12 +92,12 @@ export class MultiShardPortal {
     return {
       description: (frame) => {
         this.#seen = true;
-        output.push(frame);
+        this.#answer.description(frame);
       },
       rows: (frames, count) => {
         this.#seen = true;
         this.#rows += count;
-        output.push(frames);
+        this.#answer.rows(frames);
       },
       get writable() {
         return output.writable;
@@ -91,7 +106,7 @@ export class MultiShardPortal {
       notice: (frame) => output.write(frame, 0, frame.length),
       suspended: () => this.#end('suspended'),
       complete: () => {
-        output.push(encodeCommandComplete(`SELECT ${this.#rows}`));
+        this.#answer.complete(this.#rows);
         this.#end('complete');
       },
       failed: (error) => {
@@ -129,13 +144,16 @@ export class MultiShardPortal {
     const ended = this.#ended;
     this.#ended = null;
     this.#executor.cancelWith(null);
-    ended?.(end);
+    ended?.(end, this.#rows);
   }
 }
 
-/** Ours, or the server's last words: 57P01 when it shuts down, 57P02 when another session crashed. */
-function isLoss({ sqlState }: PgError): boolean {
-  return /^(?:08006|57P0[12])$/.test(sqlState);
+function asSelect({ output }: SessionExecutor): PortalAnswer {
+  return {
+    description: (frame) => output.push(frame),
+    rows: (frames) => output.push(frames),
+    complete: (rows) => output.push(encodeCommandComplete(`SELECT ${rows}`)),
+  };
 }
 
 /** What clients already run again for; the server's address is for the log and for operators. */
@@ -146,54 +164,4 @@ function explained(error: PgError): PgError {
     'the connection to a shard was lost while rows were being returned',
     { detail: error.message, hint: 'Run the statement, or its transaction, again.', cause: error },
   );
-}
-
-/**
- * Acquires the shards' connections one after the other, in the order of asking: statements that
- * need several cannot wait for each other in a circle. Free connections are handed out at once.
- */
-function inOrder(executor: SessionExecutor): MultiShardSelect['acquire'] {
-  type Waiting = {
-    readonly shard: ShardId;
-    readonly onConnection: (connection: ServerConnection, release: () => void) => void;
-    readonly onRefused: (error: PgError) => void;
-    givenUp: boolean;
-    giveUp: () => void;
-  };
-  const queue: Waiting[] = [];
-  let current: Waiting | null = null;
-  const next = () => {
-    if (current !== null) return;
-    const head = queue.shift();
-    if (head === undefined) return;
-    if (head.givenUp) return next();
-    current = head;
-    head.giveUp = executor.transaction.acquire({
-      shard: head.shard,
-      write: false,
-      share: false,
-      onConnection(connection, release) {
-        current = null;
-        head.onConnection(connection, release);
-        next();
-      },
-      onRefused(error) {
-        current = null;
-        head.onRefused(error);
-        next();
-      },
-    });
-  };
-  return (shard, onConnection, onRefused) => {
-    const waiting: Waiting = { shard, onConnection, onRefused, givenUp: false, giveUp() {} };
-    queue.push(waiting);
-    next();
-    return () => {
-      waiting.givenUp = true;
-      waiting.giveUp();
-      if (current !== waiting) return;
-      current = null;
-      next();
-    };
-  };
 }

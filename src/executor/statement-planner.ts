@@ -9,6 +9,7 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import type { ShardMap } from '../sharding/shard-map.ts';
 import type { LexedStatement } from '../sql/lexed-statement.ts';
 import { lexStatements } from '../sql/lexer.ts';
+import { LearnedStatements } from './intermediate/learned-statements.ts';
 import type { BoundParameters } from './multi-shard-select.ts';
 import { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
@@ -25,6 +26,8 @@ export type PlanningSession = {
   readonly participants: ReadonlyMap<ShardId, unknown>;
   /** The only one that it may ask for rows; null while, or because, any may. */
   readonly snapshotShard: ShardId | null;
+  /** The shard whose primary has the least to do for this worker; the first of equal ones. */
+  leastLoaded(shards: readonly ShardId[]): ShardId;
 };
 
 const emptyLexed: LexedStatement = {
@@ -43,6 +46,8 @@ export class StatementPlanner {
   #shardMap: ShardMap;
   #schema: Schema;
   #turn = 0;
+  /** About statements with intermediate results. */
+  readonly learned = new LearnedStatements();
   readonly emptyStatement: PlannedStatement;
 
   constructor(parts: {
@@ -178,6 +183,7 @@ export class StatementPlanner {
         return distributions.get(plan.routing.groups[0]?.distribution ?? '')?.shards ?? shards;
       case 'transaction':
       case 'setting':
+      case 'cursor':
       case 'explain':
       case 'empty':
       case 'reject':
@@ -233,9 +239,13 @@ export class StatementPlanner {
         if (multi.kind === 'reject') throw rejection(multi);
         return { columns, shards: shardsOf(multi.routing), root: multi.root, whole };
       });
-      const shards = shardsOf(plan.last.routing);
-      const describedOn = intermediate.length === 0 ? (shards[0] ?? home) : home;
-      return { kind: 'multi-shard', intermediate, shards, root: plan.last.root, describedOn };
+      const isGathered = intermediate.length > 0;
+      const { routing, root } = plan.last;
+      const isMovable = routing.kind === 'any' || (routing.kind === 'home' && routing.anywhere);
+      const runsAnywhere = isGathered && isMovable;
+      const shards = runsAnywhere ? [this.#leastLoaded(session)] : shardsOf(routing);
+      const describedOn = isGathered ? home : (shards[0] ?? home);
+      return { kind: 'multi-shard', intermediate, shards, root, runsAnywhere, describedOn };
     } catch (error) {
       if (error instanceof PgError) return { kind: 'error', error };
       throw error;
@@ -256,6 +266,17 @@ export class StatementPlanner {
       default:
         return unreachable(resolved);
     }
+  }
+
+  /** For work that any server could do: one that the transaction is on already, or an idle one. */
+  #leastLoaded(session: PlanningSession): ShardId {
+    const { shards } = this.#shardMap;
+    const { snapshotShard, participants } = session;
+    if (snapshotShard !== null) return snapshotShard;
+    const known = shards.filter((shard) => participants.has(shard));
+    if (known.length > 0) return session.leastLoaded(known);
+    this.#turn = (this.#turn + 1) % Math.max(1, shards.length);
+    return session.leastLoaded([...shards.slice(this.#turn), ...shards.slice(0, this.#turn)]);
   }
 
   /** One that the transaction is on already, or the next in turn. */

@@ -74,6 +74,7 @@ export function configFixture(changes: Partial<Config> = {}): Config {
       drainTimeoutMs: 300,
       serverIdleTimeoutMs: 600_000,
       mergeBytesMax: 64 * 1024 * 1024,
+      gatherBytesMax: 64 * 1024 * 1024,
       clientBufferBytes: 1024 * 1024,
       planCacheEntries: 4096,
       preparedStatementsPerServerMax: 500,

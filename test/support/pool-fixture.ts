@@ -31,6 +31,7 @@ const limits: Limits = {
   drainTimeoutMs: 1000,
   serverIdleTimeoutMs: 60_000,
   mergeBytesMax: 1_000_000,
+  gatherBytesMax: 1_000_000,
   clientBufferBytes: 65_536,
   planCacheEntries: 10,
   preparedStatementsPerServerMax: 10,

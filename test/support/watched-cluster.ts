@@ -139,6 +139,7 @@ export function watchConfig(
       drainTimeoutMs: 2000,
       serverIdleTimeoutMs: 60_000,
       mergeBytesMax: 2 ** 26,
+      gatherBytesMax: 2 ** 26,
       clientBufferBytes: 2 ** 18,
       planCacheEntries: 1000,
       preparedStatementsPerServerMax: 100,

@@ -1,7 +1,8 @@
 import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import type { FieldDescription } from '../../protocol/row-description.ts';
-import { type RoutePlan, userOidMin } from './shard-query-messages.ts';
+import { userOidMin } from '../intermediate/bound-query.ts';
+import type { RoutePlan } from './shard-query-messages.ts';
 
 /**
  * The columns of a query over several shards, which must agree on their types. OIDs of types that
@@ -25,6 +26,23 @@ export function agreedColumns(
     });
   }
   return first;
+}
+
+/**
+ * Refuses columns that are not of the types that the client has been told, or is about to be.
+ * Binary values of a type that users made are those of the server that has described it.
+ */
+export function mustBeAsDescribed(
+  described: readonly FieldDescription[],
+  columns: readonly FieldDescription[],
+): void {
+  if (described.length !== columns.length) {
+    throw disagreement(`${columns.length} and ${described.length} columns`);
+  }
+  described.forEach((expected, index) => {
+    const field = columns[index];
+    if (field !== undefined && field.typeOid !== expected.typeOid) mustFit(expected, field);
+  });
 }
 
 function mustFit(expected: FieldDescription, field: FieldDescription): void {

@@ -1,27 +1,25 @@
-import { assert } from '../../base/assert.ts';
 import type { PlanNode } from '../../planner/plan.ts';
-import { encodeBind } from '../../protocol/bind-message.ts';
 import { syncMessage } from '../../protocol/constant-messages.ts';
 import { encodeDescribe } from '../../protocol/describe-message.ts';
 import { encodeExecute } from '../../protocol/execute-message.ts';
 import { encodeParse } from '../../protocol/parse-message.ts';
+import { bindMessage, boundQuery } from '../intermediate/bound-query.ts';
 import type { MultiShardSelect } from '../multi-shard-select.ts';
 
 export type RoutePlan = Extract<PlanNode, { readonly kind: 'route' }>;
 
 /** What starts a shard's query, the same for every shard. */
 export type ShardQueryMessages = {
-  /** Parse, Bind, Describe, Execute, Sync. */
+  /** Parse, Bind (in pieces when it is long), Describe, Execute, Sync. */
   readonly first: readonly Buffer[];
   /** A named portal that is read in pieces; null: everything in one go. */
   readonly portal: string | null;
+  /** False: without Execute, the portal is only opened. */
+  readonly executes: boolean;
 };
 
 /** Rows of the first piece, while nothing is known about their size. */
-const firstPieceRows = 64;
-
-/** FirstNormalObjectId: OIDs from here on are given out by each server on its own. */
-export const userOidMin = 16_384;
+export const firstPieceRows = 64;
 
 /**
  * Whether the parameters' types must be learned from the client's own text: a rewritten one may
@@ -36,49 +34,30 @@ export function lacksParameterTypes(route: RoutePlan, request: MultiShardSelect)
 
 /**
  * The query with the client's values; visible columns in the client's formats, hidden ones in
- * binary. `parameterOids` are the types that Parse declares; `portal` as in ShardQueryMessages.
+ * binary. `parameterOids` are the types that Parse declares; `how` as in ShardQueryMessages.
  */
 export function shardQueryMessages(
   route: RoutePlan,
   request: MultiShardSelect,
   parameterOids: readonly number[],
-  portal: string | null,
+  how: Pick<ShardQueryMessages, 'portal' | 'executes'>,
 ): ShardQueryMessages {
-  const { formats, values } = request.parameters;
-  const typeOids = parameterOids.map((oid) => (oid < userOidMin ? oid : 0));
+  const { portal, executes } = how;
+  const bound = boundQuery(route.query, request, parameterOids);
   const name = portal ?? '';
   return {
     first: [
-      encodeParse({ name: '', sql: queryText(route, request), typeOids }),
-      encodeBind({
-        portal: name,
-        statement: '',
-        formats,
-        values,
-        resultFormats: shardFormats(route, request.resultFormats),
-      }),
+      encodeParse({ name: '', sql: bound.sql, typeOids: bound.typeOids }),
+      ...bindMessage(bound, name, shardFormats(route, request.resultFormats)),
       encodeDescribe({ kind: 'portal', name }),
-      encodeExecute({ portal: name, rowsMax: portal === null ? 0 : firstPieceRows }),
+      ...(executes
+        ? [encodeExecute({ portal: name, rowsMax: portal === null ? 0 : firstPieceRows })]
+        : []),
       syncMessage,
     ],
     portal,
+    executes,
   };
-}
-
-/** The text for the shards, the client's literals in their places. */
-export function queryText(
-  { query }: RoutePlan,
-  request: Pick<MultiShardSelect, 'statementText' | 'literalText'>,
-): string {
-  if (query.kind === 'as-received') return request.statementText;
-  return query.pieces
-    .map((piece) => {
-      if (typeof piece === 'string') return piece;
-      if (piece.kind === 'literal') return request.literalText(piece.slot);
-      assert(piece.kind === 'parameter', 'intermediate results have come in');
-      return `$${piece.index + 1}`;
-    })
-    .join('');
 }
 
 function shardFormats(route: RoutePlan, asked: readonly number[]): readonly number[] {

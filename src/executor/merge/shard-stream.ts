@@ -11,7 +11,7 @@ import { decodeRowDescription, type FieldDescription } from '../../protocol/row-
 import { Row } from './row.ts';
 import { RowBuffer } from './row-buffer.ts';
 import type { Advance, RowSource } from './row-source.ts';
-import type { ShardQueryMessages } from './shard-query-messages.ts';
+import { firstPieceRows, type ShardQueryMessages } from './shard-query-messages.ts';
 
 /** Unread bytes of one shard from which on its server is paused, and below which it goes on. */
 const highWaterBytes = 256 * 1024;
@@ -71,6 +71,8 @@ export class ShardStream implements RowSource, Exchange {
   #piece: 'unfinished' | 'suspended' | 'complete' = 'unfinished';
   #pieceRows = 0;
   #pieceBytes = 0;
+  #earlierRows = 0;
+  #earlierBytes = 0;
   #isCancelled = false;
   #hasFailed = false;
 
@@ -90,6 +92,14 @@ export class ShardStream implements RowSource, Exchange {
     return this.#state === 'ended';
   }
 
+  /** What came so far and was not thrown away. */
+  get received(): { readonly rows: number; readonly bytes: number } {
+    return {
+      rows: this.#earlierRows + this.#pieceRows,
+      bytes: this.#earlierBytes + this.#pieceBytes,
+    };
+  }
+
   /** null until `described`. */
   get fields(): readonly FieldDescription[] | null {
     return this.#fields;
@@ -100,6 +110,7 @@ export class ShardStream implements RowSource, Exchange {
     this.#connection = connection;
     this.#release = release;
     this.#messages = messages;
+    if (!messages.executes) this.#piece = 'suspended';
     this.#enter('running');
     connection.send(this, messages.first);
   }
@@ -221,8 +232,11 @@ export class ShardStream implements RowSource, Exchange {
   #fetchMore(): void {
     const portal = this.#messages?.portal ?? '';
     const rowBytes = Math.max(1, this.#pieceBytes / Math.max(1, this.#pieceRows));
-    const rowsMax = Math.min(pieceRowsMax, Math.max(1, Math.floor(lowWaterBytes / rowBytes)));
+    const fitting = Math.min(pieceRowsMax, Math.max(1, Math.floor(lowWaterBytes / rowBytes)));
+    const rowsMax = this.#pieceRows === 0 ? firstPieceRows : fitting;
     this.#piece = 'unfinished';
+    this.#earlierRows += this.#pieceRows;
+    this.#earlierBytes += this.#pieceBytes;
     this.#pieceRows = 0;
     this.#pieceBytes = 0;
     this.#enter('running');

@@ -65,6 +65,6 @@ function tooLarge(bytesMax: number): PgError {
   return new PgError(
     SqlState.configurationLimitExceeded,
     `sorting the groups of all shards needs more than ${bytesMax} bytes`,
-    { hint: 'Make fewer groups, order by the grouping columns, or raise limits.mergeBytesMax.' },
+    { hint: 'Make fewer groups, order by the grouping columns, or raise limits.merge_bytes_max.' },
   );
 }

@@ -144,7 +144,7 @@ describe('sort', () => {
     expect(() => drain(new Sort(new ListSource(rows), byText, needed - 1))).toThrow(
       expect.objectContaining({
         sqlState: '53400',
-        hint: expect.stringContaining('limits.mergeBytesMax'),
+        hint: expect.stringContaining('limits.merge_bytes_max'),
       }),
     );
   });

@@ -70,6 +70,7 @@ const onBoth: Target = {
   intermediate: [],
   shards: [a, b],
   root: route,
+  runsAnywhere: false,
   describedOn: a,
 };
 

@@ -1,0 +1,165 @@
+import type { ShardQuery } from '../planner/plan.ts';
+import { syncMessage } from '../protocol/constant-messages.ts';
+import { encodeExecute } from '../protocol/execute-message.ts';
+import { encodeParse } from '../protocol/parse-message.ts';
+import { encodeQuery } from '../protocol/query-message.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import { collectPlan, type PlanQuestion } from './collect-plan.ts';
+import type { GatheredExplain } from './explained.ts';
+import { bindMessage, boundQuery } from './intermediate/bound-query.ts';
+import { Gathering, type GatherWatcher } from './intermediate/gathering.ts';
+import type { LearnedStatement } from './intermediate/learned-statements.ts';
+import { neededResults, queryOf } from './intermediate/needed-results.ts';
+import { queryText, type TextSource } from './intermediate/query-text.ts';
+import { type MultiShardRun, multiShardRequest } from './multi-shard-request.ts';
+import { canceled, type SessionExecutor } from './session-executor.ts';
+import { noParameters } from './statement-run.ts';
+
+type Done = (ok: boolean) => void;
+
+/** Lines of an EXPLAIN that say what one step takes on one shard. */
+type Step = { readonly title: string; readonly question: PlanQuestion };
+
+/**
+ * The servers' part of an EXPLAIN of a statement with intermediate results. With `analyze` they are
+ * gathered, and the last query runs over them; without, every text is explained as if they were
+ * empty. `done(false)`: the client has been sent an error.
+ */
+export function explainGathered(
+  executor: SessionExecutor,
+  gathered: GatheredExplain,
+  analyze: boolean,
+  done: Done,
+  answer: (lines: readonly string[]) => void,
+): void {
+  const { planned, target } = gathered;
+  const run: MultiShardRun = {
+    target,
+    statementText: planned.text,
+    literalText: (slot) => planned.literalText(slot),
+    parameters: noParameters,
+    resultFormats: [],
+    wantsDescription: false,
+  };
+  const times = new GatherTimes(executor, gathered);
+  const gathering = new Gathering(
+    multiShardRequest(executor, run),
+    {
+      gathered: ({ results }) => {
+        const steps = lastSteps(gathered, { ...run, results });
+        collectSteps(executor, steps, [...times.lines], done, answer);
+      },
+      failed: (error) => executor.fail(error, done),
+      notice: (frame) => executor.output.write(frame, 0, frame.length),
+    },
+    times,
+  );
+  executor.cancelWith(() => {
+    gathering.close();
+    executor.fail(canceled(), done);
+  });
+  if (analyze) gathering.begin();
+  else {
+    gathering.learn((statement) => {
+      collectSteps(executor, emptySteps(gathered, run, statement), [], done, answer);
+    });
+  }
+}
+
+/** Every text that is sent, without rows to read. */
+function emptySteps(
+  { target, prefix }: GatheredExplain,
+  run: MultiShardRun,
+  statement: LearnedStatement,
+): readonly Step[] {
+  const { intermediate, shards, root } = target;
+  const results = intermediate.map((_, number) => {
+    const columns = statement.results.get(number);
+    return columns === undefined ? null : { columns, arrays: null };
+  });
+  const source: TextSource = { ...run, results };
+  const stepsOn = (where: readonly ShardId[], query: ShardQuery, name: string) =>
+    where.map((shard): Step => {
+      const messages = [encodeQuery(prefix + queryText(query, source))];
+      return { title: `${name} on shard ${shard}:`, question: { shard, write: false, messages } };
+    });
+  const { rows } = neededResults(intermediate, queryOf(root));
+  return [
+    ...rows.flatMap((number) => {
+      const result = intermediate[number];
+      if (result === undefined) return [];
+      return stepsOn(result.shards, queryOf(result.root), `Intermediate result ${number}`);
+    }),
+    ...stepsOn(shards, queryOf(root), 'Then'),
+  ];
+}
+
+/** The last query over the rows that have been gathered. */
+function lastSteps(
+  { target, prefix }: GatheredExplain,
+  source: TextSource & Pick<MultiShardRun, 'parameters'>,
+): readonly Step[] {
+  const bound = boundQuery(queryOf(target.root), source, []);
+  return target.shards.map((shard) => {
+    const messages = [
+      encodeParse({ name: '', sql: prefix + bound.sql, typeOids: bound.typeOids }),
+      ...bindMessage(bound, '', []),
+      encodeExecute({ portal: '', rowsMax: 0 }),
+      syncMessage,
+    ];
+    return { title: `Then on shard ${shard}:`, question: { shard, write: false, messages } };
+  });
+}
+
+function collectSteps(
+  executor: SessionExecutor,
+  steps: readonly Step[],
+  lines: string[],
+  done: Done,
+  answer: (lines: readonly string[]) => void,
+): void {
+  const [step, ...rest] = steps;
+  if (step === undefined) {
+    answer(lines);
+    return;
+  }
+  collectPlan(executor, step.question, done, (rows) => {
+    const plan = rows.map((row) => `  ${row}`);
+    collectSteps(executor, rest, [...lines, step.title, ...plan], done, answer);
+  });
+}
+
+/** Rows, bytes and time of each result on each shard, as lines. */
+class GatherTimes implements GatherWatcher {
+  readonly #executor: SessionExecutor;
+  readonly #gathered: GatheredExplain;
+  readonly #begun = new Map<string, number>();
+  #shardLines: string[] = [];
+  readonly lines: string[] = [];
+
+  constructor(executor: SessionExecutor, gathered: GatheredExplain) {
+    this.#executor = executor;
+    this.#gathered = gathered;
+  }
+
+  shardBegun(result: number, shard: ShardId): void {
+    this.#begun.set(`${result} ${shard}`, this.#executor.world.clock.now());
+  }
+
+  shardEnded(result: number, shard: ShardId, received: { rows: number; bytes: number }): void {
+    const now = this.#executor.world.clock.now();
+    const took = now - (this.#begun.get(`${result} ${shard}`) ?? now);
+    this.#shardLines.push(`  Shard ${shard}: ${sizes(received)}, ${took.toFixed(3)} ms`);
+  }
+
+  collected(result: number, gathered: { readonly rows: number; readonly bytes: number }): void {
+    const names = this.#gathered.target.intermediate[result]?.columns.join(', ') ?? '';
+    this.lines.push(`Intermediate result ${result} (${names}): ${sizes(gathered)}`);
+    this.lines.push(...this.#shardLines);
+    this.#shardLines = [];
+  }
+}
+
+function sizes({ rows, bytes }: { readonly rows: number; readonly bytes: number }): string {
+  return `${rows} ${rows === 1 ? 'row' : 'rows'}, ${bytes} bytes`;
+}

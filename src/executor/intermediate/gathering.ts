@@ -1,0 +1,223 @@
+import type { ServerConnection } from '../../backend/server-connection.ts';
+import { assert } from '../../base/assert.ts';
+import type { PgError } from '../../base/pg-error.ts';
+import type { FieldDescription } from '../../protocol/row-description.ts';
+import type { ShardId } from '../../sharding/shard-id.ts';
+import type { MultiShardSelect, OpenMultiShardSelect } from '../multi-shard-select.ts';
+import type { IntermediateRun } from '../target.ts';
+import { CollectedRows } from './collected-rows.ts';
+import { GatherBudget } from './gather-budget.ts';
+import { learn } from './learn.ts';
+import type { LearnedStatement, LearnedStatements } from './learned-statements.ts';
+import { type NeededResults, neededResults, queryOf } from './needed-results.ts';
+import { openResult } from './open-result.ts';
+import type { GatheredResult } from './result-column.ts';
+import { StyleCheck, textStyles } from './text-styles.ts';
+
+type Acquire = MultiShardSelect['acquire'];
+
+export type GatherRequest = Pick<
+  MultiShardSelect,
+  | 'root'
+  | 'statementText'
+  | 'literalText'
+  | 'parameters'
+  | 'inTransaction'
+  | 'mergeBytesMax'
+  | 'acquire'
+> & {
+  /** In order; those that the query of `root` needs are gathered. */
+  readonly intermediate: readonly IntermediateRun[];
+  /** A server that has all the tables of the statement. */
+  readonly describedOn: ShardId;
+  /** Like `acquire`, for a question about types, which takes no snapshot. */
+  readonly acquireToAsk: Acquire;
+  readonly learned: LearnedStatements;
+  /** From the configuration: bytes of all results together. */
+  readonly gatherBytesMax: number;
+  readonly open: OpenMultiShardSelect;
+};
+
+/** What the statement's last query is to be run with. */
+export type Gathered = {
+  readonly results: readonly (GatheredResult | null)[];
+  /** Of the client's parameters, complete. */
+  readonly parameterOids: readonly number[];
+  /** Of the client's own text. */
+  readonly description: readonly FieldDescription[];
+  /** Like the request's, refusing servers that would misread the results. */
+  readonly acquire: Acquire;
+};
+
+export type GatherEvents = {
+  gathered(gathered: Gathered): void;
+  /** Instead of it; the connections are as after a cursor that failed. */
+  failed(error: PgError | { readonly frame: Buffer }): void;
+  /** Valid in the call. */
+  notice(frame: Buffer): void;
+};
+
+/** Hears what it takes. */
+export type GatherWatcher = {
+  shardBegun(result: number, shard: ShardId): void;
+  shardEnded(
+    result: number,
+    shard: ShardId,
+    received: { readonly rows: number; readonly bytes: number },
+  ): void;
+  collected(result: number, size: { readonly rows: number; readonly bytes: number }): void;
+};
+
+/**
+ * Runs the intermediate results that a query needs, one after the other, and keeps their rows as
+ * text; what types they have is asked once per plan. Nothing is sent before it begins.
+ */
+export class Gathering {
+  readonly #request: GatherRequest;
+  readonly #events: GatherEvents;
+  readonly #watcher: GatherWatcher | null;
+  readonly #needed: NeededResults;
+  readonly #budget: GatherBudget;
+  readonly #results: (GatheredResult | null)[];
+  #stop: () => void = () => {};
+  #isOver = false;
+
+  constructor(request: GatherRequest, events: GatherEvents, watcher: GatherWatcher | null = null) {
+    this.#request = request;
+    this.#events = events;
+    this.#watcher = watcher;
+    this.#needed = neededResults(request.intermediate, queryOf(request.root));
+    this.#budget = new GatherBudget(request.gatherBytesMax);
+    this.#results = request.intermediate.map(() => null);
+  }
+
+  /** All of it. */
+  begin(): void {
+    this.learn((statement) => {
+      const columns = this.#needed.rows.flatMap((number) => statement.results.get(number) ?? []);
+      this.#gather(statement, new StyleCheck(textStyles(columns)), 0);
+    });
+  }
+
+  /** Only what the types are. */
+  learn(learned: (statement: LearnedStatement) => void): void {
+    const { root, parameters, learned: memory } = this.#request;
+    const known = memory.find(root, parameters.typeOids);
+    if (known !== null && this.#needed.columns.every((number) => known.results.has(number))) {
+      learned(known);
+      return;
+    }
+    this.#ask(known, (statement) => {
+      memory.keep(root, parameters.typeOids, statement);
+      learned(statement);
+    });
+  }
+
+  /** Stops what runs; no event follows. */
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#stop();
+  }
+
+  #ask(known: LearnedStatement | null, answered: (statement: LearnedStatement) => void): void {
+    const { describedOn, acquireToAsk } = this.#request;
+    let isWaiting = true;
+    const giveUp = acquireToAsk(
+      describedOn,
+      (connection, release) => {
+        isWaiting = false;
+        if (this.#isOver) {
+          release();
+          return;
+        }
+        const { columns } = this.#needed;
+        this.#stop = learn(connection, this.#request, known, columns, (outcome) => {
+          release();
+          if (this.#isOver) return;
+          if (outcome.kind === 'failed') this.#fail(outcome.error);
+          else answered(outcome.statement);
+        });
+      },
+      (error) => {
+        isWaiting = false;
+        if (!this.#isOver) this.#fail(error);
+      },
+    );
+    if (isWaiting) this.#stop = giveUp;
+  }
+
+  /** The needed results from the `index`-th of them on. */
+  #gather(statement: LearnedStatement, check: StyleCheck, index: number): void {
+    const number = this.#needed.rows[index];
+    if (number === undefined) {
+      this.#finish(statement, check);
+      return;
+    }
+    const run = this.#request.intermediate[number];
+    const columns = statement.results.get(number);
+    assert(run !== undefined && columns !== undefined, 'what is gathered is known');
+    const rows = new CollectedRows(run.columns, this.#budget);
+    const { statementText, inTransaction, mergeBytesMax, open } = this.#request;
+    const read = {
+      statementText,
+      literalText: (slot: number) => this.#request.literalText(slot),
+      parameters: { ...this.#request.parameters, typeOids: statement.parameterOids },
+      inTransaction,
+      mergeBytesMax,
+      results: this.#results,
+      acquire: this.#acquire(number, check),
+      shardEnded: this.#shardEnded(number),
+    };
+    const cursor = openResult(open, { run, columns, rows }, read, {
+      collected: () => {
+        this.#results[number] = { columns, arrays: rows.finish() };
+        this.#watcher?.collected(number, { rows: rows.rowCount, bytes: rows.bytes });
+        this.#gather(statement, check, index + 1);
+      },
+      failed: (error) => this.#fail(error),
+      notice: (frame) => this.#events.notice(frame),
+    });
+    this.#stop = () => cursor.close();
+    cursor.fetch(0);
+  }
+
+  #finish(statement: LearnedStatement, check: StyleCheck): void {
+    this.#isOver = true;
+    this.#events.gathered({
+      results: this.#results,
+      parameterOids: statement.parameterOids,
+      description: statement.columns,
+      acquire: this.#acquire(null, check),
+    });
+  }
+
+  #fail(error: PgError | { readonly frame: Buffer }): void {
+    this.#isOver = true;
+    this.#request.learned.forget(this.#request.root);
+    this.#events.failed(error);
+  }
+
+  #shardEnded(number: number): NonNullable<MultiShardSelect['shardEnded']> {
+    return (shard, received) => this.#watcher?.shardEnded(number, shard, received);
+  }
+
+  /** `number` null: for the last query. */
+  #acquire(number: number | null, check: StyleCheck): Acquire {
+    return (shard, onConnection, onRefused) =>
+      this.#request.acquire(
+        shard,
+        (connection: ServerConnection, release) => {
+          const error = check.errorOf(connection.parameters);
+          if (error !== null) {
+            release();
+            onRefused(error);
+            return;
+          }
+          if (number !== null) this.#watcher?.shardBegun(number, shard);
+          onConnection(connection, release);
+        },
+        onRefused,
+      );
+  }
+}

@@ -1,0 +1,63 @@
+import { PgError } from '../../base/pg-error.ts';
+import { SqlState } from '../../base/sql-state.ts';
+import type { ResultColumn } from './result-column.ts';
+
+/** Settings that decide how a value looks as text, and whether it can be read again. */
+export type TextStyles = {
+  readonly dates: boolean;
+  readonly intervals: boolean;
+  readonly floats: boolean;
+};
+
+/** OIDs in PostgreSQL's pg_type.dat, each type with its array; ranges of them, too. */
+const dates: ReadonlySet<number> = new Set([
+  1082, 1182, 1114, 1115, 1184, 1185, 3908, 3909, 3910, 3911, 3912, 3913, 4533, 4534, 4535, 6152,
+  6153, 6155,
+]);
+const intervals: ReadonlySet<number> = new Set([1186, 1187]);
+/** Geometric types are made of float8. */
+const floats: ReadonlySet<number> = new Set([
+  700, 1021, 701, 1022, 600, 1017, 601, 1018, 602, 1019, 603, 1020, 604, 1027, 628, 629, 718, 719,
+]);
+/** FirstGenbkiObjectId: row types of catalogue tables and all that users made can have anything in them. */
+const composedMin = 10_000;
+
+export function textStyles(columns: readonly ResultColumn[]): TextStyles {
+  const some = (types: ReadonlySet<number>) =>
+    columns.some(({ typeOid }) => typeOid >= composedMin || types.has(typeOid));
+  return { dates: some(dates), intervals: some(intervals), floats: some(floats) };
+}
+
+/** Watches that the sessions of one statement write and read such values without any loss. */
+export class StyleCheck {
+  readonly #styles: TextStyles;
+  /** Of the first session; null before it. */
+  #intervalStyle: { readonly name: string | undefined } | null = null;
+
+  constructor(styles: TextStyles) {
+    this.#styles = styles;
+  }
+
+  /** `parameters`: the session's ParameterStatus values. null: it is fine. */
+  errorOf(parameters: ReadonlyMap<string, string>): PgError | null {
+    const { dates, intervals } = this.#styles;
+    const dateStyle = parameters.get('DateStyle') ?? 'ISO';
+    if (dates && !dateStyle.startsWith('ISO')) {
+      return refused('dates', `DateStyle is "${dateStyle}"`, 'SET DateStyle TO ISO');
+    }
+    const name = parameters.get('IntervalStyle');
+    this.#intervalStyle ??= { name };
+    if (intervals && name !== this.#intervalStyle.name) {
+      return refused('intervals', 'the servers differ in IntervalStyle', 'SET IntervalStyle');
+    }
+    return null;
+  }
+}
+
+function refused(values: string, why: string, remedy: string): PgError {
+  return new PgError(
+    SqlState.featureNotSupported,
+    `${values} cannot be gathered from shards while ${why}`,
+    { hint: `${remedy}, or cast the values to text.` },
+  );
+}

@@ -1,0 +1,36 @@
+import { acquireInOrder } from './acquire-in-order.ts';
+import type { MultiShardSelect } from './multi-shard-select.ts';
+import type { IntermediateSelect } from './open-intermediate-select.ts';
+import type { SessionExecutor } from './session-executor.ts';
+import type { Target } from './target.ts';
+
+/** A SELECT over several shards as a client asks for it. */
+export type MultiShardRun = Pick<
+  MultiShardSelect,
+  'statementText' | 'literalText' | 'parameters' | 'resultFormats' | 'wantsDescription'
+> & { readonly target: Extract<Target, { readonly kind: 'multi-shard' }> };
+
+/** What a cursor needs to know, with and without intermediate results. */
+export function multiShardRequest(
+  executor: SessionExecutor,
+  run: MultiShardRun,
+): MultiShardSelect & IntermediateSelect {
+  const { world, transaction } = executor;
+  const { root, shards, intermediate, describedOn, runsAnywhere } = run.target;
+  const { mergeBytesMax, gatherBytesMax } = world.limits;
+  return {
+    ...run,
+    root,
+    shards,
+    intermediate,
+    describedOn,
+    runsAnywhere,
+    inTransaction: transaction.block !== 'none',
+    mergeBytesMax,
+    gatherBytesMax,
+    acquire: acquireInOrder(executor, false),
+    acquireToAsk: acquireInOrder(executor, true),
+    learned: world.planner.learned,
+    open: world.openMultiShardSelect,
+  };
+}
