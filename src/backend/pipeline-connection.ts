@@ -11,7 +11,8 @@ import { BackendCode } from '../protocol/message-code.ts';
 import { decodeParameterStatus } from '../protocol/parameter-status.ts';
 import { decodeReadyForQuery } from '../protocol/ready-for-query.ts';
 import { answerCodes } from './answer-codes.ts';
-import { sendCancelRequest } from './cancel-request.ts';
+import { type CancelOutcome, sendCancelRequest } from './cancel-request.ts';
+import { Cancellation } from './cancellation.ts';
 import type { Exchange, TransactionStatus } from './exchange.ts';
 import { connectionLost, unexpectedMessage } from './node-failure.ts';
 import { PreparedNames } from './prepared-names.ts';
@@ -35,8 +36,6 @@ export type PipelineOptions = {
  * not be held; `closed`: we did not need it any more.
  */
 export type ConnectionEnd = 'lost' | 'failed' | 'closed';
-
-const cancelAgainMs = 100;
 
 /** The pool, as its connections see it. */
 export type ConnectionOwner = {
@@ -83,12 +82,8 @@ export class PipelineConnection implements ServerConnection {
   #rangeChunk: Buffer | null = null;
   #isTainted = false;
   #isPaused = false;
-  #isCancelling = false;
-  #stopCancelling = () => {};
-  /** A cancel request may strike at any time: the session must not be handed on. */
-  #isHaunted = false;
-  /** Exchanges that stood behind the one that was to be cancelled. */
-  #bystanders: Set<Exchange> | null = null;
+  /** null until something is to be cancelled. */
+  #cancellation: Cancellation | null = null;
   #notify: ((frame: Buffer) => void) | null = null;
 
   constructor(options: PipelineOptions, session: LoggedInSocket, owner: ConnectionOwner) {
@@ -140,12 +135,13 @@ export class PipelineConnection implements ServerConnection {
 
   /** Until the owner's cancelSettled. */
   get isCancelling(): boolean {
-    return this.#isCancelling;
+    return this.#cancellation?.isUnderWay === true;
   }
 
   /** True when it must not serve another client. */
   get isUnfit(): boolean {
-    return this.#isHaunted || this.#queue.length > 0 || this.#status !== 'idle';
+    const isHaunted = this.#cancellation?.isHaunted === true;
+    return isHaunted || this.#queue.length > 0 || this.#status !== 'idle';
   }
 
   send(exchange: Exchange, messages: readonly Buffer[]): void {
@@ -220,18 +216,16 @@ export class PipelineConnection implements ServerConnection {
   }
 
   cancel(exchange: Exchange): void {
-    if (exchange !== this.#head || this.#isCancelling || this.#cancelKey === null) return;
-    this.#isCancelling = true;
-    this.#bystanders = new Set(this.#queue.slice(1));
-    this.#requestCancel(this.#cancelKey, (outcome) => {
-      this.#isCancelling = false;
-      if (outcome === 'unknown') this.#isHaunted = true;
-      if (this.alive) this.#owner.cancelSettled(this);
-      // A server that had not begun yet has cancelled nothing.
-      this.#stopCancelling();
-      const again = () => this.cancel(exchange);
-      this.#stopCancelling = this.#options.clock.after(cancelAgainMs, again);
+    const key = this.#cancelKey;
+    if (key === null) return;
+    this.#cancellation ??= new Cancellation({
+      clock: this.#options.clock,
+      request: (onOutcome) => this.#requestCancel(key, onOutcome),
+      settled: () => {
+        if (this.alive) this.#owner.cancelSettled(this);
+      },
     });
+    this.#cancellation.doom(exchange, this.#queue);
   }
 
   /** Says goodbye: for a session that does nothing. */
@@ -244,14 +238,14 @@ export class PipelineConnection implements ServerConnection {
   destroy(reason: string): void {
     if (!this.alive) return;
     // Without this the server would work on for nobody until it has a row to send.
-    if (this.#head !== undefined && this.#cancelKey !== null && !this.#isCancelling) {
+    if (this.#head !== undefined && this.#cancelKey !== null && !this.isCancelling) {
       this.#requestCancel(this.#cancelKey, () => {});
     }
     this.#socket.destroy();
     this.#end(new PgError(SqlState.connectionFailure, reason), 'closed');
   }
 
-  #requestCancel(key: CancelKey, onOutcome: (outcome: 'settled' | 'unknown') => void): void {
+  #requestCancel(key: CancelKey, onOutcome: (outcome: CancelOutcome) => void): void {
     const { node, clock, connectTimeoutMs } = this.#options;
     sendCancelRequest({ node, key, clock, timeoutMs: connectTimeoutMs }, onOutcome);
   }
@@ -330,7 +324,7 @@ export class PipelineConnection implements ServerConnection {
 
   #moveOn(finished: Exchange): void {
     this.#queue.shift();
-    this.#bystanders?.delete(finished);
+    this.#cancellation?.ended(finished);
     this.#advance();
     // A pause is the wish of the exchange that was at the head.
     if (this.#isPaused) this.resume();
@@ -341,6 +335,7 @@ export class PipelineConnection implements ServerConnection {
     this.#head = head;
     this.#readyLeft = head?.readyCount ?? 0;
     this.#reader.parts = head?.onFramePart !== undefined;
+    this.#cancellation?.headIs(this.#queue);
   }
 
   #endRange(): void {
@@ -363,7 +358,7 @@ export class PipelineConnection implements ServerConnection {
     }
     const head = this.#head;
     if (head === undefined || fields.get('C') !== SqlState.queryCanceled) return false;
-    if (this.#bystanders?.has(head) !== true) return false;
+    if (this.#cancellation?.mayStrike(head) !== true) return false;
     this.#fail(
       new PgError(
         SqlState.connectionFailure,
@@ -389,6 +384,7 @@ export class PipelineConnection implements ServerConnection {
     this.#socket.destroySoon();
     const lost = this.#queue;
     this.#queue = [];
+    this.#cancellation?.headIs(this.#queue);
     this.#head = undefined;
     this.#owner.ended(this, error, end);
     for (const exchange of lost) exchange.onLost(error);

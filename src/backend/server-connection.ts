@@ -41,8 +41,8 @@ export type ServerConnection = {
   /** Forgets all after DISCARD ALL / DEALLOCATE ALL. */
   forgetAllPrepared(): void;
   /**
-   * Sends CancelRequests until its end if `exchange` is at the head, else does nothing. They
-   * cannot hit another client: an exchange behind it that is struck gets onLost instead of an
+   * Sends CancelRequests while `exchange` is at the head, from now or from then on, until its end;
+   * does nothing when it has ended. They cannot hit another client: an exchange behind it that is struck gets onLost instead of an
    * error, and the connection is not handed on before the server has dealt with the request.
    */
   cancel(exchange: Exchange): void;

@@ -1,5 +1,7 @@
 import { assert } from '../base/assert.ts';
+import { PgError } from '../base/pg-error.ts';
 import { describeStatement } from '../executor/describe-statement.ts';
+import { isLoss, rerunsMax } from '../executor/run-again.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import { noData } from '../protocol/constant-messages.ts';
 import { encodeRowDescription } from '../protocol/row-description.ts';
@@ -11,6 +13,15 @@ export function describePortal(
   portal: Portal,
   done: (ok: boolean) => void,
 ): void {
+  describe(executor, portal, rerunsMax, done);
+}
+
+function describe(
+  executor: SessionExecutor,
+  portal: Portal,
+  rerunsLeft: number,
+  done: (ok: boolean) => void,
+): void {
   const { target, statement, resultFormats } = portal;
   assert(target?.kind === 'multi-shard', 'a portal over several shards');
   const shard = target.describedOn;
@@ -20,7 +31,11 @@ export function describePortal(
     describeStatement(connection, question, (outcome) => {
       release();
       if (outcome.kind === 'failed') {
-        executor.fail(outcome.error, done);
+        const { error } = outcome;
+        const mayRunAgain = rerunsLeft > 0 && executor.transaction.block === 'none';
+        if (mayRunAgain && error instanceof PgError && isLoss(error)) {
+          executor.later(rerunsLeft, done, () => describe(executor, portal, rerunsLeft - 1, done));
+        } else executor.fail(error, done);
         return;
       }
       const { columns } = outcome.description;

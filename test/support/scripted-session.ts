@@ -368,6 +368,10 @@ export class ScriptedSession {
       case 'D': {
         const { kind, name } = decodeDescribe(frame, 0, end);
         const sql = kind === 'portal' ? this.#portals.get(name)?.sql : this.#statements.get(name);
+        if (kind === 'statement' && this.#directives.find(sql ?? '', 'die') !== null) {
+          this.#die();
+          return;
+        }
         if (sql === undefined) {
           fail(kind === 'portal' ? '34000' : '26000', `no ${kind} ${name}`);
           return;

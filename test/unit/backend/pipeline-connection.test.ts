@@ -336,6 +336,23 @@ describe('cancelling in a pipeline', () => {
     expect(connection.isCancelling).toBe(false);
   });
 
+  it('waits until the exchange is at the head', async () => {
+    const { connection, server } = await connected({
+      onQuery: ({ socket }, sql) =>
+        void (sql === 'one' && setTimeout(() => socket.write(done()), 30)),
+      onCancel: (_, close) => {
+        close();
+        server.sessions[0]?.socket.write(canceled);
+      },
+    });
+    const [first, second] = [send(connection, 'one'), send(connection, 'two')];
+    connection.cancel(second);
+    await Promise.all([first.ended, second.ended]);
+    expect(first.events).toEqual(['C', '.', 'ready idle 0']);
+    expect(second.events).toEqual(['error 57014', '.', 'ready idle 0']);
+    expect(server.cancels).toHaveLength(1);
+  });
+
   it('reaches the exchange that asked for it', async () => {
     const { connection } = await connected({
       onQuery: ({ socket }, sql) =>
