@@ -32,7 +32,7 @@ export function columnQuestion(whole: string, fields: readonly FieldDescription[
 FROM (SELECT 1) AS one
 LEFT JOIN (SELECT * FROM (${whole}
 ) AS whole(${names.join(', ')}) LIMIT 0) AS r ON true
-CROSS JOIN LATERAL (VALUES ${values.join(',\n  ')}) AS v(position, type, base, modifier, collation)
+CROSS JOIN LATERAL (VALUES ${values.join(',\n  ')}) AS v(place, type, base, modifier, collated)
 JOIN pg_catalog.pg_type AS d ON d.oid = v.type
 JOIN pg_catalog.pg_type AS t ON t.oid = CASE WHEN d.typtype = 'd' AND d.typnotnull THEN v.base ELSE v.type END
 JOIN pg_catalog.pg_namespace AS tn ON tn.oid = t.typnamespace
@@ -40,9 +40,9 @@ LEFT JOIN pg_catalog.pg_type AS e ON e.oid = t.typelem AND e.typarray = t.oid
 LEFT JOIN pg_catalog.pg_namespace AS en ON en.oid = e.typnamespace
 LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.typinput
 LEFT JOIN pg_catalog.pg_namespace AS fn ON fn.oid = f.pronamespace
-LEFT JOIN pg_catalog.pg_collation AS k ON k.oid = pg_catalog.to_regcollation(v.collation)
+LEFT JOIN pg_catalog.pg_collation AS k ON k.oid = pg_catalog.to_regcollation(v.collated)
 LEFT JOIN pg_catalog.pg_namespace AS kn ON kn.oid = k.collnamespace
-ORDER BY v.position`;
+ORDER BY v.place`;
 }
 
 /**
