@@ -2,6 +2,7 @@ import { DataRowReader } from '../protocol/data-row.ts';
 import { BackendCode } from '../protocol/message-code.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { internalExchange } from './internal-exchange.ts';
+import { rerunsMax } from './run-again.ts';
 import type { SessionExecutor } from './session-executor.ts';
 
 /** An EXPLAIN for one shard. */
@@ -12,13 +13,28 @@ export type PlanQuestion = {
   readonly messages: readonly Buffer[];
 };
 
-/** Asks it; an error is the client's and ends the statement with `done(false)`. */
+type Collected = (rows: readonly string[], description: Buffer | null) => void;
+
+/**
+ * Asks it, again when the connection is lost and nothing has been changed; an error is the client's
+ * and ends the statement with `done(false)`.
+ */
 export function collectPlan(
   executor: SessionExecutor,
-  { shard, write, messages }: PlanQuestion,
+  question: PlanQuestion,
   done: (ok: boolean) => void,
-  collected: (rows: readonly string[], description: Buffer | null) => void,
+  collected: Collected,
 ): void {
+  ask(executor, { ...question, rerunsLeft: rerunsMax }, done, collected);
+}
+
+function ask(
+  executor: SessionExecutor,
+  question: PlanQuestion & { readonly rerunsLeft: number },
+  done: (ok: boolean) => void,
+  collected: Collected,
+): void {
+  const { shard, write, messages, rerunsLeft } = question;
   executor.acquire({ shard, write, share: false }, done, (connection, release) => {
     const rows: string[] = [];
     let description: Buffer | null = null;
@@ -26,8 +42,12 @@ export function collectPlan(
     const exchange = internalExchange(
       (outcome) => {
         release();
+        const mayRunAgain = !write && rerunsLeft > 0 && executor.transaction.block === 'none';
         if (outcome.kind === 'ready') collected(rows, description);
-        else executor.fail(outcome.kind === 'lost' ? outcome.error : outcome, done);
+        else if (outcome.kind === 'lost' && mayRunAgain) {
+          const again = { ...question, rerunsLeft: rerunsLeft - 1 };
+          executor.later(rerunsLeft, done, () => ask(executor, again, done, collected));
+        } else executor.fail(outcome.kind === 'lost' ? outcome.error : outcome, done);
       },
       (code, chunk, start, end) => {
         if (code === BackendCode.rowDescription) {
