@@ -6,8 +6,8 @@ import { WireClient } from '../support/wire-client.ts';
 import { rowCount } from './pgbench.ts';
 
 const schema = 'create table bench_account (id int8 primary key, balance int4 not null)';
-const shards = ['s1', 's2', 's3', 's4'];
-const login = { user: 'app', database: 'app' };
+export const shards = ['s1', 's2', 's3', 's4'];
+export const login = { user: 'app', database: 'app' };
 
 /** Four shards, and one server that holds all rows: `whole`. */
 export async function startServers(): Promise<LabCluster> {
@@ -19,7 +19,7 @@ export async function startServers(): Promise<LabCluster> {
 
 /** pgweave on the server with all rows, as an unsharded table: what routing costs is the difference. */
 export async function startUnsharded(cluster: LabCluster): Promise<RunningPgweave> {
-  return start(cluster, ['whole'], 'home: whole');
+  return startPgweaveOn(cluster, ['whole'], 'home: whole');
 }
 
 /** pgweave over four shards; asks it where the rows belong and puts them there. */
@@ -34,7 +34,7 @@ tables:
     const owned = `mod(mod(hashint8extended(id, 0), 4) + 4, 4) = ${remainder}`;
     await onServer(cluster, shard, fillSql(owned));
   }
-  return start(cluster, shards, sharding);
+  return startPgweaveOn(cluster, shards, sharding);
 }
 
 function fillSql(condition: string): string {
@@ -42,14 +42,15 @@ function fillSql(condition: string): string {
           where ${condition}; vacuum analyze bench_account`;
 }
 
-async function onServer(cluster: LabCluster, shard: string, text: string): Promise<void> {
+export async function onServer(cluster: LabCluster, shard: string, text: string): Promise<void> {
   const { host, port } = cluster.shard(shard).primary;
-  const client = await WireClient.connect({ host, port, ...login });
+  const client = await WireClient.connect({ host, port, ...login, answerTimeoutMs: 600_000 });
   for (const statement of text.split(';')) await client.query(statement);
   client.close();
 }
 
-async function start(
+/** `sharding`: the part of the configuration that says what lies where. */
+export async function startPgweaveOn(
   cluster: LabCluster,
   names: readonly string[],
   sharding: string,

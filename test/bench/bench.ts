@@ -6,6 +6,7 @@ import { startServers, startSharded, startUnsharded } from './bench-cluster.ts';
 import { idleClientBytes } from './idle-clients.ts';
 import { type Load, measure, type QueryMode, type Target } from './pgbench.ts';
 import { pgbouncerVersion, startPgbouncer } from './pgbouncer.ts';
+import { compareReports } from './reports.ts';
 import { ResultsTable } from './results-table.ts';
 
 const help = `Point reads through a direct connection, PgBouncer and pgweave, compared.
@@ -14,6 +15,8 @@ const help = `Point reads through a direct connection, PgBouncer and pgweave, co
   --seconds N   per run (default 5)
   --clients N,N how many connections (default 1,16,64)
   --quick       one short round of fewer loads: shows that the benchmark works
+  --reports     instead: reports over 5,000,000 rows, against the shards themselves and one server
+  --rows N      of the reports (default 5000000)
   --idle        instead: memory of the proxy per idle client, over 5,000 of them
 `;
 
@@ -24,6 +27,8 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '1,16,64' },
     quick: { type: 'boolean', default: false },
     idle: { type: 'boolean', default: false },
+    reports: { type: 'boolean', default: false },
+    rows: { type: 'string', default: '5000000' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -46,6 +51,11 @@ if (values.help) {
 }
 
 async function main(): Promise<void> {
+  if (values.reports) {
+    const table = await compareReports(Number(values.rows), Number(values.rounds), undo);
+    print(`${availableParallelism()} cores, Node ${process.version}\n\n${table}\n`);
+    return;
+  }
   const cluster = await startServers();
   undo.push(() => cluster.stop());
   const sharded = await startSharded(cluster);
