@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Locale } from '../../src/lab/data-directory.ts';
 import { Dice } from './dice.ts';
+import { Report } from './report.ts';
 import { type Rows, randomRows } from './rows.ts';
 import { Differential } from './run.ts';
-import { sessionCount } from './scenarios.ts';
 import { randomTables, type Tables } from './table.ts';
 import { loadRows, startWorld, storedDifferences, type World } from './world.ts';
 
@@ -10,33 +11,50 @@ import { loadRows, startWorld, storedDifferences, type World } from './world.ts'
 // DIFFERENTIAL_SEED and DIFFERENTIAL_STATEMENTS choose another run: npm run differential -- --help
 
 const seed = Number(process.env['DIFFERENTIAL_SEED'] ?? 1);
-const statements = Number(process.env['DIFFERENTIAL_STATEMENTS'] ?? 5000);
+const statements = Number(process.env['DIFFERENTIAL_STATEMENTS'] ?? 20_000);
+const shardCounts = (process.env['DIFFERENTIAL_SHARDS'] ?? '1,2,4,7').split(',').map(Number);
+const sessionCount = 4;
 const msPerStatement = 50;
 
-const dice = new Dice(seed);
-const tables: Tables = randomTables(dice);
-const rows: Rows = randomRows(tables, dice);
-let world: World;
+const report = new Report();
 
-beforeAll(async () => {
-  world = await startWorld(tables, sessionCount);
-  await loadRows(world, rows);
-}, 120_000);
+for (const [index, shardCount] of shardCounts.entries()) {
+  const locale: Locale =
+    (seed + index) % 2 === 0
+      ? { provider: 'icu', name: 'en-US' }
+      : { provider: 'builtin', name: 'C.UTF-8' };
+  describe(`${shardCount} shards, text sorted as in ${locale.name}, seed ${seed}`, () => {
+    const dice = new Dice(seed * 16 + shardCount);
+    const tables: Tables = randomTables(dice);
+    const rows: Rows = randomRows(tables, dice);
+    const share = Math.ceil(statements / shardCounts.length);
+    let world: World;
 
-afterAll(() => world?.stop());
+    beforeAll(async () => {
+      world = await startWorld(tables, { shardCount, sessionCount, locale });
+      await loadRows(world, rows);
+    }, 120_000);
 
-it(
-  `answers ${statements} statements of seed ${seed} as PostgreSQL does`,
-  async () => {
-    const { report, failures } = await new Differential(world, tables, rows, dice).run(statements);
-    process.stdout.write(`seed ${seed}\n${report}\n`);
-    if (failures.length > 0) {
-      expect.fail(`seed ${seed}: ${failures.length} kinds of failure\n\n${failures.join('\n\n')}`);
-    }
-  },
-  60_000 + statements * msPerStatement,
-);
+    afterAll(() => world?.stop());
 
-it('has stored the rows that PostgreSQL has, each where its key belongs', async () => {
-  expect(await storedDifferences(world, tables)).toEqual([]);
+    it(
+      `answers ${share} statements as PostgreSQL does`,
+      async () => {
+        const differential = new Differential({ world, tables, rows, dice, report });
+        const failures = await differential.run(share);
+        if (failures.length > 0) {
+          expect.fail(`${failures.length} kinds of failure\n\n${failures.join('\n\n')}`);
+        }
+      },
+      60_000 + share * msPerStatement,
+    );
+
+    it('has stored the rows that PostgreSQL has, each where its key belongs', async () => {
+      expect(await storedDifferences(world, tables)).toEqual([]);
+    });
+  });
+}
+
+afterAll(() => {
+  process.stdout.write(`seed ${seed}\n${report}\n`);
 });

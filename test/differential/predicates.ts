@@ -31,8 +31,6 @@ const arrayTypes: { readonly [Type in TypeName]?: TypeName } = {
   uuid: 'uuidArray',
 };
 
-const rowNumber = { name: 'rid' };
-
 export class Predicates {
   readonly #dice: Dice;
   readonly #findKey: KeyFinder;
@@ -49,7 +47,7 @@ export class Predicates {
   /** `key = value` in one of its spellings: exactly one key. */
   oneKey(source: Source, key: Value = this.#findKey(source.table)): Fragment {
     const column = name(source, source.table.key);
-    const rid = name(source, rowNumber);
+    const rid = rowNumberOf(source);
     const value = this.value(key);
     const typed = slot(key, { asParameter: this.#dice.chance(0.5), typed: true });
     const choices: readonly (() => Fragment)[] = [
@@ -104,7 +102,7 @@ export class Predicates {
       () => sql`${column} is not distinct from ${key()}`,
       () => sql`${column} <> ${key()}`,
       () => sql`${column} not in (${key()}, ${key()})`,
-      () => sql`(${column}, ${name(source, rowNumber)}) < (${key()}, 50)`,
+      () => sql`(${column}, ${rowNumberOf(source)}) < (${key()}, 50)`,
       ...(table.key.type === 'text' ? this.#textKeys(column, this.#findKey(table)) : []),
       ...(table.key.type === 'int8' || table.key.type === 'int4'
         ? this.#integerKeys(column, this.#findKey(table))
@@ -125,7 +123,7 @@ export class Predicates {
       () => sql`${left} is ${this.#dice.pick(['', 'not '])}null`,
       () => sql`${left} in (${value()}, ${value()}, ${value()})`,
       () => sql`${left} between ${value()} and ${value()}`,
-      () => sql`(${left} > ${value()} or ${name(source, rowNumber)} % 3 = 0)`,
+      () => sql`(${left} > ${value()} or ${rowNumberOf(source)} % 3 = 0)`,
       () => sql`not (${left} = ${value()})`,
       () => sql`${left} is distinct from ${value()}`,
       () => sql`coalesce(${left} >= ${value()}, ${this.#dice.pick(['true', 'false'])})`,
@@ -179,6 +177,12 @@ export class Predicates {
 
 export function name(source: Source, column: { readonly name: Column['name'] }): string {
   return source.alias === '' ? column.name : `${source.alias}.${column.name}`;
+}
+
+/** The column that numbers the rows. */
+export function rowNumberOf(source: Source): string {
+  const column = source.table.columns.find((each) => each.name.endsWith('rid'));
+  return name(source, column ?? { name: 'rid' });
 }
 
 function typedValue(value: Value): Fragment {

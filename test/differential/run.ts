@@ -1,164 +1,143 @@
-import { rowText } from './compare.ts';
 import type { Dice } from './dice.ts';
-import { inline } from './fragment.ts';
-import { render } from './query.ts';
-import { Report } from './report.ts';
+import { type Failure, Failures } from './failures.ts';
+import type { Report } from './report.ts';
 import type { Rows } from './rows.ts';
-import type { Scenario, Step } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
 import { Scenarios } from './scenarios.ts';
-import { shrinkRows, shrinkStep } from './shrink.ts';
-import { compareStep, type Sides, type Verdict } from './sides.ts';
+import { compareRead, compareStep, type Sides } from './sides.ts';
 import type { Tables } from './table.ts';
 import { traps } from './traps.ts';
 import type { World } from './world.ts';
 
-export type Outcome = { readonly report: Report; readonly failures: readonly string[] };
-
 const failuresMax = 8;
-const rowsShownMax = 5;
-/** Shrinking rows runs the statement many times. */
-const rowShrinksMax = 2;
+/** Scenarios made at a time: all that only read run first, in all sessions at once. */
+const chunkSize = 200;
+
+export type DifferentialOptions = {
+  readonly world: World;
+  readonly tables: Tables;
+  readonly rows: Rows;
+  readonly dice: Dice;
+  /** Counts are added to it. */
+  readonly report: Report;
+};
 
 /** Runs at least so many statements on both sides; stops early after some failures. */
 export class Differential {
   readonly #world: World;
-  readonly #tables: Tables;
   readonly #scenarios: Scenarios;
-  readonly #report = new Report();
-  /** By construct and kind of difference: one example of each. */
-  readonly #failures = new Map<string, string>();
+  readonly #report: Report;
+  readonly #failures: Failures;
+  readonly #traps: readonly Scenario[];
 
-  constructor(world: World, tables: Tables, rows: Rows, dice: Dice) {
+  constructor({ world, tables, rows, dice, report }: DifferentialOptions) {
     this.#world = world;
-    this.#tables = tables;
-    this.#scenarios = new Scenarios(tables, rows, dice);
+    this.#scenarios = new Scenarios(tables, rows, dice, world.sessions.length);
+    this.#report = report;
+    this.#failures = new Failures(world, tables);
+    this.#traps = traps(tables);
   }
 
-  async run(statements: number): Promise<Outcome> {
-    const first = [...traps(this.#tables)];
+  /** What went wrong, described. */
+  async run(statements: number): Promise<readonly string[]> {
+    let chunk = this.#traps;
     let done = 0;
-    while (done < statements && this.#failures.size < failuresMax) {
-      const scenario = first.shift() ?? this.#scenarios.next();
-      const sides = this.#world.sessions[scenario.session];
-      if (sides === undefined) throw new Error('a session is missing');
-      const goesOn = await this.#play(scenario, sides);
-      if (!sides.proxy.alive) await this.#world.reopen(scenario.session);
-      done += scenario.steps.length;
-      if (!goesOn) break;
+    const startedAt = performance.now();
+    while (done < statements && this.#failures.count < failuresMax) {
+      done += chunk.reduce((sum, { steps }) => sum + steps.length, 0);
+      if (!(await this.#runChunk(chunk))) break;
+      const size = Math.min(chunkSize, statements - done);
+      chunk = Array.from({ length: size }, () => this.#scenarios.next());
     }
-    return { report: this.#report, failures: [...this.#failures.values()] };
+    this.#report.took((performance.now() - startedAt) / 1000);
+    return this.#failures.descriptions;
   }
 
   /** False when the rows of both sides can no longer be compared. */
-  async #play(scenario: Scenario, sides: Sides): Promise<boolean> {
+  async #runChunk(chunk: readonly Scenario[]): Promise<boolean> {
+    const reads = chunk.filter(({ alone }) => !alone);
+    const found = await Promise.all(
+      this.#world.sessions.map((_, session) =>
+        this.#readAll(reads.filter((scenario) => scenario.session === session)),
+      ),
+    );
+    for (const failure of found.flat()) await this.#failures.add(failure);
+    for (const scenario of chunk.filter(({ alone }) => alone)) {
+      if (this.#failures.count >= failuresMax) break;
+      const failure = await this.#play(scenario, compareStep);
+      if (failure === null) continue;
+      await this.#failures.add(failure);
+      if (!failure.goesOn) return false;
+      await this.#revive(scenario.session);
+    }
+    return true;
+  }
+
+  /** In order, for what one sets is what the next one sees. */
+  async #readAll(scenarios: readonly Scenario[]): Promise<readonly Failure[]> {
+    const failures: Failure[] = [];
+    for (const scenario of scenarios) {
+      const failure = await this.#play(scenario, compareRead);
+      if (failure === null) continue;
+      failures.push(failure);
+      if (failures.length >= failuresMax) break;
+      await this.#revive(scenario.session);
+    }
+    return failures;
+  }
+
+  async #play(scenario: Scenario, compare: typeof compareStep): Promise<Failure | null> {
+    const sides = this.#sides(scenario.session);
     for (const [index, step] of scenario.steps.entries()) {
-      const verdict = await compareStep(step, sides);
+      const verdict = await compare(step, sides);
       switch (verdict.kind) {
         case 'equal':
-          this.#report.answered(scenario);
+          this.#report.answered(scenario, verdict.plain.error !== null);
           break;
         case 'refused': {
           const message = verdict.proxied.error?.message ?? '';
-          this.#report.refused(scenario, message);
-          if (scenario.expectation === 'answered') {
-            this.#fail(scenario, `refused: ${message}`, sqlOf(scenario.steps.slice(0, index + 1)));
-          }
-          if (index > 0) await this.#rollBack(sides);
-          return true;
+          const failed = verdict.plain !== null && verdict.plain.error !== null;
+          this.#report.refused(scenario, message, failed);
+          if (index > 0 && scenario.alone) await rollBack(sides);
+          if (scenario.expectation === 'either') return null;
+          return { kind: 'refused', scenario, index, message, goesOn: true };
         }
-        case 'different':
-          this.#report.answered(scenario);
-          return this.#explain(scenario, index, verdict, sides);
+        case 'different': {
+          this.#report.answered(scenario, false);
+          const goesOn = leavesRows(scenario, index, verdict);
+          const isOpen = scenario.steps.length > 1 && index < scenario.steps.length - 1;
+          if (isOpen && sides.proxy.alive) await rollBack(sides);
+          return { kind: 'different', scenario, index, verdict, goesOn };
+        }
       }
     }
-    return true;
+    return null;
   }
 
-  async #explain(
-    scenario: Scenario,
-    index: number,
-    verdict: Verdict & { readonly kind: 'different' },
-    sides: Sides,
-  ): Promise<boolean> {
-    const reads = !/\b(insert|update|delete|begin|start)\b/i.test(sqlOf(scenario.steps));
-    const isSingle = scenario.steps.length === 1;
-    const bothFailed = verdict.proxied.error !== null && verdict.plain.error !== null;
-    // What neither side did, or both take back, leaves the rows of both as they were.
-    const isOpen = !isSingle && index < scenario.steps.length - 1;
-    const goesOn = reads || isOpen || (isSingle && bothFailed);
-    const step = scenario.steps[index];
-    if (!reads || !isSingle || step === undefined) {
-      const played = sqlOf(scenario.steps.slice(0, index + 1));
-      this.#fail(scenario, verdict.what, [played, answersOf(verdict)].join('\n'));
-      if (isOpen && sides.proxy.alive) await this.#rollBack(sides);
-      return goesOn;
-    }
-    if (this.#failures.has(failureName(scenario, verdict.what))) return true;
-    if (!sides.proxy.alive) {
-      this.#fail(scenario, verdict.what, [sqlOf([step]), JSON.stringify(step.mode)].join('\n'));
-      return true;
-    }
-    const smallest = await shrinkStep(step, sides);
-    const needed =
-      this.#failures.size < rowShrinksMax ? await this.#neededRows(smallest, sides) : '';
-    const again = await compareStep(smallest, sides);
-    const shown = again.kind === 'different' ? again : verdict;
-    this.#fail(
-      scenario,
-      verdict.what,
-      [
-        sqlOf([step]),
-        `shrunk: ${sqlOf([smallest])}`,
-        `mode: ${JSON.stringify(smallest.mode)}`,
-        shown.what,
-        answersOf(shown),
-        needed,
-      ].join('\n'),
-    );
-    return true;
+  async #revive(session: number): Promise<void> {
+    if (!this.#sides(session).proxy.alive) await this.#world.reopen(session);
   }
 
-  async #neededRows(step: Step, sides: Sides): Promise<string> {
-    const text = sqlOf([step]);
-    const named = Object.values(this.#tables)
-      .map((table) => table.name)
-      .filter((name) => new RegExp(`\\b${name}\\b`).test(text));
-    const holders = [this.#world.plain, ...this.#world.shards];
-    const needed = await shrinkRows(step, named, sides, holders);
-    return [...needed]
-      .flatMap(([table, rows]) => rows.map((row) => `${table}: ${JSON.stringify(row)}`))
-      .join('\n');
-  }
-
-  #fail(scenario: Scenario, what: string, details: string): void {
-    const name = failureName(scenario, what);
-    if (this.#failures.has(name)) return;
-    this.#failures.set(name, `${scenario.construct}: ${what}\n${details}`);
-  }
-
-  async #rollBack(sides: Sides): Promise<void> {
-    const text = 'rollback';
-    await sides.proxy.request({ protocol: 'simple', text });
-    await sides.plain.request({ protocol: 'simple', text });
+  #sides(session: number): Sides {
+    const sides = this.#world.sessions[session];
+    if (sides === undefined) throw new Error('a session is missing');
+    return sides;
   }
 }
 
-/** Without the values, which differ from one example of a kind to the next. */
-function failureName(scenario: Scenario, what: string): string {
-  return `${scenario.construct} ${what.replaceAll(/\(.*|"[^"]*"|\d+/g, '').slice(0, 60)}`;
+/** What neither side did, or both take back, leaves the rows of both as they were. */
+function leavesRows(
+  { alone, steps }: Scenario,
+  index: number,
+  { proxied, plain }: Extract<Failure, { kind: 'different' }>['verdict'],
+): boolean {
+  const bothFailed = proxied.error !== null && plain.error !== null;
+  const isSingle = steps.length === 1;
+  return !alone || (isSingle ? bothFailed : index < steps.length - 1);
 }
 
-function sqlOf(steps: readonly Step[]): string {
-  return steps.map(({ query }) => `${inline(render(query))};`).join('\n');
-}
-
-function answersOf({ proxied, plain }: Verdict & { readonly kind: 'different' }): string {
-  const show = (answer: typeof plain) => {
-    const error = answer.error;
-    if (error !== null) return `  ${error.sqlState} ${error.message}`;
-    const rows = answer.results.flatMap((result) => result.rows);
-    const shown = rows.slice(0, rowsShownMax).map((row) => `  ${rowText(row)}`);
-    return [...shown, `  ${rows.length} rows, status ${answer.status}`].join('\n');
-  };
-  return `pgweave:\n${show(proxied)}\nPostgreSQL:\n${show(plain)}`;
+async function rollBack(sides: Sides): Promise<void> {
+  const text = 'rollback';
+  await sides.proxy.request({ protocol: 'simple', text });
+  await sides.plain.request({ protocol: 'simple', text });
 }

@@ -9,6 +9,8 @@ export type Scenario = {
   readonly construct: string;
   /** `answered`: a refusal is a failure too. `either`: an equal answer or a clean refusal. */
   readonly expectation: 'answered' | 'either';
+  /** Nothing else may run beside it: it changes rows. */
+  readonly alone: boolean;
   /** Index of the session that runs it. */
   readonly session: number;
   readonly steps: readonly Step[];

@@ -1,27 +1,26 @@
-import { Aggregates } from './aggregates.ts';
 import type { Dice } from './dice.ts';
 import { type Mode, slot, sql } from './fragment.ts';
-import { Joins } from './joins.ts';
+import { mistake } from './mistakes.ts';
 import { Predicates } from './predicates.ts';
 import { ordered, plainText, type Query, render, unordered } from './query.ts';
+import { readMakers } from './reads.ts';
 import { keyValues, type Rows } from './rows.ts';
 import type { Scenario, Step } from './scenario.ts';
 import { Selects } from './selects.ts';
 import type { Table, Tables } from './table.ts';
 import { randomValue, type Value } from './value.ts';
+import { type ConstructName, weights } from './weights.ts';
 import { Writes } from './writes.ts';
 
-export const sessionCount = 3;
-
 type Construct = {
-  readonly name: string;
-  /** How often, relative to the others. */
-  readonly weight: number;
   readonly expectation: Scenario['expectation'];
+  readonly alone: boolean;
   /** Instead of a random one. */
   readonly mode?: Mode;
   make(): readonly Query[];
 };
+
+type Constructs = { readonly [Name in ConstructName]?: Construct };
 
 const prepared: Mode = {
   protocol: 'extended',
@@ -36,31 +35,42 @@ const prepared: Mode = {
 export class Scenarios {
   readonly #dice: Dice;
   readonly #tables: Tables;
-  readonly #rows: Rows;
-  readonly #constructs: readonly Construct[];
+  readonly #keys: ReadonlyMap<string, readonly Value[]>;
+  readonly #sessionCount: number;
+  readonly #constructs: readonly (readonly [name: ConstructName, weight: number, Construct])[];
 
-  constructor(tables: Tables, rows: Rows, dice: Dice) {
+  constructor(tables: Tables, rows: Rows, dice: Dice, sessionCount: number) {
     this.#dice = dice;
     this.#tables = tables;
-    this.#rows = rows;
+    this.#sessionCount = sessionCount;
+    this.#keys = new Map([...rows].map(([table, own]) => [table.name, keyValues(table, own)]));
     const findKey = (table: Table) => this.#findKey(table);
     const predicates = new Predicates(dice, findKey);
     const selects = new Selects(dice, predicates);
-    const aggregates = new Aggregates(dice, predicates, selects);
-    const joins = new Joins(dice, predicates, selects, tables);
     const writes = new Writes(dice, predicates, tables, findKey);
-    this.#constructs = [
-      ...this.#reads(selects, aggregates, joins),
-      ...this.#writes(writes, selects),
+    const makers = readMakers(dice, tables, predicates, selects);
+    const reads = Object.values(makers);
+    const all: Constructs = {
+      ...Object.fromEntries(
+        Object.entries(makers).map(([name, make]) => [name, one('either', false, make)]),
+      ),
+      ...this.#lookups(selects),
+      ...this.#writes(writes),
+      ...this.#transactions(writes, selects, () => this.#dice.pick(reads)()),
       ...this.#surroundings(selects),
-    ];
+    };
+    this.#constructs = (Object.keys(weights) as ConstructName[]).map((name) => {
+      const construct = all[name];
+      if (construct === undefined) throw new Error(`nothing makes ${name}`);
+      return [name, weights[name], construct];
+    });
   }
 
   next(): Scenario {
-    const total = this.#constructs.reduce((sum, construct) => sum + construct.weight, 0);
+    const total = this.#constructs.reduce((sum, [, weight]) => sum + weight, 0);
     let left = this.#dice.next() * total;
-    for (const construct of this.#constructs) {
-      left -= construct.weight;
+    for (const [name, weight, construct] of this.#constructs) {
+      left -= weight;
       if (left > 0) continue;
       const steps = construct.make().map(
         (query): Step => ({
@@ -68,180 +78,113 @@ export class Scenarios {
           mode: construct.mode ?? this.#mode(),
         }),
       );
-      const session = this.#dice.int(0, sessionCount - 1);
-      return { construct: construct.name, expectation: construct.expectation, session, steps };
+      const session = this.#dice.int(0, this.#sessionCount - 1);
+      const { expectation, alone } = construct;
+      return { construct: name, expectation, alone, session, steps };
     }
     throw new Error('weights are positive');
   }
 
-  #reads(selects: Selects, aggregates: Aggregates, joins: Joins): readonly Construct[] {
-    const one = (name: string, weight: number, make: () => Query): Construct => {
-      return { name, weight, expectation: 'either', make: () => [make()] };
-    };
-    return [
-      { ...one('lookup', 12, () => selects.lookup(this.#keyed())), expectation: 'answered' },
-      {
-        name: 'prepared lookup',
-        weight: 2,
+  #lookups(selects: Selects): Constructs {
+    return {
+      lookup: one('answered', false, () => selects.lookup(this.#keyed())),
+      'prepared lookup': {
         expectation: 'answered',
+        alone: false,
         mode: prepared,
         make: () => {
           const table = this.#keyed();
           return this.#dice.list(3, () => this.#preparedLookup(table));
         },
       },
-      one('several keys', 12, () => selects.manyKeys(this.#keyed())),
-      one('scan', 6, () => selects.scan(this.#distributed())),
-      one('sorted scan', 8, () => selects.sorted(this.#distributed())),
-      one('distinct', 5, () => selects.distinct(this.#distributed())),
-      one('aggregate', 8, () => aggregates.ungrouped(this.#distributed())),
-      one('group by', 10, () => aggregates.grouped(this.#distributed())),
-      one('group by key', 5, () => aggregates.groupedByKey(this.#distributed())),
-      one('having', 2, () => aggregates.having(this.#distributed())),
-      one('elaborate aggregate', 4, () => aggregates.elaborate(this.#distributed())),
-      one('co-located join', 7, () => joins.colocated()),
-      one('outer join', 4, () => joins.outer()),
-      one('reference join', 5, () => joins.withReference()),
-      one('join off the key', 2, () => joins.offKey()),
-      one('subquery', 5, () => joins.subquery()),
-      one('compound', 6, () => joins.compound()),
-      one('reference or home read', 3, () =>
-        selects.sorted(this.#dice.pick([this.#tables.item, this.#tables.note])),
-      ),
-    ];
+    };
   }
 
-  #writes(writes: Writes, selects: Selects): readonly Construct[] {
-    const written = () =>
-      this.#dice.pick([this.#tables.booking, this.#tables.readingLine, this.#tables.document]);
-    return [
-      {
-        name: 'write to one key',
-        weight: 8,
-        expectation: 'answered',
-        make: () => [writes.oneKey(this.#dice.pick([written(), this.#tables.account]))],
-      },
-      {
-        name: 'write to several keys',
-        weight: 3,
+  #writes(writes: Writes): Constructs {
+    return {
+      'write to one key': one('answered', true, () =>
+        writes.oneKey(this.#dice.pick([this.#written(), this.#tables.account])),
+      ),
+      'write to several keys': one('either', true, () => writes.severalKeys(this.#written())),
+      'write to a reference table': one('either', true, () => writes.reference()),
+      'write to a home table': one('answered', true, () => writes.oneKey(this.#tables.note)),
+    };
+  }
+
+  #transactions(writes: Writes, selects: Selects, read: () => Query): Constructs {
+    const make = () => this.#transaction(this.#written(), writes, selects);
+    return {
+      'transaction on one key': { expectation: 'answered', alone: true, make },
+      'read after an uncommitted write': {
         expectation: 'either',
-        make: () => [writes.severalKeys(written())],
-      },
-      {
-        name: 'write to a reference table',
-        weight: 1,
-        expectation: 'either',
-        make: () => [writes.reference()],
-      },
-      {
-        name: 'write to a home table',
-        weight: 1,
-        expectation: 'answered',
-        make: () => [writes.oneKey(this.#tables.note)],
-      },
-      {
-        name: 'transaction on one key',
-        weight: 3,
-        expectation: 'answered',
-        make: () => this.#transaction(written(), writes, selects),
-      },
-      {
-        name: 'repeatable read transaction',
-        weight: 0.5,
-        expectation: 'either',
+        alone: true,
         make: () => {
-          const [, ...rest] = this.#transaction(written(), writes, selects);
-          return [plainText('begin isolation level repeatable read'), ...rest];
+          const table = this.#written();
+          const write = () => writes.oneKey(table, this.#findKey(table));
+          const reads = this.#dice.list(this.#dice.int(1, 3), read);
+          const end = this.#dice.pick(['commit', 'rollback', 'rollback']);
+          return [plainText('begin'), write(), ...reads, write(), read(), plainText(end)];
         },
       },
-    ];
+      'repeatable read transaction': {
+        expectation: 'either',
+        alone: true,
+        make: () => [plainText('begin isolation level repeatable read'), ...make().slice(1)],
+      },
+    };
   }
 
   /** Statements about no sharded table, and mistakes. */
-  #surroundings(selects: Selects): readonly Construct[] {
-    const zone = () => this.#dice.pick(['UTC', 'Europe/Berlin', 'Asia/Seoul', 'America/New_York']);
-    return [
-      {
-        name: 'setting',
-        weight: 1,
+  #surroundings(selects: Selects): Constructs {
+    return {
+      setting: {
         expectation: 'answered',
-        make: () => {
-          const set = this.#dice.pick([
-            `set timezone = '${zone()}'`,
-            `set datestyle to '${this.#dice.pick(['ISO, MDY', 'ISO, DMY', 'German', 'SQL, DMY'])}'`,
-            `set bytea_output = ${this.#dice.pick(['hex', 'escape'])}`,
-            'reset timezone',
-            'reset all',
-          ]);
-          return [plainText(set), plainText('show timezone'), plainText('show datestyle')];
-        },
-      },
-      {
-        name: 'no table',
-        weight: 2,
-        expectation: 'answered',
+        alone: false,
         make: () => [
-          plainText(
-            this.#dice.pick([
-              'select 1',
-              "select 'a' || 'b' as ab, 1.5::float8",
-              'select generate_series(1, 5)',
-              "select coalesce(null, 'x')",
-              "select count(*) from pg_class where relname = 'booking'",
-              "select to_char(date '2000-01-02', 'Mon DD')",
-              'show server_encoding',
-              '',
-              ';',
-            ]),
-          ),
+          plainText(this.#setting()),
+          plainText('show timezone'),
+          plainText('show datestyle'),
         ],
       },
-      {
-        name: 'mistake',
-        weight: 3,
-        expectation: 'either',
-        make: () => [plainText(this.#mistake())],
-      },
-      {
-        name: 'statement list',
-        weight: 1,
-        expectation: 'either',
-        make: () => {
-          const [a, b] = [selects.lookup(this.#keyed()), selects.lookup(this.#keyed())];
-          const list = sql`${render(a)}; ${render(b)}`;
-          return [unordered(list)];
-        },
-      },
-    ];
+      'no table': one('answered', false, () =>
+        plainText(
+          this.#dice.pick([
+            'select 1',
+            "select 'a' || 'b' as ab, 1.5::float8",
+            'select generate_series(1, 5)',
+            "select coalesce(null, 'x')",
+            "select count(*) from pg_class where relname = 'booking'",
+            "select to_char(date '2000-01-02', 'Mon DD')",
+            'show server_encoding',
+            '',
+            ';',
+          ]),
+        ),
+      ),
+      mistake: one('either', false, () => plainText(mistake(this.#dice, this.#distributed().name))),
+      'statement list': one('either', false, () => {
+        const [a, b] = [selects.lookup(this.#keyed()), selects.lookup(this.#keyed())];
+        return unordered(sql`${render(a)}; ${render(b)}`);
+      }),
+    };
+  }
+
+  #setting(): string {
+    const zone = this.#dice.pick(['UTC', 'Europe/Berlin', 'Asia/Seoul', 'America/New_York']);
+    const style = this.#dice.pick(['ISO, MDY', 'ISO, DMY', 'German', 'SQL, DMY']);
+    return this.#dice.pick([
+      `set timezone = '${zone}'`,
+      `set datestyle to '${style}'`,
+      `set bytea_output = ${this.#dice.pick(['hex', 'escape'])}`,
+      'reset timezone',
+      'reset all',
+    ]);
   }
 
   /** The same text each time: prepared once, executed with other keys on other shards. */
   #preparedLookup(table: Table): Query {
     const key = slot(this.#findKey(table), { asParameter: true, typed: false });
-    const text = sql`select * from ${table.name} where ${table.key.name} = ${key} order by rid`;
-    return ordered(text);
-  }
-
-  #mistake(): string {
-    const table = this.#distributed().name;
-    return this.#dice.pick([
-      'selec 1',
-      'select * from missing_table',
-      `select missing_column from ${table}`,
-      `select rid / 0 from ${table} where rid = 1`,
-      `select rid from ${table} where rid = 'x'`,
-      `select count(*), rid from ${table}`,
-      `select sum(missing) from ${table}`,
-      `select rid from ${table} order by 9`,
-      `select rid from ${table} limit -1`,
-      `select * from ${table} where rid = $1`,
-      `select a.rid from ${table} a join ${table} b on a.rid = b.rid where rid = 1`,
-      `insert into ${table} (missing) values (1)`,
-      "select 'unterminated",
-      "select * from document where id = 'not-a-uuid'",
-      'select * from reading where id = 99999999999999999999',
-      "select * from reading where id = 'x'",
-    ]);
+    return ordered(sql`select * from ${table.name} where ${table.key.name} = ${key} order by rid`);
   }
 
   #transaction(table: Table, writes: Writes, selects: Selects): readonly Query[] {
@@ -260,12 +203,13 @@ export class Scenarios {
     return [plainText(begin), ...inner, plainText(end)];
   }
 
+  #written(): Table {
+    return this.#dice.pick([this.#tables.booking, this.#tables.readingLine, this.#tables.document]);
+  }
+
   #distributed(): Table {
     const { account, booking, reading, readingLine, document, grade, vacant } = this.#tables;
-    return this.#dice.pick([
-      ...[account, booking, booking, reading, readingLine, readingLine, document, grade, grade],
-      vacant,
-    ]);
+    return this.#dice.pick([account, booking, reading, readingLine, document, grade, vacant]);
   }
 
   #keyed(): Table {
@@ -274,7 +218,7 @@ export class Scenarios {
 
   /** Mostly a key that is there. */
   #findKey(table: Table): Value {
-    const keys = keyValues(table, this.#rows.get(table) ?? []);
+    const keys = this.#keys.get(table.name) ?? [];
     if (keys.length > 0 && this.#dice.chance(0.85)) return this.#dice.pick(keys);
     return randomValue(table.key.type, this.#dice);
   }
@@ -290,4 +234,8 @@ export class Scenarios {
       rowsPerFetch: this.#dice.chance(0.12) ? this.#dice.int(1, 40) : 0,
     };
   }
+}
+
+function one(expectation: Scenario['expectation'], alone: boolean, make: () => Query): Construct {
+  return { expectation, alone, make: () => [make()] };
 }

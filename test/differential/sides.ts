@@ -9,7 +9,12 @@ export type Sides = { readonly proxy: WireClient; readonly plain: WireClient };
 
 export type Verdict =
   | { readonly kind: 'equal'; readonly plain: WireAnswer }
-  | { readonly kind: 'refused'; readonly proxied: WireAnswer }
+  | {
+      readonly kind: 'refused';
+      readonly proxied: WireAnswer;
+      /** Null when it was not asked. */
+      readonly plain: WireAnswer | null;
+    }
   | {
       readonly kind: 'different';
       readonly what: string;
@@ -22,14 +27,32 @@ export type Verdict =
  * would then differ.
  */
 export async function compareStep(step: Step, sides: Sides): Promise<Verdict> {
-  const { query, mode } = step;
-  const sent = request(render(query), mode);
+  const sent = request(render(step.query), step.mode);
   const proxied = await sides.proxy.request(sent);
-  if (isRefusal(proxied)) return { kind: 'refused', proxied };
-  const plain = await sides.plain.request(sent);
+  if (isRefusal(proxied)) return { kind: 'refused', proxied, plain: null };
+  return verdict(step, sides, proxied, await sides.plain.request(sent));
+}
+
+/** For steps that change nothing: both sides at the same time. */
+export async function compareRead(step: Step, sides: Sides): Promise<Verdict> {
+  const sent = request(render(step.query), step.mode);
+  const [proxied, plain] = await Promise.all([
+    sides.proxy.request(sent),
+    sides.plain.request(sent),
+  ]);
+  if (isRefusal(proxied)) return { kind: 'refused', proxied, plain };
+  return verdict(step, sides, proxied, plain);
+}
+
+async function verdict(
+  { query, mode }: Step,
+  sides: Sides,
+  proxied: WireAnswer,
+  plain: WireAnswer,
+): Promise<Verdict> {
   let what = difference(query, proxied, plain, null);
   if (what !== null && choosesFreely(query)) {
-    const all = request(render({ ...query, limit: null, offset: null }), mode);
+    const all = request(render({ ...query, limit: null, offset: null, withTies: false }), mode);
     const unlimited = (await sides.plain.request(all)).results[0]?.rows ?? [];
     what = difference(query, proxied, plain, unlimited);
   }

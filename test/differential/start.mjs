@@ -5,16 +5,18 @@ import { parseArgs } from 'node:util';
 
 const help = `Compares pgweave with one PostgreSQL on generated statements.
 
-  --statements N   how many (default 5000)
-  --seed N         another schema, other rows and statements (default 1)
-  --runs N         so many runs with the seeds that follow (default 1)
+  --statements N   how many (default 20000), in runs of at most 100000: tables grow with each
+  --seed N         of the first run: another schema, other rows and statements (default 1)
+  --shards N,N     how many shards, one after the other (default 1,2,4,7)
 `;
+
+const statementsMax = 100_000;
 
 const { values } = parseArgs({
   options: {
-    statements: { type: 'string', default: '5000' },
+    statements: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
-    runs: { type: 'string', default: '1' },
+    shards: { type: 'string', default: '1,2,4,7' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -22,8 +24,10 @@ const { values } = parseArgs({
 if (values.help) {
   process.stdout.write(help);
 } else {
-  const first = Number(values.seed);
-  for (let seed = first; seed < first + Number(values.runs); seed++) {
+  let left = Number(values.statements);
+  for (let seed = Number(values.seed); left > 0; seed++) {
+    const statements = Math.min(left, statementsMax);
+    left -= statements;
     const { status } = spawnSync(
       'npx',
       ['vitest', 'run', '--project', 'servers', 'test/differential/differential.test.ts'],
@@ -32,7 +36,8 @@ if (values.help) {
         env: {
           ...process.env,
           DIFFERENTIAL_SEED: String(seed),
-          DIFFERENTIAL_STATEMENTS: values.statements,
+          DIFFERENTIAL_STATEMENTS: String(statements),
+          DIFFERENTIAL_SHARDS: values.shards,
         },
       },
     );

@@ -18,17 +18,19 @@ export function traps(tables: Tables): readonly Scenario[] {
     rowsPerFetch: 0,
   };
   const modes: readonly Mode[] = [{ protocol: 'simple' }, extended];
-  const queries = [...reads(tables), ...writes(tables)];
-  return queries.flatMap(([name, query]) =>
-    modes.map(
-      (mode): Scenario => ({
-        construct: `trap: ${name}`,
-        expectation: mayBeRefused.has(name) ? 'either' : 'answered',
-        session: 0,
-        steps: [{ query, mode }],
-      }),
-    ),
-  );
+  const played = (list: readonly Trap[], alone: boolean) =>
+    list.flatMap(([name, query]) =>
+      modes.map(
+        (mode): Scenario => ({
+          construct: `trap: ${name}`,
+          expectation: mayBeRefused.has(name) ? 'either' : 'answered',
+          alone,
+          session: 0,
+          steps: [{ query, mode }],
+        }),
+      ),
+    );
+  return [...played(reads(tables), false), ...played(writes(tables), true)];
 }
 
 /** What needs the rows of several shards in one place, or is not atomic: refused, or right. */

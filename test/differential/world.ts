@@ -1,3 +1,4 @@
+import type { Locale } from '../../src/lab/data-directory.ts';
 import { findFreePorts } from '../../src/lab/free-port.ts';
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
 import { type PlainPostgres, startPlainPostgres, startTestCluster } from '../support/lab.ts';
@@ -7,11 +8,18 @@ import { insertRowsSql, type Row, type Rows } from './rows.ts';
 import type { Sides } from './sides.ts';
 import { createTableSql, type Table, type Tables } from './table.ts';
 import { literal } from './value.ts';
+import { shardNames, worldConfig } from './world-config.ts';
 
-const shards = ['a_d', 'e_o', 'p_u', 'v_z'] as const;
 const login = { user: 'app', database: 'app' };
 
-/** The same tables and rows on one plain PostgreSQL and, behind pgweave, on four shards. */
+export type WorldOptions = {
+  readonly shardCount: number;
+  readonly sessionCount: number;
+  /** Of the databases. */
+  readonly locale: Locale;
+};
+
+/** The same tables and rows on one plain PostgreSQL and, behind pgweave, on some shards. */
 export type World = {
   readonly sessions: Sides[];
   /** A new session in the place of one that has ended. */
@@ -23,19 +31,25 @@ export type World = {
   stop(): Promise<void>;
 };
 
-export async function startWorld(tables: Tables, sessionCount: number): Promise<World> {
+export async function startWorld(tables: Tables, options: WorldOptions): Promise<World> {
+  const { shardCount, sessionCount, locale } = options;
+  const shards = shardNames(shardCount);
   const undo: (() => unknown)[] = [];
   const stop = async () => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
     const schema = Object.values(tables).map(createTableSql).join('; ');
-    const cluster = await startTestCluster({ shards, schema });
+    const cluster = await startTestCluster({ shards, schema, locale });
     undo.push(() => cluster.stop());
-    const plainServer = await startPlainPostgres({ schema });
+    const plainServer = await startPlainPostgres({ schema, locale });
     undo.push(() => plainServer.stop());
     const [port = 0, adminPort = 0] = await findFreePorts(2);
-    const proxy = await startPgweave(configText(cluster, tables, port, adminPort), port, login);
+    const proxy = await startPgweave(
+      worldConfig(cluster, tables, { port, adminPort }),
+      port,
+      login,
+    );
     undo.push(() => proxy.stop());
     const world = await connect(cluster, plainServer, proxy, sessionCount);
     undo.push(() => closeAll(world));
@@ -137,59 +151,4 @@ function closeAll(world: Omit<World, 'stop'>): void {
     plain.close();
   }
   for (const client of [world.plain, ...world.shards]) client.close();
-}
-
-function configText(cluster: LabCluster, tables: Tables, port: number, adminPort: number): string {
-  const nodes = cluster.shards.map(
-    ({ name, primary }) => `  ${name}: { nodes: ["${primary.host}:${primary.port}"] }`,
-  );
-  const sharding = Object.values(tables).flatMap((table) => {
-    if (table.kind === 'home') return [];
-    if (table.kind === 'reference') return [`  ${table.name}: { reference: true }`];
-    return [`  ${table.name}: { distribution: ${table.distribution}, key: ${table.key.name} }`];
-  });
-  return `
-database: app
-listen: { host: 127.0.0.1, port: ${port} }
-admin: { host: 127.0.0.1, port: ${adminPort} }
-workers: 1
-shards:
-${nodes.join('\n')}
-home: a_d
-distributions:
-  customer:
-    type: text
-    fold: upper
-    ranges:
-      - { shard: a_d, to: E }
-      - { shard: e_o, from: E, to: P }
-      - { shard: p_u, from: P, to: V }
-      - { shard: v_z, from: V }
-  meter:
-    type: int8
-    ring: { a_d: 1, e_o: 1, p_u: 1, v_z: 2 }
-  file:
-    type: uuid
-    ring: { a_d: 1, e_o: 2, p_u: 1, v_z: 1 }
-  level:
-    type: int4
-    ranges:
-      - { shard: v_z, to: "0" }
-      - { shard: a_d, from: "0", to: "20" }
-      - { shard: p_u, from: "20", to: "40" }
-      - { shard: e_o, from: "40" }
-  period:
-    type: date
-    ranges:
-      - { shard: a_d, to: "2000-01-01" }
-      - { shard: v_z, from: "2000-01-01" }
-tables:
-${sharding.join('\n')}
-authentication: trust
-users:
-  app: {}
-control: { user: postgres }
-failover: { enabled: false }
-log: { level: warn }
-`;
 }
