@@ -38,7 +38,7 @@ export function aggregateOverShards(
   const grouping = groupingOrder(context, scope, groups, select.sortClause ?? [], (node) =>
     sortExpression(node, outputs),
   );
-  const partial = new PartialColumns(context.schema, scope);
+  const partial = new PartialColumns(context, scope);
   for (const output of outputs) partial.addOutput(output.expression);
   const groupColumns = grouping.columns.map((column) => partial.addHidden(column.expression));
   const sorting = sortAbove(context, body, { outputs, partial, others: grouping.others });
@@ -132,7 +132,7 @@ function sortAbove(
     if (expression === null) throw unknownColumns();
     const direction = directionOf(node);
     if (callsIn(expression).aggregates.length === 0) {
-      const { expression: copy, key } = orderKey(context.schema, body.scope, expression, direction);
+      const { expression: copy, key } = orderKey(context, body.scope, expression, direction);
       carry.push(partial.addHidden(copy));
       return { ...key, column: outputs.length + carry.length - 1 };
     }
@@ -143,7 +143,7 @@ function sortAbove(
         'Add it to the select list.',
       );
     }
-    const { key } = orderKey(context.schema, body.scope, partial.sortedArgument(index), direction);
+    const { key } = orderKey(context, body.scope, partial.sortedArgument(index), direction);
     return { ...key, label: outputs[index]?.column.name ?? key.label, column: index };
   });
   return { keys, carry };

@@ -22,7 +22,6 @@ export function groupingOrder(
   sortClause: readonly SqlNode[],
   expressionOf: (node: SqlNode) => SqlNode | null,
 ): GroupingOrder {
-  const { schema } = context;
   const others = sortClause.filter((node) => groupIndex(groups, node, expressionOf) === -1);
   const columns: KeyColumn[] = [];
   const placed = new Set<number>();
@@ -34,7 +33,7 @@ export function groupingOrder(
     columns.push(orderedGroupKey(context, scope, expression, node));
   }
   groups.forEach((expression, index) => {
-    if (!placed.has(index)) columns.push(groupKey(schema, scope, expression));
+    if (!placed.has(index)) columns.push(groupKey(context, scope, expression));
   });
   return { columns, others };
 }
@@ -47,8 +46,8 @@ function orderedGroupKey(
   node: SqlNode,
 ): KeyColumn {
   const direction = directionOf(node);
-  const { key } = orderKey(context.schema, scope, expression, direction);
-  const group = groupKey(context.schema, scope, expression);
+  const { key } = orderKey(context, scope, expression, direction);
+  const group = groupKey(context, scope, expression);
   // Where byte order is not proven, text must be refused at run time, not brought into byte order.
   if (key.collation === 'c') return { ...group, key: { ...group.key, ...direction } };
   return { expression, key };

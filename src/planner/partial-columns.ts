@@ -7,9 +7,9 @@ import type { AggregateOutput, SortKey } from './plan.ts';
 import { refusal } from './refuse.ts';
 import { expressionText } from './rewrite-query.ts';
 import { sameExpression } from './same-expression.ts';
-import type { Schema } from './schema.ts';
 import type { Scope } from './scope.ts';
 import { orderKey } from './sort-keys.ts';
+import type { StatementContext } from './statement-context.ts';
 import { call, cast, integer } from './tree-builders.ts';
 
 /** Indexes of hidden columns, from the first hidden one, until the visible ones are counted. */
@@ -37,11 +37,11 @@ export class PartialColumns {
   readonly #drafts: Draft[] = [];
   /** Of each output: what its values are, for their order. */
   readonly #arguments: SqlNode[] = [];
-  readonly #schema: Schema;
+  readonly #context: StatementContext;
   readonly #scope: Scope;
 
-  constructor(schema: Schema, scope: Scope) {
-    this.#schema = schema;
+  constructor(context: StatementContext, scope: Scope) {
+    this.#context = context;
     this.#scope = scope;
   }
 
@@ -145,7 +145,7 @@ export class PartialColumns {
 
   #extreme(name: 'min' | 'max', argument: SqlNode, expression: SqlNode): void {
     const direction = { descending: name === 'max', nullsFirst: false };
-    const { key } = orderKey(this.#schema, this.#scope, argument, direction);
+    const { key } = orderKey(this.#context, this.#scope, argument, direction);
     const isPadded = columnTypeOf(this.#scope, argument) === 'bpchar';
     const hidden = this.addHidden(isPadded ? cast(expression, 'text') : expression);
     const label = expressionText(expression);

@@ -1,5 +1,6 @@
 import type { SelectNode } from '../sql/ast.ts';
 import { analyze } from './analysis.ts';
+import { lockingSelect, lockRouting } from './locking-select.ts';
 import type { Plan } from './plan.ts';
 import { planMultiShard } from './plan-multi-shard.ts';
 import { refusal, refuse } from './refuse.ts';
@@ -18,11 +19,14 @@ export function planSelect(source: StatementSource, select: SelectNode): Plan {
     if (routing.kind !== 'home') throw refusal('SELECT INTO from sharded tables', intoHint);
     return { kind: 'utility', tag: 'SELECT', changesSchema: true };
   }
+  const locks = (select.lockingClause ?? []).length > 0;
+  const plan = locks ? lockingSelect : planMultiShard;
   const multi =
     routing.kind === 'by-key'
-      ? planMultiShard(analysis)
+      ? plan(analysis)
       : refuse('a statement without distributed tables runs on one shard');
-  return { kind: 'select', routing, multi, readOnly: analysis.isHarmless };
+  const readOnly = analysis.isHarmless;
+  return { kind: 'select', routing: locks ? lockRouting(routing) : routing, multi, readOnly };
 }
 
 const intoHint = 'Create the table, then INSERT what SELECT returns.';

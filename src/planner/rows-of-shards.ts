@@ -74,7 +74,7 @@ function sortColumn(context: StatementContext, body: SelectBody, node: SqlNode):
       'Order by columns of the select list, by their names or positions.',
     );
   }
-  return orderKey(context.schema, scope, expression, directionOf(node));
+  return orderKey(context, scope, expression, directionOf(node));
 }
 
 export function returnsSets(expressions: unknown): boolean {

@@ -5,11 +5,12 @@ import {
   isText,
   readsNondeterministic,
 } from './expression-collation.ts';
+import { mayBeText } from './may-be-text.ts';
 import type { SortKey } from './plan.ts';
 import { refusal } from './refuse.ts';
 import { expressionText } from './rewrite-query.ts';
-import type { Schema } from './schema.ts';
 import type { Scope } from './scope.ts';
+import type { StatementContext } from './statement-context.ts';
 import { cast, inByteOrder } from './tree-builders.ts';
 
 /** A column to add to the shards' queries so that the proxy can compare rows, and how. */
@@ -36,13 +37,14 @@ export function directionOf(node: SqlNode): Direction {
 
 /** For an order that the client sees. Throws where the proxy cannot reproduce it. */
 export function orderKey(
-  schema: Schema,
+  context: StatementContext,
   scope: Scope,
   expression: SqlNode,
   direction: Direction,
 ): KeyColumn {
-  const collation = collationOf(schema, scope, expression);
+  const collation = collationOf(context.schema, scope, expression);
   const label = expressionText(expression);
+  if (collation === 'unknown') refuseText(context, scope, expression);
   if (collation === 'linguistic' || collation === 'nondeterministic') {
     throw refusal(
       `ordering by ${label} over several shards: its collation is not byte order`,
@@ -59,7 +61,8 @@ export function orderKey(
  * For bringing equal values together, in whatever order: text goes by its bytes, which any
  * deterministic collation compares as equal exactly when they are.
  */
-export function groupKey(schema: Schema, scope: Scope, expression: SqlNode): KeyColumn {
+export function groupKey(context: StatementContext, scope: Scope, expression: SqlNode): KeyColumn {
+  const { schema } = context;
   const label = expressionText(expression);
   if (readsNondeterministic(schema, scope, expression)) {
     throw refusal(
@@ -72,8 +75,19 @@ export function groupKey(schema: Schema, scope: Scope, expression: SqlNode): Key
     const bytes = inByteOrder(withoutPadding(scope, expression));
     return { expression: bytes, key: { ...ascending, collation: 'c', label } };
   }
+  if (collation === 'unknown') refuseText(context, scope, expression);
   const known = collation === 'c' ? 'c' : 'unknown';
   return { expression, key: { ...ascending, collation: known, label } };
+}
+
+/** What is probably text of no known collation is for PostgreSQL to order. */
+function refuseText(context: StatementContext, scope: Scope, expression: SqlNode): void {
+  if (!mayBeText(context, scope, expression)) return;
+  const label = expressionText(expression);
+  throw refusal(
+    `ordering by ${label} over several shards: its collation is not known`,
+    `Write ${label} COLLATE "C" if it is text, or restrict the statement to one key.`,
+  );
 }
 
 /** char(n) compares without its blanks at the end; so does its conversion to text. */

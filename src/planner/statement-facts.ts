@@ -50,8 +50,14 @@ const oneKey = 'Restrict every distributed table in it to one key.';
  */
 export function noteStatementFacts(context: StatementContext, statement: SqlNode): boolean {
   let harmless = true;
+  // Those of the whole answer are looked at where it is planned.
+  const locks = 'SelectStmt' in statement ? (statement.SelectStmt.lockingClause ?? []) : [];
   walk(statement, (node) => {
     const tag = tagOf(node);
+    if (locks.includes(node)) {
+      harmless = false;
+      return false;
+    }
     const isBound = boundToShards.has(tag);
     if (isBound) context.refuseAlways(notAcross(titles[tag] ?? tag), oneKey);
     else if (!understood.has(tag)) context.refuseMulti(notAcross(titles[tag] ?? tag), oneKey);

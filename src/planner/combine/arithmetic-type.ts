@@ -8,6 +8,11 @@ import type { StatementContext } from '../statement-context.ts';
 /** Each is converted to those after it without being asked to. */
 const numbers = ['int2', 'int4', 'int8', 'numeric', 'float4', 'float8'];
 
+const int4Functions = ['length', 'char_length', 'character_length', 'octet_length'];
+const int8Functions = ['count', 'dense_rank', 'rank', 'row_number'];
+/** Of integers they make double precision. */
+const roundingFunctions = ['ceil', 'ceiling', 'floor', 'round', 'sign', 'sqrt', 'trunc'];
+
 /** A string literal or NULL takes the type of what stands beside it. */
 type Known = string | 'untyped' | null;
 
@@ -40,7 +45,8 @@ function typeOf(context: StatementContext, scope: Scope, node: SqlNode | undefin
     return commonType([...results, ...(defresult === undefined ? [] : [inner(defresult)])]);
   }
   if (!('FuncCall' in node)) return null;
-  return functionType(builtinName(node.FuncCall.funcname) ?? '', inner(node.FuncCall.args?.[0]));
+  const { funcname, args = [] } = node.FuncCall;
+  return functionType(builtinName(funcname) ?? '', inner(args[0]), args.length);
 }
 
 /** Seen through subqueries. */
@@ -90,10 +96,19 @@ function commonType(types: readonly Known[]): Known {
   return common;
 }
 
-function functionType(name: string, argument: Known): Known {
+function functionType(name: string, argument: Known, argumentCount: number): Known {
   if (name === 'extract') return 'numeric';
   if (name === 'date_part') return 'float8';
-  if (name === 'count') return 'int8';
-  if (['length', 'char_length', 'character_length', 'octet_length'].includes(name)) return 'int4';
-  return name === 'abs' && numbers.includes(argument ?? '') ? argument : null;
+  if (int4Functions.includes(name)) return 'int4';
+  if (int8Functions.includes(name)) return 'int8';
+  if (argument === null || !(numbers.includes(argument) || argument === 'interval')) return null;
+  const isReal = argument === 'float4' || argument === 'float8';
+  if (['abs', 'max', 'min'].includes(name)) return argument;
+  if (name === 'sum' || name === 'avg') {
+    if (argument === 'interval') return argument;
+    if (isReal) return name === 'sum' ? argument : 'float8';
+    return name === 'sum' && argument !== 'int8' && argument !== 'numeric' ? 'int8' : 'numeric';
+  }
+  if (!roundingFunctions.includes(name) || argument === 'interval') return null;
+  return argument === 'numeric' || argumentCount > 1 ? 'numeric' : 'float8';
 }

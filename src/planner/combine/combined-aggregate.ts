@@ -50,6 +50,7 @@ export function combinedAggregate(parts: AggregateParts, node: FunctionCallNode)
   if (name === 'count') return totalOf(parts, { FuncCall: node });
   const [argument, ...more] = args;
   if (argument === undefined || more.length > 0) return null;
+  if (name === 'any_value' && agg_order !== undefined) return null;
   const { agg_distinct: _, agg_order: __, ...others } = node;
   const partial: SqlNode = { FuncCall: others };
   if (isFoldable || name === 'bit_xor') return folded(parts, name, argument, partial);
@@ -98,7 +99,10 @@ function averageOf(
   const count = parts.columns.add(call('count', [argument], filter));
   const total = call('sum', [ShardColumns.reference(sum)], undefined);
   const number = call('sum', [ShardColumns.reference(count)], undefined);
-  return operator('/', total, isExact ? number : cast(number, 'float8'));
+  if (isExact) return operator('/', total, number);
+  // avg() starts from 0, sum() from the first value: only the latter can be -0.
+  const counted = type === 'interval' ? total : operator('+', total, cast(integer(0), 'float8'));
+  return operator('/', counted, cast(number, 'float8'));
 }
 
 /** The shards return each combination of values once per group; above it counts once. */

@@ -54,6 +54,13 @@ export function isListed({ outputs }: KnownBody, node: SqlNode): boolean {
   return more.length === 0 && outputs.some((output) => output.column.name === name);
 }
 
+/** What stands in DISTINCT ON and ORDER BY. */
+export function listedNodes({ distinctClause = [], sortClause = [] }: SelectNode): SqlNode[] {
+  return [...distinctClause, ...sortClause].map((node) =>
+    'SortBy' in node ? (node.SortBy.node ?? node) : node,
+  );
+}
+
 function resultTable(relname: string): SqlNode {
   const alias = { aliasname: resultAlias };
   return { RangeVar: { relname, inh: true, relpersistence: 'p', alias } };

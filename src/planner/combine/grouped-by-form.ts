@@ -2,7 +2,7 @@ import type { SqlNode } from '../../sql/ast.ts';
 import { walk } from '../../sql/walk.ts';
 import { isAggregateCall } from '../aggregate-calls.ts';
 import { isValue } from './expression-facts.ts';
-import { isListed } from './final-select.ts';
+import { isListed, listedNodes } from './final-select.ts';
 import type { KnownBody } from './known-body.ts';
 import { slotlessForm } from './normal-form.ts';
 
@@ -13,9 +13,7 @@ import { slotlessForm } from './normal-form.ts';
 export function isGroupedByForm(body: KnownBody, groups: readonly SqlNode[]): boolean {
   const { select, scope, outputs } = body;
   const forms = new Set(groups.map((expression) => slotlessForm(scope, expression)));
-  const listed = [...(select.distinctClause ?? []), ...(select.sortClause ?? [])]
-    .map((node) => ('SortBy' in node ? (node.SortBy.node ?? node) : node))
-    .filter((node) => !isListed(body, node));
+  const listed = listedNodes(select).filter((node) => !isListed(body, node));
   let answer = true;
   walk(
     [outputs.map((output) => output.expression), listed, select.havingClause, select.windowClause],

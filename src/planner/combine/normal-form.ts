@@ -11,11 +11,14 @@ export function normalForm(scope: Scope, expression: SqlNode): string {
   return canonical(mapNodes(expression, (node) => qualified(scope, node)));
 }
 
-/** Equal also where literals differ; whether they are equal is known when the statement runs. */
+/**
+ * Equal also where literals differ: whether they do is known when the statement runs. In GROUP BY and
+ * ORDER BY numbers stand for themselves, elsewhere they are slots.
+ */
 export function slotlessForm(scope: Scope, expression: SqlNode): string {
   const slotless = mapNodes(expression, (node): SqlNode | null => {
     const isSlot = 'ParamRef' in node && slotOf(node.ParamRef.number ?? 0) !== null;
-    return isSlot ? { ParamRef: {} } : null;
+    return isSlot || ('A_Const' in node && node.A_Const.isnull !== true) ? { ParamRef: {} } : null;
   });
   return normalForm(scope, slotless);
 }

@@ -2,7 +2,7 @@ import type { FunctionCallNode, SelectNode, SqlNode } from '../../sql/ast.ts';
 import { walk } from '../../sql/walk.ts';
 import { callsIn, isAggregateCall } from '../aggregate-calls.ts';
 import { holds, isClosed, isFixed, isPure, isValue, isWholeRow } from './expression-facts.ts';
-import { type Below, isListed } from './final-select.ts';
+import { type Below, isListed, listedNodes } from './final-select.ts';
 import type { KnownBody } from './known-body.ts';
 import { mapNodes } from './map-nodes.ts';
 import { normalForm } from './normal-form.ts';
@@ -75,13 +75,20 @@ export class RowUnits {
       const tested = mapNodes(testexpr, (inner) => this.#replacement(inner, keepsForm));
       return { SubLink: tested === undefined ? query : { ...query, testexpr: tested } };
     }
-    if (this.#isUnit(node, keepsForm)) return ShardColumns.reference(this.columns.add(node));
+    if (this.#isUnit(node, keepsForm)) return this.#unit(node);
     if ('FuncCall' in node && this.#isGroupedAbove && isAggregateCall(node.FuncCall)) {
       return { FuncCall: this.#aggregate(node.FuncCall) };
     }
     const isLost = 'ColumnRef' in node || 'SubLink' in node || 'GroupingFunc' in node;
     if (isLost && !('GroupingFunc' in node && this.#isGroupedAbove)) this.#isPossible = false;
     return null;
+  }
+
+  /** COLLATE is said again: it wins over other collations, that of a column does not. */
+  #unit(node: SqlNode): SqlNode {
+    const column = ShardColumns.reference(this.columns.add(node));
+    if (!('CollateClause' in node)) return column;
+    return { CollateClause: { ...node.CollateClause, arg: column } };
   }
 
   #isCallBelow(node: SqlNode): boolean {
@@ -97,14 +104,14 @@ export class RowUnits {
     if ('ColumnRef' in node) return true;
     if (!isComputedBelow(node, this.#below)) return false;
     if (keepsForm) return 'SubLink' in node && !this.#isGroupedAbove;
-    // COLLATE said in an expression wins over other collations, that of a column does not.
-    const isCollated = holds(node, (inner) => 'CollateClause' in inner);
-    return !isCollated && !this.#isOfBareColumns(node);
+    // Groups and windows are computed as a whole, whatever COLLATE they say.
+    if (this.#below.groups || this.#below.windows) return true;
+    return !holds(node, (inner) => 'CollateClause' in inner) && !this.#isOfBareColumns(node);
   }
 
   #isOfBareColumns(node: SqlNode): boolean {
     const { scope } = this.#body;
-    let answer = !this.#isCallBelow(node);
+    let answer = true;
     walk(node, (inner) => {
       if ('SubLink' in inner) answer = false;
       if ('ColumnRef' in inner && !this.#bare.has(normalForm(scope, inner))) answer = false;
@@ -137,10 +144,8 @@ export class RowUnits {
     const { traits, select, outputs, scope } = this.#body;
     if (traits.distinct === 'none' || this.#keepsForm) return false;
     const forms = new Set(outputs.map(({ expression }) => normalForm(scope, expression)));
-    const listed = [...(select.distinctClause ?? []), ...(select.sortClause ?? [])];
-    return !listed.every((node) => {
-      const expression = 'SortBy' in node ? (node.SortBy.node ?? node) : node;
-      return isListed(this.#body, expression) || forms.has(normalForm(scope, expression));
-    });
+    return !listedNodes(select).every(
+      (node) => isListed(this.#body, node) || forms.has(normalForm(scope, node)),
+    );
   }
 }

@@ -5,11 +5,11 @@ import type { StatementContext } from '../statement-context.ts';
 import { call, cast, integer, plainSelect } from '../tree-builders.ts';
 import { combinedAggregate } from './combined-aggregate.ts';
 import { holds, isClosed, isFixed, isPure, isValue, isWholeRow } from './expression-facts.ts';
-import { finalSelect } from './final-select.ts';
+import { finalSelect, isListed, listedNodes } from './final-select.ts';
 import { groupingExpressions, hasGroupingSets } from './group-clause.ts';
 import type { KnownBody } from './known-body.ts';
 import { mapNodes } from './map-nodes.ts';
-import { normalForm } from './normal-form.ts';
+import { normalForm, slotlessForm } from './normal-form.ts';
 import type { QueryParts } from './query-parts.ts';
 import { ShardColumns } from './shard-columns.ts';
 
@@ -34,8 +34,14 @@ class AggregateSplit {
   readonly #columns: ShardColumns;
   /** By normal form, the columns that hold grouping expressions of the query. */
   readonly #keys = new Map<string, SqlNode>();
+  /**
+   * Of sets, the forms of grouping expressions without their literals: what a server may find equal to
+   * one of them cannot be made of its parts, which are NULL in other sets than it is.
+   */
+  readonly #setForms = new Set<string>();
   /** What the shards group by, by normal form. */
   readonly #groups = new Map<string, SqlNode>();
+  #takesAny = false;
   #isPossible = true;
 
   constructor(context: StatementContext, body: KnownBody, resultName: string) {
@@ -50,7 +56,10 @@ class AggregateSplit {
     for (const key of keys) {
       if (!isPure(key) || 'RowExpr' in key || isWholeRow(scope, key)) return null;
       if (!isFixed(key)) this.#keys.set(normalForm(scope, key), this.#addGroup(key));
+      if (hasGroupingSets(this.#body)) this.#setForms.add(slotlessForm(scope, key));
     }
+    // Two that differ in their literals only are one expression if these turn out to be equal.
+    if (hasGroupingSets(this.#body) && this.#setForms.size < this.#keys.size) return null;
     const final = finalSelect(
       this.#body,
       this.#resultName,
@@ -58,6 +67,8 @@ class AggregateSplit {
       (tree) => this.#above(tree),
     );
     if (!this.#isPossible) return null;
+    // Without rows there is one group, but no row of the shards' groups from which to take a value.
+    if (keys.length === 0 && this.#groups.size > 0 && this.#takesAny) return null;
     // Something must be aggregated even if nothing is asked for: no rows then make no group, or one.
     if (this.#columns.expressions.length === 0) this.#columns.add(countOfRows);
     const groups = [...this.#groups.values()];
@@ -87,6 +98,7 @@ class AggregateSplit {
     if (isValue(node)) {
       const key = this.#keys.get(normalForm(this.#body.scope, node));
       if (key !== undefined) return key;
+      if (this.#setForms.has(slotlessForm(this.#body.scope, node))) return this.#impossible(node);
     }
     if ('FuncCall' in node && isAggregateCall(node.FuncCall)) {
       const parts = {
@@ -142,12 +154,15 @@ class AggregateSplit {
     return found;
   }
 
-  /** Servers see to it that there is but one; only sets without the key could not tell. */
+  /** The shards see to it that a group has but one. In some sets of several it has none. */
   #oneOfGroup(node: SqlNode): SqlNode {
     const { select } = this.#body;
-    if (hasGroupingSets(this.#body) || select.distinctClause !== undefined) {
-      return this.#impossible(node);
-    }
+    // DISTINCT and ORDER BY go by the form of expressions, which is lost.
+    const isMatched =
+      select.distinctClause !== undefined &&
+      !listedNodes(select).every((each) => isListed(this.#body, each));
+    if (hasGroupingSets(this.#body) || isMatched) return this.#impossible(node);
+    this.#takesAny = true;
     return call('any_value', [ShardColumns.reference(this.#columns.add(node))], undefined);
   }
 

@@ -15,8 +15,8 @@ export function splitQuery(
   body: SelectBody,
   resultName: string,
 ): QueryParts | null {
-  const { select, scope, traits } = body;
-  const known = knownBody(body);
+  const { select, scope, traits, fromShape } = body;
+  const known = fromShape === 'partitioned' ? knownBody(body) : null;
   // Names of outer queries mean nothing in a result; rows to lock are not in it.
   if (known === null || scope.parent !== null || select.lockingClause !== undefined) return null;
   const aggregates =

@@ -1,7 +1,7 @@
 import type { SelectNode, SqlNode } from '../../sql/ast.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { integer, without } from '../tree-builders.ts';
-import { isFixed } from './expression-facts.ts';
+import { isFixed, isPure } from './expression-facts.ts';
 import { type Below, finalSelect } from './final-select.ts';
 import { groupingExpressions } from './group-clause.ts';
 import { isGroupedByForm } from './grouped-by-form.ts';
@@ -37,7 +37,7 @@ function splitAbove(
   below: Below,
 ): QueryParts | null {
   const groups = groupingExpressions(body);
-  if (groups === null) return null;
+  if (groups === null || (below.groups && !isPure(groups))) return null;
   const isGrouped = body.traits.aggregation !== 'none';
   if (isGrouped && !below.groups && !isGroupedByForm(body, groups)) return null;
   const units = RowUnits.of(body, below, (replace) =>
