@@ -3,15 +3,15 @@ import type { PgError } from '../base/pg-error.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { MultiShardSelect } from './multi-shard-select.ts';
 import type { SessionExecutor } from './session-executor.ts';
+import type { ConnectionRequest } from './transaction.ts';
 
 /**
  * Acquires the shards' connections one after the other, in the order of asking: statements that
  * need several cannot wait for each other in a circle. Free connections are handed out at once.
- * `rowless` as in ConnectionRequest.
  */
 export function acquireInOrder(
   executor: SessionExecutor,
-  rowless: boolean,
+  how: Pick<ConnectionRequest, 'rowless' | 'locks'>,
 ): MultiShardSelect['acquire'] {
   type Waiting = {
     readonly shard: ShardId;
@@ -31,7 +31,7 @@ export function acquireInOrder(
     head.giveUp = executor.transaction.acquire({
       shard: head.shard,
       write: false,
-      rowless,
+      ...how,
       share: false,
       onConnection(connection, release) {
         current = null;

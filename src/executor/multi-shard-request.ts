@@ -16,7 +16,7 @@ export function multiShardRequest(
   run: MultiShardRun,
 ): MultiShardSelect & IntermediateSelect {
   const { world, transaction } = executor;
-  const { root, shards, intermediate, describedOn, runsAnywhere } = run.target;
+  const { root, shards, intermediate, describedOn, runsAnywhere, locks } = run.target;
   const { mergeBytesMax, gatherBytesMax } = world.limits;
   return {
     ...run,
@@ -28,8 +28,8 @@ export function multiShardRequest(
     inTransaction: transaction.block !== 'none',
     mergeBytesMax,
     gatherBytesMax,
-    acquire: acquireInOrder(executor, false),
-    acquireToAsk: acquireInOrder(executor, true),
+    acquire: acquireInOrder(executor, { locks }),
+    acquireToAsk: acquireInOrder(executor, { rowless: true }),
     learned: world.planner.learned,
     open: world.openMultiShardSelect,
   };

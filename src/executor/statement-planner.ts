@@ -245,7 +245,9 @@ export class StatementPlanner {
       const runsAnywhere = isGathered && isMovable;
       const shards = runsAnywhere ? [this.#leastLoaded(session)] : shardsOf(routing);
       const describedOn = isGathered ? home : (shards[0] ?? home);
-      return { kind: 'multi-shard', intermediate, shards, root, runsAnywhere, describedOn };
+      const locks = planned.plan.kind === 'select' && !planned.plan.readOnly;
+      const run = { intermediate, shards, root, locks, runsAnywhere, describedOn };
+      return { kind: 'multi-shard', ...run };
     } catch (error) {
       if (error instanceof PgError) return { kind: 'error', error };
       throw error;

@@ -12,6 +12,8 @@ export type Target =
       /** Where the queries of `root` run: one at least. */
       readonly shards: readonly ShardId[];
       readonly root: PlanNode;
+      /** They lock rows, or more: the transaction depends on each of them. */
+      readonly locks: boolean;
       /** They read nothing but intermediate results: any server could run them. */
       readonly runsAnywhere: boolean;
       /** A shard that has all the tables of the client's statement, so that it can describe it. */

@@ -103,7 +103,8 @@ function commit(executor: SessionExecutor, chain: boolean, done: Done): void {
  */
 function commitParticipants(executor: SessionExecutor, answer: boolean, done: Done): void {
   const { transaction } = executor;
-  const first = transaction.writer ?? [...transaction.participants.values()][0] ?? null;
+  const { lostLocker, writer, participants } = transaction;
+  const first = lostLocker ?? writer ?? [...participants.values()][0] ?? null;
   if (first === null) {
     transaction.end(true);
     executor.succeed(answer ? encodeCommandComplete('COMMIT') : null, done);

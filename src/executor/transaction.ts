@@ -17,6 +17,8 @@ export type Participant = {
   readonly shard: ShardId;
   readonly connection: ServerConnection;
   wrote: boolean;
+  /** It holds row locks, which other shards' changes may depend on. */
+  locked: boolean;
   /** It was asked for rows, so that its snapshot counts. */
   asked: boolean;
 };
@@ -26,6 +28,8 @@ export type ConnectionRequest = {
   readonly write: boolean;
   /** A setting is to be judged or a statement described: no snapshot counts. */
   readonly rowless?: boolean;
+  /** It locks rows. Any number of shards may, because there is nothing to commit. */
+  readonly locks?: boolean;
   /** One short read-only exchange, which may stand in a queue with others'. */
   readonly share: boolean;
   /** `release` must be called once, when the answer has ended; it keeps what must be kept. */
@@ -93,6 +97,14 @@ export class Transaction {
   get writer(): Participant | null {
     for (const participant of this.#participants.values()) {
       if (participant.wrote) return participant;
+    }
+    return null;
+  }
+
+  /** Locks that were lost let others in: nothing may be committed then. */
+  get lostLocker(): Participant | null {
+    for (const participant of this.#participants.values()) {
+      if (participant.locked && !participant.connection.alive) return participant;
     }
     return null;
   }
@@ -177,6 +189,7 @@ export class Transaction {
     }
     if (participant === undefined) return this.#join(request);
     if (request.write) participant.wrote = true;
+    if (request.locks === true) participant.locked = true;
     if (request.rowless !== true) participant.asked = true;
     request.onConnection(participant.connection, nothing);
     return nothing;
@@ -334,8 +347,14 @@ export class Transaction {
   }
 
   #begun(connection: ServerConnection, request: ConnectionRequest): void {
-    const { shard, write, rowless } = request;
-    const participant = { shard, connection, wrote: write, asked: rowless !== true };
+    const { shard, write, locks, rowless } = request;
+    const participant = {
+      shard,
+      connection,
+      wrote: write,
+      locked: locks === true,
+      asked: rowless !== true,
+    };
     this.#participants = new Map([...this.#participants, [shard, participant]]);
     const [begin, ...rest] = this.#script;
     assert(begin !== undefined, 'a block has a script');

@@ -71,6 +71,7 @@ const onBoth: Target = {
   shards: [a, b],
   root: route,
   runsAnywhere: false,
+  locks: false,
   describedOn: a,
 };
 
