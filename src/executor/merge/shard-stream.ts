@@ -5,6 +5,7 @@ import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import { encodeClose } from '../../protocol/close-message.ts';
 import { syncMessage } from '../../protocol/constant-messages.ts';
+import { decodeErrorFields, isFatal } from '../../protocol/error-response.ts';
 import { encodeExecute } from '../../protocol/execute-message.ts';
 import { BackendCode } from '../../protocol/message-code.ts';
 import { decodeRowDescription, type FieldDescription } from '../../protocol/row-description.ts';
@@ -168,7 +169,7 @@ export class ShardStream implements RowSource, Exchange {
         );
         return;
       case BackendCode.errorResponse:
-        this.#fail({ frame: Buffer.from(chunk.subarray(start, end)) });
+        this.#failByServer(chunk, start, end);
         return;
       case BackendCode.noticeResponse:
         if (!this.#isDiscarding) this.#events.notice(chunk.subarray(start, end));
@@ -219,6 +220,12 @@ export class ShardStream implements RowSource, Exchange {
     }
     this.#row = new Row(this.#fields.length);
     this.#events.described();
+  }
+
+  #failByServer(chunk: Buffer, start: number, end: number): void {
+    // The connection ends now, and says so: perhaps the statement can be run again.
+    if (isFatal(decodeErrorFields(chunk, start, end))) return;
+    this.#fail({ frame: Buffer.from(chunk.subarray(start, end)) });
   }
 
   #fail(error: ShardFailure): void {

@@ -63,6 +63,16 @@ describe('a failing shard', () => {
     expect(at(shards, 1).cancelled).toHaveLength(1);
   });
 
+  it('that says farewell is not heard: the loss that follows tells, and may be mended', () => {
+    const { cursor, shards, sink } = select(append(1), 1);
+    cursor.fetch(0);
+    const farewell = new PgError('57P01', 'terminating connection', { severity: 'FATAL' });
+    at(shards, 0).deliver(encodeErrorResponse(farewell));
+    expect(sink.events).toEqual([]);
+    at(shards, 0).lose(farewell);
+    expect(sink.events).toEqual(['failed 57P01 terminating connection']);
+  });
+
   it('whose connection is refused fails the statement and gives up waiting for the others', () => {
     const { cursor, shards, sink, waiting, givenUp } = select(append(1), 3, { late: [1, 2] });
     cursor.fetch(0);
