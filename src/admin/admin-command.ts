@@ -1,10 +1,18 @@
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { suggest } from '../config/suggest.ts';
+import {
+  type OperatorWords,
+  operatorKinds,
+  readOperatorWords,
+  unquoted,
+} from './operator-words.ts';
 
 export const showSubjects = [
   'shards',
   'nodes',
+  'durability',
+  'failovers',
   'pools',
   'clients',
   'workers',
@@ -21,13 +29,7 @@ export type AdminCommand =
   | { readonly kind: 'empty' }
   | { readonly kind: 'show'; readonly subject: ShowSubject }
   | { readonly kind: 'reload' }
-  /** `shard` as the operator wrote it, without quotes. */
-  | {
-      readonly kind: 'failover';
-      readonly shard: string;
-      /** FAILOVER shard ALLOW DATA LOSS. */
-      readonly allowDataLoss: boolean;
-    }
+  | { readonly kind: 'operate'; readonly words: OperatorWords }
   /** A setting that drivers make on connecting and that means nothing here. */
   | { readonly kind: 'set' }
   /** What connection pools send to see whether a connection lives. */
@@ -47,7 +49,7 @@ const harmlessSettings = new Set([
   'timezone',
 ]);
 
-const commandWords = ['show', 'reload', 'failover', 'help'];
+const commandWords = ['show', 'reload', 'help', ...operatorKinds];
 const hint = 'see SHOW HELP for the commands of this console';
 
 /** Characters of one command; no command of this console comes near it. */
@@ -69,15 +71,21 @@ export function parseAdminCommand(sql: string): AdminCommand {
     case 'reload':
       expectEnd(rest);
       return { kind: 'reload' };
-    case 'failover':
-      return failoverCommand(rest);
     case 'set':
       return setCommand(rest);
     case 'select':
       return selectCommand(rest);
     default:
-      throw unknown(`unrecognized command "${first}"`, first, commandWords);
+      return operatorCommand(first, rest);
   }
+}
+
+function operatorCommand(first: string, rest: readonly string[]): AdminCommand {
+  const kind = operatorKinds.find((word) => word === first.toLowerCase());
+  if (kind === undefined) throw unknown(`unrecognized command "${first}"`, first, commandWords);
+  const words = readOperatorWords(kind, rest);
+  if (typeof words === 'string') throw syntaxError(words);
+  return { kind: 'operate', words };
 }
 
 function showSubject(words: readonly string[]): ShowSubject {
@@ -87,15 +95,6 @@ function showSubject(words: readonly string[]): ShowSubject {
   if (subject === undefined) throw unknown(`cannot show "${word}"`, word, showSubjects);
   expectEnd(rest);
   return subject;
-}
-
-function failoverCommand(words: readonly string[]): AdminCommand {
-  const [word, ...rest] =
-    words[0]?.toLowerCase() === 'shard' && words.length > 1 ? words.slice(1) : words;
-  if (word === undefined) throw syntaxError('FAILOVER needs the name of a shard');
-  const allowDataLoss = rest.slice(0, 3).join(' ').toLowerCase() === 'allow data loss';
-  expectEnd(allowDataLoss ? rest.slice(3) : rest);
-  return { kind: 'failover', shard: unquoted(word), allowDataLoss };
 }
 
 function setCommand(words: readonly string[]): AdminCommand {
@@ -143,10 +142,4 @@ function tokens(sql: string): string[] {
 function withoutSemicolons(words: readonly string[]): readonly string[] {
   const end = words.findLastIndex((word) => word !== ';');
   return words.slice(0, end + 1);
-}
-
-function unquoted(word: string): string {
-  const quote = word[0];
-  if (word.length < 2 || (quote !== '"' && quote !== "'") || !word.endsWith(quote)) return word;
-  return word.slice(1, -1).replaceAll(quote + quote, quote);
 }

@@ -1,5 +1,8 @@
 import type { PoolCounts } from '../backend/pool.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import type { Rehearsal } from '../cluster/dry-run.ts';
+import type { OperatorCommand } from '../cluster/operator-command.ts';
+import type { PastFailover } from '../cluster/past-failover.ts';
 import type { Config, NodeId } from '../config/config.ts';
 import type { ClientSummary } from '../frontend/client-summary.ts';
 import type { MetricsPage } from '../observability/metrics-snapshot.ts';
@@ -34,11 +37,12 @@ export type ClusterView = {
   workers(wanted: { readonly clients: boolean }): Promise<readonly WorkerView[]>;
   /** Rejects with PgError F0000 when the file has mistakes; then the running one stays. */
   reload(): Promise<ReloadOutcome>;
-  /**
-   * Promotes the standby of a shard; resolves with the new primary, rejects with 55000. With
-   * `allowDataLoss` also one that may lack acknowledged commits of a dead primary.
-   */
-  failover(shard: ShardId, options: { readonly allowDataLoss: boolean }): Promise<NodeId>;
+  /** Resolves with what was done, in words; rejects with 55000 and the reason. */
+  command(shard: ShardId, command: OperatorCommand): Promise<string>;
+  /** What the command would come to now. Changes nothing. */
+  rehearse(shard: ShardId, command: OperatorCommand): Rehearsal;
+  /** Changes of primaries, the oldest first. */
+  pastFailovers(): readonly PastFailover[];
   /** Why clients cannot be served now, a line each; empty: ready. */
   obstacles(): readonly string[];
   metrics(): Promise<MetricsPage>;

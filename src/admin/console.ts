@@ -2,13 +2,12 @@ import { unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Telemetry } from '../base/telemetry.ts';
-import type { Config } from '../config/config.ts';
-import { suggest } from '../config/suggest.ts';
 import type { AdminConsole, AdminResult } from '../frontend/admin-console.ts';
-import type { ShardId } from '../sharding/shard-id.ts';
 import { type AdminCommand, parseAdminCommand, type ShowSubject } from './admin-command.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { configTable } from './config-table.ts';
+import { durabilityTable, failoversTable } from './failover-tables.ts';
+import { operate } from './operator-console.ts';
 import {
   clientsTable,
   helpTable,
@@ -33,7 +32,7 @@ export function createAdminConsole(view: ClusterView, telemetry: Telemetry): Adm
   return {
     async execute(sql, user) {
       const command = parseAdminCommand(sql);
-      if (changesSomething(command)) demandAdmin(user, command.kind);
+      if (changesSomething(command)) demandAdmin(user, command);
       switch (command.kind) {
         case 'empty':
           return done('');
@@ -45,8 +44,8 @@ export function createAdminConsole(view: ClusterView, telemetry: Telemetry): Adm
           return { columns: ['?column?'], rows: [['1']], tag: 'SELECT 1', notice: null };
         case 'reload':
           return await reload(view, telemetry, user);
-        case 'failover':
-          return await failover(view, telemetry, user, command);
+        case 'operate':
+          return await operate(view, telemetry, user, command.words);
         default:
           return unreachable(command);
       }
@@ -60,6 +59,10 @@ async function show(view: ClusterView, subject: ShowSubject): Promise<Table> {
       return shardsTable(view.status());
     case 'nodes':
       return nodesTable(view.status());
+    case 'durability':
+      return durabilityTable(view.status());
+    case 'failovers':
+      return failoversTable(view.pastFailovers());
     case 'pools':
       return poolsTable(view.config(), await view.workers({ clients: false }));
     case 'clients':
@@ -82,16 +85,15 @@ async function show(view: ClusterView, subject: ShowSubject): Promise<Table> {
 }
 
 function changesSomething(command: AdminCommand): boolean {
-  return command.kind === 'reload' || command.kind === 'failover';
+  return command.kind === 'reload' || (command.kind === 'operate' && !command.words.dryRun);
 }
 
-function demandAdmin(user: AdminUser, command: string): void {
+function demandAdmin(user: AdminUser, command: AdminCommand): void {
   if (user.admin) return;
-  throw new PgError(
-    SqlState.insufficientPrivilege,
-    `permission denied for ${command.toUpperCase()}`,
-    { hint: `give user "${user.name}" the option admin: true in the configuration` },
-  );
+  const name = command.kind === 'operate' ? command.words.kind : command.kind;
+  throw new PgError(SqlState.insufficientPrivilege, `permission denied for ${name.toUpperCase()}`, {
+    hint: `give user "${user.name}" the option admin: true in the configuration`,
+  });
 }
 
 async function reload(
@@ -102,31 +104,6 @@ async function reload(
   telemetry.log('info', 'reload asked for on the console', { user: user.name });
   const { warnings } = await view.reload();
   return done('RELOAD', warnings.length === 0 ? null : warnings.join('; '));
-}
-
-async function failover(
-  view: ClusterView,
-  telemetry: Telemetry,
-  user: AdminUser,
-  { shard: name, allowDataLoss }: Extract<AdminCommand, { kind: 'failover' }>,
-): Promise<AdminResult> {
-  const shard = findShard(view.config(), name);
-  const fields = { user: user.name, shard, allowDataLoss };
-  telemetry.log('warn', 'failover asked for on the console', fields);
-  const primary = await view.failover(shard, { allowDataLoss });
-  return done('FAILOVER', `the primary of shard "${shard}" is now ${primary}`);
-}
-
-/** Exactly as written, else the only one that differs in letter case. */
-function findShard(config: Config, name: string): ShardId {
-  const { shards } = config.shardMap;
-  const exact = shards.find((shard) => shard === name);
-  if (exact !== undefined) return exact;
-  const [folded, ...others] = shards.filter((shard) => shard.toLowerCase() === name.toLowerCase());
-  if (folded !== undefined && others.length === 0) return folded;
-  throw new PgError(SqlState.invalidParameterValue, `shard "${name}" does not exist`, {
-    hint: suggest(name, shards),
-  });
 }
 
 function done(tag: string, notice: string | null = null): AdminResult {

@@ -29,6 +29,7 @@ export function shardsTable(status: ClusterStatus): Table {
       'durability',
       'failovers',
       'reason',
+      'no_promotion',
     ],
     rows: status.shards.map((shard) => [
       shard.shard,
@@ -39,6 +40,7 @@ export function shardsTable(status: ClusterStatus): Table {
       shard.durability,
       String(shard.failovers),
       shard.reason === '' ? null : shard.reason,
+      shard.noPromotion === '' ? null : shard.noPromotion,
     ]),
   };
 }
@@ -168,6 +170,8 @@ export function versionTable(version: string): Table {
 const commands: readonly (readonly [string, string])[] = [
   ['SHOW SHARDS', 'state, primary, standbys, epoch and durability of each shard'],
   ['SHOW NODES', 'role, state and lag of each server'],
+  ['SHOW DURABILITY', 'what each shard promises about acknowledged commits'],
+  ['SHOW FAILOVERS', 'changes of primaries, the latest first'],
   ['SHOW POOLS', 'server connections per node, over all workers'],
   ['SHOW CLIENTS', 'client sessions'],
   ['SHOW WORKERS', 'worker processes'],
@@ -177,8 +181,13 @@ const commands: readonly (readonly [string, string])[] = [
   ['SHOW VERSION', 'the version of pgweave'],
   ['SHOW HELP', 'this list'],
   ['RELOAD', 'reads the configuration file again (admin)'],
-  ['FAILOVER shard', 'promotes the standby of a shard (admin)'],
-  ['FAILOVER shard ALLOW DATA LOSS', 'the same when acknowledged commits may be lost (admin)'],
+  ['SWITCHOVER shard [TO node]', 'hands over to a standby of a healthy shard, as planned (admin)'],
+  ['FAILOVER shard [TO node]', 'promotes a standby, whether or not the primary lives (admin)'],
+  ['FAILOVER shard [TO node] ALLOW DATA LOSS', 'also when commits may be lost (admin)'],
+  ['PAUSE shard', 'promotes nobody on this shard without being told to (admin)'],
+  ['RESUME shard', 'ends the pause (admin)'],
+  ['REJOIN node', 'runs the rejoin hook: makes a node a standby of its primary again (admin)'],
+  ['... WITH DRY RUN', 'says what one of these five would do now'],
 ];
 
 export function helpTable(): Table {

@@ -5,7 +5,11 @@ import type { Telemetry } from '../base/telemetry.ts';
 import { CatalogueReader, type CatalogueReading } from '../cluster/catalogue-reader.ts';
 import { ClusterMonitor } from '../cluster/cluster-monitor.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import { FileJournal } from '../cluster/file-journal.ts';
 import { FileRecordStore } from '../cluster/file-record-store.ts';
+import type { HookCall, HookOutcome } from '../cluster/hook-call.ts';
+import { pastFailover } from '../cluster/past-failover.ts';
+import { runHook } from '../cluster/run-hook.ts';
 import { mistakeText } from '../cluster/schema-mistakes.ts';
 import type { Config, NodeAddress, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
@@ -22,11 +26,20 @@ export async function startCluster(
   },
   events: ClusterEvents,
 ): Promise<ClusterControl> {
+  const { clock, telemetry } = parts;
+  let current = config;
+  const journal = await FileJournal.open(config.failover.stateDirectory);
   const monitor = await ClusterMonitor.start({
     ...parts,
     config,
     store: new FileRecordStore(config.failover.stateDirectory),
     onShardStates: events.onShardStates,
+    onJournal: (entry) => {
+      journal.append(pastFailover(entry, clock.wallTime())).catch((error: unknown) => {
+        telemetry.log('warn', 'the journal of failovers could not be written', { error });
+      });
+    },
+    runHook: (call) => runConfigured(current, call, clock),
   });
   const reader = new CatalogueReader();
   const read = (current: Config) =>
@@ -43,8 +56,13 @@ export async function startCluster(
     status: () => withPids(monitor.status(), parts.pidOf),
     serverLost: (node) => monitor.serverLost(node),
     proofOfLife: (nodes) => monitor.proofOfLife(nodes),
-    failover: (shard, options) => monitor.failover(shard, options),
-    reconfigure: (next) => monitor.reconfigure(next),
+    command: (shard, command) => monitor.command(shard, command),
+    rehearse: (shard, command) => monitor.rehearse(shard, command),
+    pastFailovers: () => journal.entries,
+    async reconfigure(next) {
+      await monitor.reconfigure(next);
+      current = next;
+    },
     async readCatalogue(current) {
       const reading = await read(current);
       report(reading);
@@ -52,6 +70,12 @@ export async function startCluster(
     },
     stop: () => monitor.stop(),
   };
+}
+
+async function runConfigured(config: Config, call: HookCall, clock: Clock): Promise<HookOutcome> {
+  const program = config.failover.hooks[call.hook];
+  if (program === null) return { kind: 'failed', reason: `there is no ${call.hook} hook` };
+  return await runHook(program, call, { clock, nodes: [...config.nodes.values()].flat() });
 }
 
 function withPids(status: ClusterStatus, pidOf: (node: NodeId) => number | null): ClusterStatus {

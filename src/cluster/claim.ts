@@ -1,31 +1,33 @@
 import type { NodeId } from '../config/config.ts';
 import type { Draft } from './draft.ts';
-import type { Cause } from './failover-state.ts';
+import type { Cause, Phase } from './failover-state.ts';
+import type { NodeView } from './node-view.ts';
 import type { ShardRecord } from './shard-record.ts';
 
 export type ClaimOptions = {
   /** What the shard was before; becomes the durable claim together with the intent. */
   readonly record: ShardRecord;
-  readonly candidate: NodeId;
   readonly cause: Cause;
-  /** The primary lives and must first be made unable to acknowledge. */
-  readonly drainFirst?: boolean;
+  /**
+   * `drain`: the primary lives and must first be made unable to acknowledge. `revoke`: who of several
+   * standbys becomes primary is decided when none of them receives any more.
+   */
+  readonly how:
+    | { readonly kind: 'promote' | 'drain'; readonly candidate: NodeId }
+    | { readonly kind: 'revoke' };
 };
 
-/**
- * Writes down who will be primary of the next epoch, before anything is done about it. The new
- * primary starts without a standby, and that, too, is durable before its commits stop waiting.
- */
-export function claim(draft: Draft, options: ClaimOptions): void {
-  const { record, candidate, cause, drainFirst = false } = options;
+/** Writes down who will be primary of the next epoch, before anything is done about it. */
+export function claim(draft: Draft, { record, cause, how }: ClaimOptions): void {
   const epoch = Math.max(draft.state.epochMax, record.epoch) + 1;
-  const intent = { candidate, epoch, uuid: draft.mintUuid() };
+  const uuid = draft.mintUuid();
+  const candidate = how.kind === 'revoke' ? null : how.candidate;
   // That a primary is found at the start is nothing to worry about.
   const isFirst = cause === 'found' && candidate === record.primary;
   const level = isFirst ? 'info' : 'warn';
-  draft.log(level, drainFirst ? 'switching over' : 'claiming the next epoch', {
+  draft.log(level, how.kind === 'drain' ? 'switching over' : 'claiming the next epoch', {
     cause,
-    candidate,
+    candidate: candidate ?? 'the standby that has most',
     epoch,
     previous: record.primary,
   });
@@ -34,12 +36,42 @@ export function claim(draft: Draft, options: ClaimOptions): void {
   if (request !== null && cause === 'operator') {
     draft.change({ request: { ...request, accepted: true } });
   }
-  draft.enter({ kind: 'claiming', cause, intent });
+  saveStep(draft, record, { kind: 'claiming', cause, step: stepOf(how, { epoch, uuid }) });
+}
+
+/** The claim of a dead primary's place for one of these; at least one. */
+export function claimForOneOf(
+  draft: Draft,
+  record: ShardRecord,
+  cause: Cause,
+  nodes: readonly NodeView[],
+): void {
+  const [only, ...others] = nodes;
+  const how =
+    only !== undefined && others.length === 0
+      ? ({ kind: 'promote', candidate: only.id } as const)
+      : ({ kind: 'revoke' } as const);
+  claim(draft, { record, cause, how });
+}
+
+export function saveStep(
+  draft: Draft,
+  record: ShardRecord,
+  phase: Phase & { readonly kind: 'claiming' },
+): void {
+  draft.enter(phase);
   draft.start({
     kind: 'save',
     expected: draft.state.revision,
-    record: drainFirst
-      ? { ...record, phase: { kind: 'claimed', intent } }
-      : { ...record, durability: { kind: 'solo' }, phase: { kind: 'promoting', intent } },
+    record: { ...record, phase: phase.step },
   });
+}
+
+function stepOf(
+  how: ClaimOptions['how'],
+  row: { readonly epoch: number; readonly uuid: string },
+): (Phase & { readonly kind: 'claiming' })['step'] {
+  if (how.kind === 'revoke') return { kind: 'revoking', intent: row };
+  const intent = { candidate: how.candidate, ...row };
+  return how.kind === 'drain' ? { kind: 'claimed', intent } : { kind: 'promoting', intent };
 }

@@ -6,8 +6,11 @@ import type { Telemetry } from '../base/telemetry.ts';
 import type { Config, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClusterStatus } from './cluster-status.ts';
+import type { Rehearsal } from './dry-run.ts';
 import type { FailoverEvent } from './failover-event.ts';
 import type { FailoverJournal } from './failover-journal.ts';
+import type { HookCall, HookOutcome } from './hook-call.ts';
+import type { OperatorCommand } from './operator-command.ts';
 import type { RecordStore, StoredRecord } from './record-store.ts';
 import { ShardMonitor } from './shard-monitor.ts';
 import type { ShardState } from './shard-state.ts';
@@ -21,6 +24,8 @@ export type ClusterMonitorParts = {
   onShardStates(states: readonly ShardState[]): void;
   /** A primary was replaced. */
   onJournal?(entry: FailoverJournal): void;
+  /** Runs a program of the operator; never rejects. */
+  runHook(call: HookCall): Promise<HookOutcome>;
 };
 
 const tickMs = 20;
@@ -85,20 +90,16 @@ export class ClusterMonitor {
 
   /**
    * By an operator's wish: a switchover without loss while the primary lives. With a dead primary
-   * `allowDataLoss` promotes a standby that may lack acknowledged commits. Resolves with the new
-   * primary; rejects with 55000 and the reason.
+   * `allowDataLoss` promotes a standby that may lack acknowledged commits. Resolves with what was
+   * done, in words; rejects with 55000 and the reason.
    */
-  async failover(
-    shard: ShardId,
-    { allowDataLoss }: { readonly allowDataLoss: boolean } = { allowDataLoss: false },
-  ): Promise<NodeId> {
-    const monitor = this.#shards.get(shard);
-    if (monitor === undefined) {
-      throw new PgError(SqlState.invalidParameterValue, `there is no shard "${shard}"`, {
-        hint: 'see SHOW SHARDS',
-      });
-    }
-    return await monitor.failover(allowDataLoss);
+  async command(shard: ShardId, command: OperatorCommand): Promise<string> {
+    return await this.#monitorOf(shard).command(command);
+  }
+
+  /** What the command would come to now. Changes nothing. */
+  rehearse(shard: ShardId, command: OperatorCommand): Rehearsal {
+    return this.#monitorOf(shard).rehearse(command);
   }
 
   /**
@@ -140,6 +141,7 @@ export class ClusterMonitor {
       clock,
       telemetry,
       mintUuid: randomUUID,
+      runHook: (call) => this.#parts.runHook(call),
       onState: () => this.#publish(),
       onJournal: (entry) => this.#journal(entry),
     });
@@ -176,8 +178,22 @@ export class ClusterMonitor {
       claimedMs: since(entry.claimedAt),
       promotedMs: since(entry.promotedAt),
       openedMs: since(entry.openedAt),
+      reason: entry.reason,
+      findings: entry.findings,
     });
+    if (entry.findings.length > 0) {
+      const { shard, findings } = entry;
+      telemetry.log('error', 'the new primary is not what it should be', { shard, findings });
+    }
     onJournal?.(entry);
+  }
+
+  #monitorOf(shard: ShardId): ShardMonitor {
+    const monitor = this.#shards.get(shard);
+    if (monitor !== undefined) return monitor;
+    throw new PgError(SqlState.invalidParameterValue, `there is no shard "${shard}"`, {
+      hint: 'see SHOW SHARDS',
+    });
   }
 
   #tick(): void {
@@ -199,7 +215,7 @@ export class ClusterMonitor {
 
 /** Nothing that a shard's monitor depends on has changed. */
 function sameWatch(before: Config, after: Config, shard: ShardId): boolean {
-  const watched = ({ nodes, failover, controlUser, database }: Config) =>
-    JSON.stringify([nodes.get(shard), failover, controlUser, database]);
+  const watched = ({ nodes, externalShards, failover, controlUser, database }: Config) =>
+    JSON.stringify([nodes.get(shard), externalShards.has(shard), failover, controlUser, database]);
   return watched(before) === watched(after);
 }

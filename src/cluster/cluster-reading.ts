@@ -2,18 +2,26 @@ import type { NodeStatus, ShardStatus } from './cluster-status.ts';
 import type { FailoverState } from './failover-state.ts';
 import { isStray } from './fence.ts';
 import { isOfEpoch, isResponsive, type NodeView } from './node-view.ts';
+import { noPromotionReason } from './operator-request.ts';
 import { holdReason } from './publish.ts';
 
 /** What SHOW SHARDS tells of a machine's state. */
-export function readShard(state: FailoverState): ShardStatus {
-  const { published, phase } = state;
+export function readShard(state: FailoverState, now: number): ShardStatus {
+  const { published, phase, record } = state;
+  const armed = record?.durability.kind === 'armed' ? record.durability : null;
   return {
     shard: state.shard,
     epoch: published?.epoch ?? 0,
     primary: published?.primary ?? null,
     standbys: published?.standbys ?? [],
     state: phase.kind,
+    mode: state.mode === 'follow' ? 'external' : state.settings.durability,
     durability: durability(state),
+    members: armed?.members ?? [],
+    quorum: armed?.quorum ?? 0,
+    paused: record?.paused ?? false,
+    noPromotion: noPromotionReason(state, now),
+    writesStuck: state.heartbeat.lateSince !== null,
     failovers: state.failovers,
     reason: holdReason(state),
   };
@@ -22,6 +30,7 @@ export function readShard(state: FailoverState): ShardStatus {
 function durability(state: FailoverState): ShardStatus['durability'] {
   const { record, nodes, task, mode, restarted } = state;
   if (mode === 'follow' || nodes.length === 1) return 'none';
+  if (record?.durability.kind === 'async') return 'async';
   if (record?.durability.kind === 'armed' && !restarted) return 'armed';
   return task?.work.kind === 'arm' || restarted ? 'arming' : 'solo';
 }
@@ -53,11 +62,17 @@ function condition(state: FailoverState, node: NodeView, now: number): string {
   const { settings } = state;
   if (isResponsive(node, now, settings.suspectAfterMs)) {
     const lonely = node.answer?.inRecovery === true && node.answer.receiverAgeMs === null;
-    return lonely ? 'up, not streaming' : 'up';
+    return ['up', ...(lonely ? ['not streaming'] : []), ...rejoining(node)].join(', ');
   }
+  if (node.rejoin?.state === 'running') return 'rejoining';
   if (node.startingSince !== null) return 'starting';
   if (node.refusals > 0) return 'down';
   return now - node.aliveAt > settings.hangMs ? 'silent' : 'suspect';
+}
+
+function rejoining({ rejoin }: NodeView): string[] {
+  if (rejoin?.state === 'running') return ['rejoining'];
+  return rejoin?.state === 'failed' ? ['rejoin failed'] : [];
 }
 
 function lagBytes(state: FailoverState, node: NodeView): number | null {

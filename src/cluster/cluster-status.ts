@@ -24,8 +24,19 @@ export type ShardStatus = {
   readonly standbys: readonly NodeId[];
   /** The state machine's state, lower case: `open`, `suspect`, `promoting`, `blocked` ... */
   readonly state: string;
+  /** As configured; `external`: somebody else promotes. */
+  readonly mode: 'sync' | 'strict' | 'async' | 'external';
   /** `armed`: an acknowledged commit survives the loss of the primary. `none`: a single server. */
-  readonly durability: 'armed' | 'arming' | 'solo' | 'none';
+  readonly durability: 'armed' | 'arming' | 'solo' | 'async' | 'none';
+  /** The standbys that acknowledged commits are on, and on how many of them each is; armed only. */
+  readonly members: readonly NodeId[];
+  readonly quorum: number;
+  /** By an operator: nobody is promoted without being told to. */
+  readonly paused: boolean;
+  /** Why nobody would be promoted if the primary were lost now; empty: somebody would be. */
+  readonly noPromotion: string;
+  /** The primary answers, but acknowledges no write. */
+  readonly writesStuck: boolean;
   /** Promotions since this supervisor started. */
   readonly failovers: number;
   /** Why statements wait, empty when they do not. */

@@ -1,7 +1,11 @@
 import { assert } from '../base/assert.ts';
 import type { LogFields, LogLevel } from '../base/telemetry.ts';
-import type { FailoverAction, FailoverTask, OperatorRefusal } from './failover-action.ts';
+import type { NodeId } from '../config/config.ts';
+import type { FailoverAction, FailoverTask } from './failover-action.ts';
 import type { FailoverState, Phase } from './failover-state.ts';
+import { hookCall } from './hook-of.ts';
+import type { NodeView } from './node-view.ts';
+import type { OperatorAnswer } from './operator-command.ts';
 
 /** One step in the making: the state so far and the actions it has caused. Lives within the step. */
 export class Draft {
@@ -38,6 +42,20 @@ export class Draft {
     this.actions.push({ kind: 'start', task: id, work });
   }
 
+  changeNode(id: NodeId, fields: Partial<NodeView>): void {
+    this.change({
+      nodes: this.state.nodes.map((node) => (node.id === id ? { ...node, ...fields } : node)),
+    });
+  }
+
+  /** Tells the operator's notify hook, where there is one. */
+  notify(event: string, message: string): void {
+    const { record, settings } = this.state;
+    if (!settings.notify || record === null) return;
+    const about = { hook: 'notify', event, node: record.primary, message } as const;
+    this.actions.push({ kind: 'hook', call: hookCall(record, about) });
+  }
+
   log(level: LogLevel, message: string, fields: LogFields = {}): void {
     this.actions.push({
       kind: 'log',
@@ -47,10 +65,14 @@ export class Draft {
     });
   }
 
-  answerOperator(refusal: OperatorRefusal | null): void {
+  answerOperator(answer: OperatorAnswer): void {
     if (this.state.request === null) return;
     this.change({ request: null });
-    this.actions.push({ kind: 'answer-operator', refusal });
+    this.actions.push({ kind: 'answer-operator', answer });
+  }
+
+  refuseOperator(reason: string, hint?: string): void {
+    this.answerOperator({ kind: 'refused', reason, hint });
   }
 }
 
@@ -60,8 +82,9 @@ const allowed: { readonly [From in Phase['kind']]: readonly Phase['kind'][] } = 
   open: ['suspect', 'seeking', 'claiming', 'promoting'],
   suspect: ['open', 'suspect', 'blocked', 'seeking', 'claiming', 'promoting'],
   blocked: ['open', 'suspect', 'blocked', 'seeking', 'claiming', 'promoting'],
-  claiming: ['suspect', 'seeking', 'draining', 'promoting'],
+  claiming: ['suspect', 'seeking', 'draining', 'revoking', 'promoting'],
   draining: ['suspect', 'claiming'],
+  revoking: ['suspect', 'claiming'],
   promoting: ['claiming', 'opening'],
   opening: ['open', 'suspect', 'seeking', 'promoting'],
 };

@@ -1,120 +1,199 @@
+import type { NodeId } from '../config/config.ts';
 import type { Draft } from './draft.ts';
 import { failoverLimits } from './failover-limits.ts';
-import { type MemberWatch, nodeView } from './failover-state.ts';
-import { isOfEpoch, type NodeView } from './node-view.ts';
-import type { ProbeAnswer, StandbyRow } from './probe-answer.ts';
+import { nodeView } from './failover-state.ts';
+import type { ProbeAnswer } from './probe-answer.ts';
 import type { Durability, ShardRecord } from './shard-record.ts';
-import { synchronousOnly } from './synchronous-names.ts';
+import {
+  isFrozen,
+  isLost,
+  type Standby,
+  streamingStandbys,
+  watchStandbys,
+} from './standby-watch.ts';
+import { namesFor, waitsFor } from './synchronous-names.ts';
 
-type Standby = { readonly node: NodeView; readonly name: string; readonly row: StandbyRow };
+type Armed = Durability & { readonly kind: 'armed' };
+type Target = Omit<Armed, 'kind'>;
 
 /**
  * Keeps the promise and the servers' settings in step, for an open shard without a task. The order is
- * what matters: the record says `armed` only after the standby has confirmed a position sampled while
- * commits already waited for it, and it says `solo` before commits stop waiting.
+ * what matters: the record says `armed` only after the standbys have confirmed a position sampled
+ * while commits already waited for them, and it says `solo` before commits stop waiting. Between two
+ * armed sets the record first names all of both with the lesser quorum, which is true before, during
+ * and after the change of the setting.
  */
 export function keepDurability(draft: Draft, record: ShardRecord): void {
   const primary = nodeView(draft.state, record.primary)?.answer;
   if (draft.state.task !== null || primary === undefined || primary === null) return;
-  const standbys = streamingStandbys(draft, record, primary);
+  const standbys = streamingStandbys(draft.state, record, primary);
+  watchStandbys(draft, record, standbys, primary);
   const { durability } = record;
-  if (durability.kind === 'armed') {
+  if (draft.state.settings.durability === 'async') {
+    keepAsync(draft, record, primary);
+  } else if (durability.kind === 'armed') {
     keepArmed(draft, record, durability, primary, standbys);
   } else {
-    keepSolo(draft, record, primary, standbys);
+    keepUnarmed(draft, record, primary, standbys);
   }
 }
 
 function keepArmed(
   draft: Draft,
   record: ShardRecord,
-  { member }: Durability & { readonly kind: 'armed' },
+  durability: Armed,
   primary: ProbeAnswer,
   standbys: readonly Standby[],
 ): void {
-  const standby = standbys.find(({ node }) => node.id === member);
-  watchMember(draft, standby?.row ?? null, primary);
-  const name = nodeView(draft.state, member)?.answer?.applicationName ?? null;
-  const weakness = armedWeakness(draft, primary, name);
+  const staying = durability.members.filter((id) => !isLost(draft, id));
+  const target = targetOf(draft, [...staying, ...readyOf(draft, primary, standbys)]);
+  const isStrict = draft.state.settings.durability === 'strict';
+  const weakness =
+    settingWeakness(draft, primary, durability) ??
+    (target === null && !isStrict ? lossReason(draft, durability) : null);
   if (weakness !== null) {
     if (draft.now < draft.state.durabilityRetryAt) return;
-    draft.log('warn', 'commits no longer wait for the standby', { member, reason: weakness });
+    const { members } = durability;
+    draft.log('warn', 'commits no longer wait for a standby', { members, reason: weakness });
     saveDurability(draft, record, { kind: 'solo' });
     return;
   }
   const { armedStart } = draft.state;
-  if (armedStart === primary.startedAt) return;
-  if (armedStart !== null && !draft.state.restarted) {
-    draft.log('warn', 'the primary restarted; verifying its standby', { member });
+  if (armedStart !== null && armedStart !== primary.startedAt && !draft.state.restarted) {
+    const { members } = durability;
+    draft.log('warn', 'the primary restarted; verifying its standby', { members });
     draft.change({ restarted: true });
   }
-  if (standby !== undefined) startArming(draft, record, standby);
+  if (target === null) return;
+  if (armedStart === primary.startedAt && sameSet(target, durability)) return;
+  // One that may be about to stream again is waited for.
+  if (target.members.every((id) => standbys.some(({ node }) => node.id === id))) {
+    approach(draft, record, durability, target);
+  }
 }
 
-/** Why `armed` is no longer true, or must be given up so that commits do not wait for ever. */
-function armedWeakness(draft: Draft, primary: ProbeAnswer, name: string | null): string | null {
-  const { missingSince, frozenSince } = draft.state.member;
-  const names = primary.synchronousStandbyNames;
-  if (!waitsForStandby(primary)) return `synchronous_commit is ${primary.synchronousCommit}`;
-  // A member that has not answered since we started has told us no name to compare.
-  if (names === '' || (name !== null && !synchronousOnly(names, name))) {
-    return `synchronous_standby_names is '${names}'`;
-  }
-  if (missingSince !== null && draft.now - missingSince >= failoverLimits.degradeAfterMs) {
-    return 'the standby does not stream';
-  }
-  if (draft.now - frozenSince >= failoverLimits.frozenAfterMs) {
-    return 'the standby streams, but confirms nothing';
-  }
-  return null;
+/** One step from an armed set to another one. */
+function approach(draft: Draft, record: ShardRecord, durability: Armed, target: Target): void {
+  const both = [...durability.members, ...target.members];
+  const wide: Armed = {
+    kind: 'armed',
+    members: draft.state.nodes.map(({ id }) => id).filter((id) => both.includes(id)),
+    quorum: Math.min(durability.quorum, target.quorum),
+  };
+  if (draft.now < draft.state.durabilityRetryAt) return;
+  if (!sameSet(wide, durability)) saveDurability(draft, record, wide);
+  else startArming(draft, record, target);
 }
 
-function keepSolo(
+function keepUnarmed(
   draft: Draft,
   record: ShardRecord,
   primary: ProbeAnswer,
   standbys: readonly Standby[],
 ): void {
-  const ready = standbys.find(
-    ({ row }) => primary.lsn - row.flushLsn <= failoverLimits.lagBytesMax,
-  );
-  watchMember(draft, ready?.row ?? null, primary);
   if (draft.now < draft.state.durabilityRetryAt) return;
-  if (ready !== undefined && waitsForStandby(primary)) {
-    startArming(draft, record, ready);
+  const target = targetOf(draft, readyOf(draft, primary, standbys));
+  if (target !== null && waitsAtCommit(primary)) {
+    startArming(draft, record, target);
     return;
   }
-  const { missingSince } = draft.state.member;
-  const missing =
-    missingSince !== null && draft.now - missingSince >= failoverLimits.degradeAfterMs;
-  if (missing && primary.synchronousStandbyNames !== '') {
-    draft.log('warn', 'no standby streams: commits no longer wait for one', {
-      primary: record.primary,
-    });
-    draft.start({ kind: 'disarm', primary: record.primary });
+  const names = primary.synchronousStandbyNames;
+  if (draft.state.settings.durability === 'strict') {
+    if (names === '') relax(draft, record, namesOfAll(draft, record.primary));
+    return;
+  }
+  const alone = draft.state.watches.every(({ node }) => isLost(draft, node));
+  if (alone && names !== '') relax(draft, record, '');
+}
+
+function keepAsync(draft: Draft, record: ShardRecord, primary: ProbeAnswer): void {
+  if (draft.now < draft.state.durabilityRetryAt) return;
+  if (record.durability.kind !== 'async') {
+    saveDurability(draft, record, { kind: 'async' });
+  } else if (primary.synchronousStandbyNames !== '') {
+    relax(draft, record, '');
   }
 }
 
-function startArming(draft: Draft, record: ShardRecord, standby: Standby): void {
-  if (draft.now < draft.state.durabilityRetryAt) return;
-  draft.start({ kind: 'arm', primary: record.primary, applicationName: standby.name });
+function relax(draft: Draft, record: ShardRecord, names: string): void {
+  draft.log('warn', 'commits wait for other standbys from now on', {
+    primary: record.primary,
+    names,
+  });
+  draft.start({ kind: 'disarm', primary: record.primary, names });
 }
 
-/** Called when an `arm` task has proved the member, to make it count. */
-export function recordArmed(draft: Draft, applicationName: string, startedAt: string): void {
-  const { record } = draft.state;
+/** Why the server's own settings do not keep what the record promises. */
+function settingWeakness(draft: Draft, primary: ProbeAnswer, durability: Armed): string | null {
+  const setting = primary.synchronousStandbyNames;
+  if (!waitsAtCommit(primary)) return `synchronous_commit is ${primary.synchronousCommit}`;
+  const names = durability.members.map((id) => applicationName(draft, id));
+  const known = names.filter((name) => name !== null);
+  // A member that has not answered since we started has told us no name to compare.
+  const comparable = known.length === names.length;
+  const fits = waitsFor(setting, { count: durability.quorum, names: known });
+  if (setting !== '' && (fits || !comparable)) return null;
+  return `synchronous_standby_names is '${setting}'`;
+}
+
+function lossReason(draft: Draft, { members }: Armed): string {
+  return members.every((id) => isFrozen(draft, id))
+    ? 'the standby streams, but confirms nothing'
+    : 'the standby does not stream';
+}
+
+/** The best promise that these nodes allow; null: none that the mode allows. */
+function targetOf(draft: Draft, ids: readonly NodeId[]): Target | null {
+  const { durability, synchronousStandbys } = draft.state.settings;
+  const members = draft.state.nodes.map(({ id }) => id).filter((id) => ids.includes(id));
+  const needed = durability === 'strict' ? synchronousStandbys : 1;
+  if (members.length < needed) return null;
+  return { members, quorum: Math.min(synchronousStandbys, members.length) };
+}
+
+/** Near enough for commits to wait for them. */
+function readyOf(
+  draft: Draft,
+  primary: ProbeAnswer,
+  standbys: readonly Standby[],
+): readonly NodeId[] {
+  return standbys
+    .filter(({ node, row }) => {
+      const near = primary.lsn - row.flushLsn <= failoverLimits.lagBytesMax;
+      return near && !isLost(draft, node.id);
+    })
+    .map(({ node }) => node.id);
+}
+
+function startArming(draft: Draft, record: ShardRecord, { members, quorum }: Target): void {
+  const names = members.map((id) => applicationName(draft, id));
+  const known = names.filter((name) => name !== null);
+  if (known.length < names.length) return;
+  const set = { count: quorum, names: known };
+  draft.start({ kind: 'arm', primary: record.primary, members, set });
+}
+
+/** Called when an `arm` task has proved the members, to make them count. */
+export function recordArmed(
+  draft: Draft,
+  members: readonly NodeId[],
+  { quorum, startedAt }: { readonly quorum: number; readonly startedAt: string },
+): void {
+  const { record, settings } = draft.state;
   if (record === null || draft.state.phase.kind !== 'open') return;
   const primary = nodeView(draft.state, record.primary)?.answer;
-  if (primary?.startedAt !== startedAt) return;
-  const node = draft.state.nodes.find((view) => view.answer?.applicationName === applicationName);
-  if (node === undefined) return;
+  if (primary?.startedAt !== startedAt || settings.durability === 'async') return;
   draft.change({ armedStart: startedAt, restarted: false });
-  if (record.durability.kind === 'armed' && record.durability.member === node.id) return;
-  draft.log('info', 'armed: commits wait for the standby', { member: node.id });
-  saveDurability(draft, record, { kind: 'armed', member: node.id });
+  const { durability } = record;
+  if (durability.kind === 'armed' && sameSet(durability, { members, quorum })) return;
+  draft.log('info', 'armed: commits wait for a standby', { members, quorum });
+  saveDurability(draft, record, { kind: 'armed', members, quorum });
 }
 
 function saveDurability(draft: Draft, record: ShardRecord, durability: Durability): void {
+  if (durability.kind !== record.durability.kind) {
+    draft.notify(durability.kind, `durability of shard "${record.shard}" is ${durability.kind}`);
+  }
   draft.start({
     kind: 'save',
     record: { ...record, durability },
@@ -122,34 +201,25 @@ function saveDurability(draft: Draft, record: ShardRecord, durability: Durabilit
   });
 }
 
-function watchMember(draft: Draft, row: StandbyRow | null, primary: ProbeAnswer): void {
-  const { member } = draft.state;
-  if (row === null) {
-    const missingSince = member.missingSince ?? draft.now;
-    draft.change({ member: { ...member, missingSince, frozenSince: draft.now } });
-    return;
-  }
-  const moves = row.flushLsn >= primary.lsn || row.flushLsn !== member.flushLsn;
-  const watch: MemberWatch = {
-    missingSince: null,
-    flushLsn: row.flushLsn,
-    frozenSince: moves ? draft.now : member.frozenSince,
-  };
-  draft.change({ member: watch });
+/** For a primary that must not commit alone: whoever of the others comes first. */
+export function namesOfAll(draft: Draft, primary: NodeId): string {
+  const others = draft.state.nodes.filter(({ id }) => id !== primary);
+  const names = others.map(({ id, answer }) => answer?.applicationName ?? id);
+  return namesFor({ count: draft.state.settings.synchronousStandbys, names });
 }
 
-/** Standbys of this epoch that the primary streams to, known by an unambiguous name. */
-function streamingStandbys(draft: Draft, record: ShardRecord, primary: ProbeAnswer): Standby[] {
-  return draft.state.nodes.flatMap((node) => {
-    const name = node.answer?.applicationName ?? null;
-    if (name === null || node.answer?.inRecovery !== true || !isOfEpoch(node, record)) return [];
-    const rows = primary.standbys.filter((row) => row.applicationName === name);
-    const [row] = rows;
-    if (row === undefined || rows.length > 1 || row.state !== 'streaming') return [];
-    return [{ node, name, row }];
-  });
+function applicationName(draft: Draft, id: NodeId): string | null {
+  return nodeView(draft.state, id)?.answer?.applicationName ?? null;
 }
 
-function waitsForStandby(primary: ProbeAnswer): boolean {
+function sameSet(a: Target, b: Target): boolean {
+  return (
+    a.quorum === b.quorum &&
+    a.members.length === b.members.length &&
+    a.members.every((id) => b.members.includes(id))
+  );
+}
+
+function waitsAtCommit(primary: ProbeAnswer): boolean {
   return primary.synchronousCommit === 'on' || primary.synchronousCommit === 'remote_apply';
 }

@@ -1,4 +1,6 @@
 import type { NodeId } from '../config/config.ts';
+import type { HookOutcome } from './hook-call.ts';
+import type { OperatorCommand } from './operator-command.ts';
 import type { ConnectOutcome, ProbeAnswer } from './probe-answer.ts';
 import type { StoredRecord } from './record-store.ts';
 
@@ -7,14 +9,30 @@ export type TaskResult =
   | { readonly kind: 'saved'; readonly revision: number }
   /** Somebody else wrote the record first. */
   | { readonly kind: 'outdated'; readonly stored: StoredRecord | null }
-  /** The node takes writes and holds the epoch row; `answer` was asked for after that. */
-  | { readonly kind: 'installed'; readonly answer: ProbeAnswer; readonly askedAt: number }
+  /** These standbys receive nothing any more; their answers were asked for after that. */
+  | { readonly kind: 'revoked'; readonly frozen: readonly FrozenStandby[] }
+  /**
+   * The node takes writes and holds the epoch row; `answer` was asked for after that. `switchLsn`:
+   * where its recovery ended, null when it was no standby.
+   */
+  | {
+      readonly kind: 'installed';
+      readonly answer: ProbeAnswer;
+      readonly askedAt: number;
+      readonly switchLsn: string | null;
+    }
   /** The primary acknowledges nothing any more, and the candidate has everything it ever did. */
   | { readonly kind: 'drained' }
-  /** The member has flushed everything up to a moment when commits already waited for it. */
+  /** The members have flushed everything up to a moment when commits already waited for them. */
   | { readonly kind: 'armed'; readonly startedAt: string }
   | { readonly kind: 'disarmed' }
   | { readonly kind: 'failed'; readonly reason: string };
+
+export type FrozenStandby = {
+  readonly node: NodeId;
+  readonly answer: ProbeAnswer;
+  readonly askedAt: number;
+};
 
 /** Everything the machine learns. `at` and all other times: Clock.now() of the supervisor. */
 export type FailoverEvent =
@@ -49,8 +67,25 @@ export type FailoverEvent =
       readonly task: number;
       readonly result: TaskResult;
     }
+  /** A write of our own is acknowledged: `acknowledgedLsn` is a position that must never be lost. */
   | {
-      readonly kind: 'failover-requested';
+      readonly kind: 'heartbeat';
       readonly at: number;
-      readonly allowDataLoss: boolean;
-    };
+      readonly node: NodeId;
+      readonly acknowledgedLsn: bigint;
+    }
+  /** A write of our own has waited since `sentAt`. */
+  | {
+      readonly kind: 'heartbeat-late';
+      readonly at: number;
+      readonly node: NodeId;
+      readonly sentAt: number;
+    }
+  /** A rejoin hook has ended. */
+  | {
+      readonly kind: 'rejoined';
+      readonly at: number;
+      readonly node: NodeId;
+      readonly outcome: HookOutcome;
+    }
+  | { readonly kind: 'operator'; readonly at: number; readonly command: OperatorCommand };

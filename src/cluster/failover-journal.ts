@@ -16,4 +16,8 @@ export type FailoverJournal = {
   readonly promotedAt: number;
   /** Statements flow again. */
   readonly openedAt: number;
+  /** Why the primary was replaced. */
+  readonly reason: string;
+  /** What was found wrong afterwards; empty: everything that was acknowledged is there. */
+  readonly findings: readonly string[];
 };

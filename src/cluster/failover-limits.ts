@@ -4,16 +4,18 @@ export const failoverLimits = {
   refusedSpacingMs: 40,
   /** Between probes of a node that is suspect or down. */
   probeSpacingMs: 100,
-  /** Silent to us, but the standby still receives: how long before we believe ourselves. */
-  partitionMs: 3000,
   /** How long a candidate may be silent at the moment of its promotion. */
   candidateSilenceMs: 500,
-  /** Commits wait this long for a standby that has gone before they no longer do. */
-  degradeAfterMs: 1000,
-  /** The same for one that is connected but confirms nothing. */
-  frozenAfterMs: 2000,
   /** A standby further behind is not made synchronous yet, nor switched over to. */
   lagBytesMax: 16n * 1024n * 1024n,
+  /** A standby that has still to replay more is not switched over to. */
+  replayBytesMax: 1024n * 1024n,
+  /** A write of our own that waits longer is an alarm. */
+  heartbeatLateMs: 3000,
   retryMs: 500,
   fenceEveryMs: 5000,
+  /** A standby that receives nothing is pointed to the primary again after this long. */
+  repointEveryMs: 3000,
+  /** After a rejoin hook that asked for it. */
+  rejoinAgainMs: 30_000,
 } as const;

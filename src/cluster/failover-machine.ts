@@ -1,19 +1,25 @@
 import { unreachable } from '../base/assert.ts';
-import { automaticCandidate, successor } from './candidate.ts';
-import { claim } from './claim.ts';
+import type { NodeId } from '../config/config.ts';
+import { automaticCandidates, safeCandidates, successor } from './candidate.ts';
+import { claim, claimForOneOf } from './claim.ts';
 import { Draft } from './draft.ts';
-import { keepDurability } from './durability.ts';
+import { keepDurability, namesOfAll } from './durability.ts';
 import type { FailoverAction } from './failover-action.ts';
 import type { FailoverEvent } from './failover-event.ts';
 import { failoverLimits } from './failover-limits.ts';
-import { type FailoverState, nodeView } from './failover-state.ts';
+import { type FailoverState, nodeView, type Phase } from './failover-state.ts';
 import { fenceStrays } from './fence.ts';
 import { followRoles } from './follow.ts';
+import type { HookCall } from './hook-call.ts';
+import { hookCall } from './hook-of.ts';
 import { isResponsive, type NodeView, observe } from './node-view.ts';
-import { forceFailover, switchOver } from './operator-request.ts';
+import { forceFailover, serveOperator, switchOver } from './operator-request.ts';
 import { publish } from './publish.ts';
+import { repair } from './repair.ts';
+import { keepRevoking } from './revocation.ts';
 import { seek } from './seek.ts';
 import type { ShardRecord } from './shard-record.ts';
+import { postponed } from './standby-watch.ts';
 import { takeResult } from './task-result.ts';
 import { judgePrimary, type Verdict } from './verdict.ts';
 
@@ -35,13 +41,44 @@ export function step(state: FailoverState, event: FailoverEvent, mintUuid: () =>
   );
   const draft = new Draft({ ...state, nodes }, event.at, mintUuid);
   if (event.kind === 'task') takeResult(draft, event.task, event.result);
-  if (event.kind === 'failover-requested') {
-    draft.change({ request: { allowDataLoss: event.allowDataLoss, accepted: false } });
-  }
-  if (event.kind === 'connect' && event.outcome === 'refused') probeSoon(draft, event.node);
+  takeNote(draft, event);
   advance(draft);
   publish(draft);
   return { state: draft.state, actions: draft.actions };
+}
+
+/** What an event says about the whole shard rather than about one node. */
+function takeNote(draft: Draft, event: FailoverEvent): void {
+  const { record, watches, heartbeat } = draft.state;
+  const isPrimary = 'node' in event && event.node === record?.primary;
+  switch (event.kind) {
+    case 'operator':
+      draft.change({ request: { command: event.command, accepted: false } });
+      return;
+    case 'connect':
+      if (event.outcome === 'refused') probeSoon(draft, event.node);
+      return;
+    case 'stalled':
+      draft.change({ watches: postponed(watches, event.byMs) });
+      return;
+    case 'heartbeat':
+      if (!isPrimary || draft.state.phase.kind !== 'open') return;
+      if (heartbeat.lateSince !== null) draft.log('info', 'writes are acknowledged again');
+      draft.change({ heartbeat: { acknowledgedLsn: event.acknowledgedLsn, lateSince: null } });
+      return;
+    case 'heartbeat-late':
+      if (!isPrimary || draft.state.phase.kind !== 'open' || heartbeat.lateSince !== null) return;
+      draft.log('error', 'the primary answers, but acknowledges no write', { node: event.node });
+      draft.notify('writes-stuck', `${event.node} answers, but acknowledges no write`);
+      draft.change({ heartbeat: { ...heartbeat, lateSince: event.sentAt } });
+      return;
+    case 'rejoined':
+      if (event.outcome.kind === 'done') draft.log('info', 'rejoined', { node: event.node });
+      else draft.log('error', 'the rejoin hook failed', { node: event.node, ...event.outcome });
+      return;
+    default:
+      return;
+  }
 }
 
 /** Acts on what is known until nothing more follows from it; two phases may change in one step. */
@@ -50,6 +87,7 @@ function advance(draft: Draft): void {
     followRoles(draft);
     return;
   }
+  serveOperator(draft);
   for (let turn = 0; turn < 3; turn += 1) {
     const { phase } = draft.state;
     advanceOnce(draft);
@@ -70,6 +108,9 @@ function advanceOnce(draft: Draft): void {
       return;
     case 'claiming':
     case 'draining':
+      return;
+    case 'revoking':
+      if (mayStart(draft)) keepRevoking(draft);
       return;
     case 'promoting':
       keepPromoting(draft);
@@ -115,7 +156,7 @@ function goOn(draft: Draft, record: ShardRecord): void {
   const { phase } = draft.state;
   if (record.phase.kind !== 'open') {
     // A switchover was given up half-way: the primary has a fence that only a new epoch lifts.
-    if (mayStart(draft)) claim(draft, { record, candidate: record.primary, cause: 'reopened' });
+    if (mayStart(draft)) reopen(draft, record);
     return;
   }
   if (phase.kind !== 'open') {
@@ -123,6 +164,7 @@ function goOn(draft: Draft, record: ShardRecord): void {
     draft.log('info', 'open', { primary: record.primary, epoch: record.epoch });
   }
   fenceStrays(draft, record);
+  repair(draft, record);
   if (draft.state.doubtful) {
     // What is stored may promise more than we believe: nothing is weakened before that is settled.
     if (mayStart(draft)) {
@@ -132,6 +174,12 @@ function goOn(draft: Draft, record: ShardRecord): void {
   }
   switchOver(draft, record);
   if (draft.state.phase.kind === 'open') keepDurability(draft, record);
+}
+
+/** Nobody took its place after all; the epoch of the attempt is spent. */
+function reopen(draft: Draft, record: ShardRecord): void {
+  const how = { kind: 'promote', candidate: record.primary } as const;
+  claim(draft, { record, cause: 'reopened', how });
 }
 
 function suspect(draft: Draft, primary: NodeView, reason: string): void {
@@ -159,7 +207,8 @@ function replace(
     return;
   }
   if (draft.state.phase.kind === 'suspect') {
-    draft.change({ times: { ...draft.state.times, confirmedAt: draft.now } });
+    const times = { ...draft.state.times, confirmedAt: draft.now };
+    draft.change({ times, lossReason: verdict.reason });
     draft.log('warn', 'the primary is lost', { node: primary.id, reason: verdict.reason });
   }
   if (verdict.kind === 'dead') {
@@ -168,13 +217,13 @@ function replace(
   }
   const heir = successor(draft.state, record, draft.now);
   if (heir === null) block(draft, verdict.reason);
-  else claim(draft, { record, candidate: heir.id, cause: 'found' });
+  else claim(draft, { record, cause: 'found', how: { kind: 'promote', candidate: heir.id } });
 }
 
 function replaceDead(draft: Draft, record: ShardRecord, reason: string): void {
-  const choice = automaticCandidate(draft.state, record, draft.now);
-  if (choice.kind === 'candidate') {
-    claim(draft, { record, candidate: choice.node.id, cause: 'failure' });
+  const choice = automaticCandidates(draft.state, record, draft.now);
+  if (choice.kind === 'candidates') {
+    claimForOneOf(draft, record, 'failure', choice.nodes);
     return;
   }
   block(draft, `${record.primary} is lost (${reason}); ${choice.reason}`);
@@ -184,37 +233,61 @@ function replaceDead(draft: Draft, record: ShardRecord, reason: string): void {
 function block(draft: Draft, reason: string): void {
   const { phase } = draft.state;
   if (phase.kind === 'blocked' && phase.reason === reason) return;
-  if (phase.kind !== 'blocked') draft.log('error', 'blocked: no primary', { reason });
+  draft.log('error', 'blocked: nobody is promoted', { reason });
+  draft.notify('blocked', reason);
   if (phase.kind === 'open') draft.enter({ kind: 'suspect', since: draft.now });
   draft.enter({ kind: 'blocked', reason });
 }
 
 /**
- * The candidate owns its epoch, so it is tried until it succeeds. Only when it is gone, and the last
- * open primary, which has every acknowledged commit, is back, that one takes the next epoch instead.
+ * The candidate owns its epoch, so it is tried until it succeeds. Only when it is gone, another takes
+ * the next epoch instead: the last open primary, which has every acknowledged commit, if it is back,
+ * or a standby of the armed set that is enough without the candidate. Nothing was acknowledged in an
+ * epoch that never opened.
  */
 function keepPromoting(draft: Draft): void {
   const { phase, record, settings } = draft.state;
   if (phase.kind !== 'promoting' || record === null || !mayStart(draft)) return;
   if (draft.state.request?.accepted === false) {
-    draft.answerOperator({
-      reason: `${phase.intent.candidate} is being promoted already`,
-      hint: undefined,
-    });
+    draft.refuseOperator(`${phase.intent.candidate} is being promoted already`);
   }
   const { candidate } = phase.intent;
   const gaveUp = draft.now - phase.since > settings.promoteTimeoutMs;
   const primary = nodeView(draft.state, record.primary);
   const view = nodeView(draft.state, candidate);
   const absent = view === null || !isResponsive(view, draft.now, settings.hangMs);
-  if (gaveUp && absent && primary !== null && candidate !== primary.id) {
-    if (judgePrimary(draft.state, primary, record, draft.now).kind === 'well') {
-      claim(draft, { record, candidate: primary.id, cause: 'reopened' });
+  if (gaveUp && absent && primary !== null) {
+    const verdict = judgePrimary(draft.state, primary, record, draft.now);
+    if (verdict.kind === 'well' && candidate !== primary.id) {
+      reopen(draft, record);
+      return;
+    }
+    const others = safeCandidates(draft.state, record, draft.now);
+    if (verdict.kind === 'dead' && others.kind === 'candidates' && !record.paused) {
+      const cause = phase.cause === 'operator' ? 'operator' : 'failure';
+      claimForOneOf(draft, record, cause, others.nodes);
       return;
     }
   }
-  const emptyNames = phase.cause !== 'found';
-  draft.start({ kind: 'install', intent: phase.intent, emptyNames });
+  const { cause, intent } = phase;
+  const names = cause === 'found' ? null : firstNames(draft, candidate);
+  draft.start({ kind: 'install', intent, names, fence: demandedFence(draft, phase, record) });
+}
+
+/** A new primary has no standby yet; whether it may commit without is the operator's choice. */
+function firstNames(draft: Draft, candidate: NodeId): string {
+  return draft.state.settings.durability === 'strict' ? namesOfAll(draft, candidate) : '';
+}
+
+function demandedFence(
+  draft: Draft,
+  { cause, intent }: Phase & { readonly kind: 'promoting' },
+  record: ShardRecord,
+): HookCall | null {
+  if (draft.state.settings.fence !== 'required' || cause !== 'failure') return null;
+  const message = `${record.primary} is lost and ${intent.candidate} is to take its place`;
+  const about = { hook: 'fence', event: 'fence', node: record.primary, message } as const;
+  return hookCall(record, about);
 }
 
 function probeSoon(draft: Draft, id: FailoverState['nodes'][number]['id']): void {

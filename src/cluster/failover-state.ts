@@ -4,8 +4,10 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import type { FailoverTask } from './failover-action.ts';
 import type { FailoverJournal } from './failover-journal.ts';
 import { type NodeView, unseenNode } from './node-view.ts';
+import type { OperatorCommand } from './operator-command.ts';
+import type { EpochRow } from './probe-answer.ts';
 import type { StoredRecord } from './record-store.ts';
-import type { Intent, ShardRecord } from './shard-record.ts';
+import type { Intent, ShardPhase, ShardRecord } from './shard-record.ts';
 import type { ShardState } from './shard-state.ts';
 
 /** The configured part of the machine's timing; milliseconds. */
@@ -13,8 +15,22 @@ export type FailoverSettings = {
   readonly suspectAfterMs: number;
   readonly hangMs: number;
   readonly restartGraceMs: number;
+  /** Silent to us, but its standby still receives: how long before we believe ourselves. */
+  readonly partitionMs: number;
+  /** Commits wait this long for a standby that has gone before they no longer do. */
+  readonly degradeAfterMs: number;
   readonly promoteTimeoutMs: number;
   readonly cooldownMs: number;
+  /** `sync`: commits wait while there is a standby. `strict`: always. `async`: never. */
+  readonly durability: 'sync' | 'strict' | 'async';
+  /** How many standbys each commit waits for. */
+  readonly synchronousStandbys: number;
+  /** Async: a standby further behind the last known position of the primary is not promoted. */
+  readonly lagBytesMax: number;
+  readonly fence: 'none' | 'best_effort' | 'required';
+  /** There is a hook for it. */
+  readonly rejoin: boolean;
+  readonly notify: boolean;
 };
 
 export type Cause = FailoverJournal['cause'];
@@ -29,7 +45,12 @@ export type Phase =
   | { readonly kind: 'open' }
   | { readonly kind: 'suspect'; readonly since: number }
   | { readonly kind: 'blocked'; readonly reason: string }
-  | { readonly kind: 'claiming'; readonly cause: Cause; readonly intent: Intent }
+  | {
+      readonly kind: 'claiming';
+      readonly cause: Cause;
+      readonly step: Exclude<ShardPhase, { readonly kind: 'open' }>;
+    }
+  | { readonly kind: 'revoking'; readonly cause: Cause; readonly intent: EpochRow }
   | { readonly kind: 'draining'; readonly cause: Cause; readonly intent: Intent }
   | {
       readonly kind: 'promoting';
@@ -51,17 +72,26 @@ export type JournalTimes = Pick<
   'suspectedAt' | 'confirmedAt' | 'claimedAt' | 'promotedAt'
 >;
 
-/** How the synchronous standby has been doing. */
-export type MemberWatch = {
-  /** No standby streams since; null when one does. */
+/** How a standby has been doing in the eyes of the primary. */
+export type StandbyWatch = {
+  readonly node: NodeId;
+  /** It does not stream since; null when it does. */
   readonly missingSince: number | null;
   /** The position it last confirmed, and since when it has not moved. */
   readonly flushLsn: bigint;
   readonly frozenSince: number;
 };
 
-/** An operator's FAILOVER that has not been answered; `accepted` once it led to a claim. */
-export type OperatorRequest = { readonly allowDataLoss: boolean; readonly accepted: boolean };
+/** What an operator asked and has not been answered; `accepted` once it is being done. */
+export type OperatorRequest = { readonly command: OperatorCommand; readonly accepted: boolean };
+
+/** What our own writes on the primary tell. */
+export type Heartbeat = {
+  /** Acknowledged in this epoch: must never be lost. null: none yet. */
+  readonly acknowledgedLsn: bigint | null;
+  /** A write waits since; null: none does. */
+  readonly lateSince: number | null;
+};
 
 export type FailoverState = {
   readonly shard: ShardId;
@@ -91,11 +121,14 @@ export type FailoverState = {
    * it. Nobody is promoted automatically until the standby has passed them.
    */
   readonly restarted: boolean;
-  readonly member: MemberWatch;
+  readonly watches: readonly StandbyWatch[];
+  readonly heartbeat: Heartbeat;
   readonly request: OperatorRequest | null;
   readonly lastFailoverAt: number;
   readonly failovers: number;
   readonly times: JournalTimes;
+  /** Of the last confirmed loss of a primary. */
+  readonly lossReason: string;
   readonly published: ShardState | null;
 };
 
@@ -129,11 +162,13 @@ export function beginFailover(beginning: Beginning): FailoverState {
     durabilityRetryAt: -Infinity,
     armedStart: null,
     restarted: false,
-    member: { missingSince: null, flushLsn: 0n, frozenSince: now },
+    watches: [],
+    heartbeat: { acknowledgedLsn: null, lateSince: null },
     request: null,
     lastFailoverAt: -Infinity,
     failovers: 0,
     times: { suspectedAt: now, confirmedAt: now, claimedAt: now, promotedAt: now },
+    lossReason: '',
     published: null,
   };
 }

@@ -13,13 +13,15 @@ import type { ShardRecord } from './shard-record.ts';
 export function followRoles(draft: Draft): void {
   const { state, now } = draft;
   assert(state.task === null, 'following needs no tasks');
-  draft.answerOperator({
-    reason: 'pgweave does not fail this shard over',
-    hint: 'it needs failover.enabled and a second node',
-  });
+  draft.refuseOperator(
+    'pgweave does not fail this shard over',
+    'it needs failover.enabled, promotion: pgweave and a second node',
+  );
   const writable = state.nodes.filter(
     (node) =>
-      isResponsive(node, now, state.settings.suspectAfterMs) && node.answer?.inRecovery === false,
+      isResponsive(node, now, state.settings.suspectAfterMs) &&
+      node.answer?.inRecovery === false &&
+      (state.record === null || node.answer.systemId === state.record.systemId),
   );
   const [newest, next] = writable.sort((a, b) => -compareAge(a, b));
   if (newest === undefined) {
@@ -44,6 +46,8 @@ function follow(draft: Draft, primary: NodeId): void {
       primary,
       durability: { kind: 'solo' },
       phase: { kind: 'open' },
+      paused: false,
+      switchLsn: null,
     };
     draft.log('info', 'found the primary', { primary, epoch: next.epoch });
     draft.change({ record: next, epochMax: next.epoch });

@@ -19,13 +19,18 @@ export type InstallOptions = {
   readonly node: NodeAddress;
   readonly intent: Intent;
   /** See FailoverTask `install`. */
-  readonly emptyNames: boolean;
+  readonly names: string | null;
   readonly login: ControlLogin;
   readonly clock: Clock;
   readonly promoteTimeoutMs: number;
 };
 
-export type Installed = { readonly answer: ProbeAnswer; readonly askedAt: number };
+/** See TaskResult `installed`. */
+export type Installed = {
+  readonly answer: ProbeAnswer;
+  readonly askedAt: number;
+  readonly switchLsn: string | null;
+};
 
 const pollMs = 5;
 const statementTimeoutMs = 2000;
@@ -39,25 +44,38 @@ export async function installPrimary(options: InstallOptions): Promise<Installed
   const settings = { default_transaction_read_only: 'off' };
   const connection = { node, login, settings, timeoutMs: statementTimeoutMs };
   return await withControlConnection(connection, async (session) => {
-    if (options.emptyNames) await forgetStandbys(session, clock);
+    if (options.names !== null) await replaceNames(session, options.names, clock);
     await promote(session, options);
+    const switchLsn = await endOfRecovery(session);
     await writeEpoch(session, options.intent);
     // From here on as any probe: this session's own setting is not the server's.
     await session.execute('set synchronous_commit to default');
     const askedAt = clock.now();
-    return { answer: await new ProbeQuery().ask(session), askedAt };
+    return { answer: await new ProbeQuery().ask(session), askedAt, switchLsn };
   });
 }
 
 /** Before the promotion, so that no commit of the new primary waits for a standby it lacks. */
-async function forgetStandbys(session: ControlConnection, clock: Clock): Promise<void> {
-  const names = await setting(session, 'synchronous_standby_names');
-  if (names === '') return;
+async function replaceNames(
+  session: ControlConnection,
+  names: string,
+  clock: Clock,
+): Promise<void> {
+  const before = await setting(session, 'synchronous_standby_names');
+  if (before === names) return;
   await lockSettings(session, clock);
-  if (names === fencedNames) {
+  if (before === fencedNames) {
     await session.execute('alter system reset default_transaction_read_only');
   }
-  await setNames(session, '');
+  await setNames(session, names);
+}
+
+/** What was replayed last before the node became primary; null when it was one from its start on. */
+async function endOfRecovery(session: ControlConnection): Promise<string | null> {
+  const [row] = await session.query<{ lsn: string | null }>(
+    'select pg_last_wal_replay_lsn()::text as lsn',
+  );
+  return row?.lsn ?? null;
 }
 
 /** pg_promote's own waiting looks every 100 ms only. */

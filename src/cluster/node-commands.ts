@@ -11,7 +11,7 @@ import {
 import { fencedNames } from './fence.ts';
 import { pause } from './pause.ts';
 import { lockSettings } from './settings-lock.ts';
-import { namesFor, synchronousOnly } from './synchronous-names.ts';
+import { namesFor, readNames, type SynchronousSet, waitsFor } from './synchronous-names.ts';
 
 export type NodeCommandsParts = { readonly login: ControlLogin; readonly clock: Clock };
 
@@ -31,33 +31,32 @@ export class NodeCommands {
   }
 
   /** Resolves with the primary's start time: see TaskResult `armed`. */
-  async arm(primary: NodeAddress, applicationName: string): Promise<string> {
+  async arm(primary: NodeAddress, set: SynchronousSet): Promise<string> {
     return await this.#locked(primary, async (session) => {
       const names = await setting(session, 'synchronous_standby_names');
-      if (!synchronousOnly(names, applicationName)) {
-        await setNames(session, namesFor(applicationName));
-      }
+      if (!sameWait(names, set)) await setNames(session, namesFor(set));
       await pause(this.#parts.clock, reloadMs);
       const [sample] = await session.query<{ lsn: string; started_at: string }>(
         `select pg_current_wal_flush_lsn()::text as lsn,
           (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text as started_at`,
       );
-      await this.#until(`${applicationName} to confirm ${sample?.lsn}`, catchUpMs, async () => {
-        const [row] = await session.query<{ confirmed: boolean }>(
-          `select flush_lsn >= $1::pg_lsn as confirmed from pg_stat_replication
-            where application_name = $2 and state = 'streaming'
-              and sync_state in ('sync', 'quorum')`,
-          [sample?.lsn ?? '0/0', applicationName],
+      const { names: members } = set;
+      await this.#until(`${members.join()} to confirm ${sample?.lsn}`, catchUpMs, async () => {
+        const rows = await session.query<{ name: string }>(
+          `select application_name as name from pg_stat_replication
+            where flush_lsn >= $1::pg_lsn and state = 'streaming'
+              and sync_state in ('sync', 'quorum', 'potential')`,
+          [sample?.lsn ?? '0/0'],
         );
-        return row?.confirmed === true;
+        return members.every((member) => rows.some(({ name }) => name === member));
       });
       return sample?.started_at ?? '';
     });
   }
 
-  async disarm(primary: NodeAddress): Promise<void> {
+  async disarm(primary: NodeAddress, names: string): Promise<void> {
     await this.#locked(primary, async (session) => {
-      await setNames(session, '');
+      await setNames(session, names);
       await pause(this.#parts.clock, reloadMs);
     });
   }
@@ -140,6 +139,12 @@ export class NodeCommands {
     const { login } = this.#parts;
     return withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, work);
   }
+}
+
+/** The setting waits for exactly this set already, in whatever spelling. */
+function sameWait(setting: string, set: SynchronousSet): boolean {
+  const current = readNames(setting);
+  return current?.names.length === set.names.length && waitsFor(setting, set);
 }
 
 /** ALTER SYSTEM takes no parameters. */

@@ -26,6 +26,16 @@ export type NodeView = {
   readonly startingSince: number | null;
   readonly probedAt: number;
   readonly fencedAt: number;
+  readonly repointedAt: number;
+  /** The run of its rejoin hook, or what became of the last one; null: none yet. */
+  readonly rejoin: Rejoin | null;
+};
+
+/** `epoch`: that it was to rejoin. A failed one is not repeated until an operator asks. */
+export type Rejoin = {
+  readonly epoch: number;
+  readonly state: 'running' | 'later' | 'failed' | 'done';
+  readonly at: number;
 };
 
 /** A node nobody has heard of yet. Its silence counts from `now`. */
@@ -44,6 +54,8 @@ export function unseenNode(id: NodeId, now: number): NodeView {
     startingSince: null,
     probedAt: -Infinity,
     fencedAt: -Infinity,
+    repointedAt: -Infinity,
+    rejoin: null,
   };
 }
 
@@ -67,6 +79,12 @@ export function observe(view: NodeView, event: FailoverEvent): NodeView {
     case 'life':
       if (event.heardAt <= view.aliveAt) return view;
       return { ...alive(view, event.heardAt), heardAt: event.heardAt };
+    case 'rejoined': {
+      const { kind } = event.outcome;
+      return view.rejoin === null
+        ? view
+        : { ...view, rejoin: { ...view.rejoin, state: kind, at: event.at } };
+    }
     case 'stalled':
       return {
         ...view,
@@ -115,6 +133,9 @@ export function misfit(view: NodeView, record: ShardRecord): string | null {
   if (answer === null) return `${id} has not answered yet`;
   if (answer.systemId !== record.systemId) return `${id} belongs to another cluster`;
   if (answer.inRecovery) return `${id} is in recovery`;
+  if (answer.timeline !== record.timeline) {
+    return `${id} is on timeline ${answer.timeline}, not ${record.timeline}`;
+  }
   if (!isOfEpoch(view, record)) {
     return `${id} is of epoch ${answer.epoch?.epoch ?? 'none'}, not ${record.epoch}`;
   }

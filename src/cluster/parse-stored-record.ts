@@ -33,21 +33,27 @@ function isShardRecord(value: unknown): value is ShardRecord {
     Number.isInteger(value['timeline']) &&
     isText(value['primary']) &&
     isDurability(value['durability']) &&
-    isPhase(value['phase'])
+    isPhase(value['phase']) &&
+    typeof value['paused'] === 'boolean' &&
+    (value['switchLsn'] === null || isText(value['switchLsn']))
   );
 }
 
 function isDurability(value: unknown): boolean {
   if (!isObject(value)) return false;
-  return value['kind'] === 'solo' || (value['kind'] === 'armed' && isText(value['member']));
+  const { kind, members, quorum } = value;
+  if (kind !== 'armed') return kind === 'solo' || kind === 'async';
+  if (!Array.isArray(members) || !members.every(isText)) return false;
+  return Number.isSafeInteger(quorum) && Number(quorum) >= 1 && Number(quorum) <= members.length;
 }
 
 function isPhase(value: unknown): boolean {
   if (!isObject(value)) return false;
   if (value['kind'] === 'open') return true;
-  if (value['kind'] !== 'claimed' && value['kind'] !== 'promoting') return false;
-  const intent = value['intent'];
-  return isObject(intent) && isText(intent['candidate']) && isEpoch(intent);
+  const { kind, intent } = value;
+  if (!isObject(intent) || !isEpoch(intent)) return false;
+  if (kind === 'revoking') return true;
+  return (kind === 'claimed' || kind === 'promoting') && isText(intent['candidate']);
 }
 
 function isEpoch(value: Record<string, unknown>): boolean {

@@ -23,10 +23,15 @@ export type ProbeAnswer = {
   readonly lsn: bigint;
   /** Standby: replayed; primary: as `lsn`. */
   readonly replayLsn: bigint;
+  readonly replayPaused: boolean;
   /** null before the first epoch was written (or replayed). */
   readonly epoch: EpochRow | null;
   /** The name under which a standby presents itself to its primary; null on a primary. */
   readonly applicationName: string | null;
+  /** `host:port` that a standby is told to receive from; null on a primary. */
+  readonly upstream: string | null;
+  /** A standby that we have pointed nowhere. */
+  readonly revoked: boolean;
   /** Age of the last message from the primary; null without a streaming receiver. */
   readonly receiverAgeMs: number | null;
   readonly synchronousStandbyNames: string;

@@ -1,5 +1,6 @@
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import { conninfoAddress, nowhere, readConninfo, standbyName } from './conninfo.ts';
 import type { ControlConnection } from './control-connection.ts';
 import type { ProbeAnswer } from './probe-answer.ts';
 
@@ -10,6 +11,7 @@ type ProbeRow = {
   readonly started_at: string;
   readonly lsn: string;
   readonly replay_lsn: string;
+  readonly replay_paused: boolean;
   readonly has_epoch: boolean;
   readonly epoch: { readonly epoch: number; readonly uuid: string } | null;
   readonly conninfo: string | null;
@@ -74,6 +76,7 @@ function probeSql(withEpoch: boolean): string {
       (case when n.in_recovery
         then coalesce(pg_last_wal_replay_lsn(), '0/0'::pg_lsn)
         else pg_current_wal_flush_lsn() end - '0/0'::pg_lsn)::text as replay_lsn,
+      n.in_recovery and pg_is_wal_replay_paused() as replay_paused,
       to_regclass('pgweave.epoch') is not null as has_epoch,
       ${epoch} as epoch,
       case when n.in_recovery then current_setting('primary_conninfo') end as conninfo,
@@ -98,8 +101,11 @@ function answerOf(row: ProbeRow): ProbeAnswer {
     startedAt: row.started_at,
     lsn: BigInt(row.lsn),
     replayLsn: BigInt(row.replay_lsn),
+    replayPaused: row.replay_paused,
     epoch: row.epoch,
     applicationName: row.conninfo === null ? null : standbyName(row.conninfo, row.cluster_name),
+    upstream: row.conninfo === null ? null : conninfoAddress(row.conninfo),
+    revoked: readConninfo(row.conninfo ?? '').get('host') === nowhere.host,
     receiverAgeMs: row.receiver_age_ms,
     synchronousStandbyNames: row.synchronous_standby_names,
     synchronousCommit: row.synchronous_commit,
@@ -108,14 +114,4 @@ function answerOf(row: ProbeRow): ProbeAnswer {
       flushLsn: BigInt(standby.flushLsn ?? 0),
     })),
   };
-}
-
-/** As a walreceiver chooses it: application_name of primary_conninfo, cluster_name, or its default. */
-export function standbyName(conninfo: string, clusterName: string): string {
-  const match = /(?:^|\s)application_name\s*=\s*(?:'((?:\\.|[^'\\])*)'|((?:\\.|\S)+))/.exec(
-    conninfo,
-  );
-  const name = (match?.[1] ?? match?.[2] ?? '').replace(/\\(.)/g, '$1');
-  if (name !== '') return name;
-  return clusterName === '' ? 'walreceiver' : clusterName;
 }

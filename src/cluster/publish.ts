@@ -26,7 +26,7 @@ function shardState(state: FailoverState, now: number): ShardState {
 
 /** A promotion cuts the old primary's connections from its claim on; a mere suspicion does not. */
 function phaseEpoch({ phase, record }: FailoverState): number {
-  if (phase.kind === 'promoting') return phase.intent.epoch;
+  if (phase.kind === 'promoting' || phase.kind === 'revoking') return phase.intent.epoch;
   if (phase.kind === 'opening') return phase.record.epoch;
   return record?.epoch ?? 0;
 }
@@ -46,6 +46,11 @@ export function holdReason({ phase, record }: FailoverState): string {
     case 'draining':
       return `switching over to ${phase.intent.candidate}`;
     case 'claiming':
+      return phase.step.kind === 'revoking'
+        ? 'choosing a new primary'
+        : `promoting ${phase.step.intent.candidate}`;
+    case 'revoking':
+      return 'choosing a new primary';
     case 'promoting':
       return `promoting ${phase.intent.candidate}`;
     default:

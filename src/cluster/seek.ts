@@ -15,17 +15,16 @@ type Found =
  * highest epoch. Two without a difference are a split brain, and nobody can choose for the operator.
  */
 export function seek(draft: Draft): void {
-  const allowDataLoss = draft.state.request?.allowDataLoss === true;
+  const command = draft.state.request?.command;
+  const allowDataLoss = command?.kind === 'failover' && command.allowDataLoss;
   const result = findPrimary(draft.state, draft.now, allowDataLoss);
   if (result.kind === 'primary') {
-    draft.answerOperator(null);
+    const { id } = result.found.node;
+    draft.answerOperator({ kind: 'done', message: `${id} is the primary` });
     adopt(draft, result.found);
     return;
   }
-  draft.answerOperator({
-    reason: `the primary is not known: ${result.reason}`,
-    hint: undefined,
-  });
+  draft.refuseOperator(`the primary is not known: ${result.reason}`);
   const { phase } = draft.state;
   if (phase.kind === 'seeking' && phase.reason === result.reason) return;
   draft.log('info', 'looking for the primary', { reason: result.reason });
@@ -69,10 +68,12 @@ function adopt(draft: Draft, { node, answer }: Answered): void {
     primary: node.id,
     durability: { kind: 'solo' },
     phase: { kind: 'open' },
+    paused: false,
+    switchLsn: null,
   } as const;
   if (answer.epoch === null) {
     const record = { ...base, epoch: 0, uuid: draft.mintUuid() };
-    claim(draft, { record, candidate: node.id, cause: 'found' });
+    claim(draft, { record, cause: 'found', how: { kind: 'promote', candidate: node.id } });
     return;
   }
   const record = { ...base, epoch: answer.epoch.epoch, uuid: answer.epoch.uuid };

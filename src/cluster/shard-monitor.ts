@@ -8,16 +8,20 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import { readNodes, readShard } from './cluster-reading.ts';
 import type { NodeStatus, ShardStatus } from './cluster-status.ts';
 import type { ControlLogin } from './control-connection.ts';
-import type { FailoverAction, FailoverTask, OperatorRefusal } from './failover-action.ts';
+import { type Rehearsal, rehearse } from './dry-run.ts';
+import type { FailoverAction, FailoverTask } from './failover-action.ts';
 import type { FailoverEvent, TaskResult } from './failover-event.ts';
 import type { FailoverJournal } from './failover-journal.ts';
+import { failoverLimits } from './failover-limits.ts';
 import { step } from './failover-machine.ts';
-import { beginFailover, type FailoverState } from './failover-state.ts';
-import { installPrimary } from './install-primary.ts';
-import { NodeCommands } from './node-commands.ts';
+import { beginFailover, type FailoverSettings, type FailoverState } from './failover-state.ts';
+import { Heartbeat } from './heartbeat.ts';
+import type { HookCall, HookOutcome } from './hook-call.ts';
 import { NodeProbe } from './node-probe.ts';
+import type { OperatorAnswer, OperatorCommand } from './operator-command.ts';
 import type { RecordStore, StoredRecord } from './record-store.ts';
 import type { ShardState } from './shard-state.ts';
+import { TaskRunner } from './task-runner.ts';
 
 export type ShardMonitorParts = {
   readonly shard: ShardId;
@@ -28,12 +32,14 @@ export type ShardMonitorParts = {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly mintUuid: () => string;
+  /** Never rejects. */
+  readonly runHook: (call: HookCall) => Promise<HookOutcome>;
   onState(state: ShardState): void;
   onJournal(entry: FailoverJournal): void;
 };
 
 type Waiting = {
-  readonly resolve: (primary: NodeId) => void;
+  readonly resolve: (message: string) => void;
   readonly reject: (error: PgError) => void;
 };
 
@@ -42,7 +48,8 @@ export class ShardMonitor {
   readonly #parts: ShardMonitorParts;
   readonly #login: ControlLogin;
   readonly #nodes: readonly NodeAddress[];
-  readonly #commands: NodeCommands;
+  readonly #runner: TaskRunner;
+  readonly #heartbeat: Heartbeat | null;
   readonly #probes = new Map<NodeId, NodeProbe>();
   readonly #events: FailoverEvent[] = [];
   #saving: Promise<void> = Promise.resolve();
@@ -57,17 +64,24 @@ export class ShardMonitor {
     this.#parts = parts;
     this.#nodes = config.nodes.get(shard) ?? [];
     this.#login = { database, user: controlUser.name, password: controlUser.password };
-    this.#commands = new NodeCommands({ login: this.#login, clock });
-    const mode = failover.enabled && this.#nodes.length > 1 ? 'failover' : 'follow';
+    this.#runner = new TaskRunner({
+      ...parts,
+      nodes: this.#nodes,
+      login: this.#login,
+      promoteTimeoutMs: failover.promoteTimeoutMs,
+    });
+    const isOurs = failover.enabled && !config.externalShards.has(shard);
+    const mode = isOurs && this.#nodes.length > 1 ? 'failover' : 'follow';
     this.#state = beginFailover({
       shard,
       nodes: this.#nodes.map((node) => node.id),
-      settings: failover,
+      settings: settingsOf(config),
       mode,
       stored: mode === 'failover' ? stored : null,
       now: clock.now(),
     });
     for (const node of this.#nodes) this.#probes.set(node.id, this.#startProbe(node));
+    this.#heartbeat = mode === 'failover' ? this.#startHeartbeat() : null;
   }
 
   get state(): ShardState {
@@ -88,7 +102,7 @@ export class ShardMonitor {
   }
 
   shardStatus(): ShardStatus {
-    return readShard(this.#state);
+    return readShard(this.#state, this.#parts.clock.now());
   }
 
   nodeStatuses(): readonly NodeStatus[] {
@@ -108,29 +122,38 @@ export class ShardMonitor {
     }
   }
 
-  /** See ClusterMonitor.failover. */
-  failover(allowDataLoss: boolean): Promise<NodeId> {
+  /** See ClusterMonitor.command. */
+  command(command: OperatorCommand): Promise<string> {
     if (this.#waiting !== null) {
-      return Promise.reject(notNow('a failover of this shard is under way already'));
+      return Promise.reject(notNow('another command for this shard is under way'));
     }
     const { clock, config } = this.#parts;
     return new Promise((resolve, reject) => {
       const patienceMs = config.failover.promoteTimeoutMs + 15_000;
       const cancelTimer = clock.after(patienceMs, () => {
-        this.#answerOperator({ reason: 'it is not finished yet', hint: 'see SHOW SHARDS' });
+        this.#answerOperator({
+          kind: 'refused',
+          reason: 'it is not finished yet',
+          hint: 'see SHOW SHARDS',
+        });
       });
       this.#waiting = {
-        resolve: (primary) => {
+        resolve: (message) => {
           cancelTimer();
-          resolve(primary);
+          resolve(message);
         },
         reject: (error) => {
           cancelTimer();
           reject(error);
         },
       };
-      this.dispatch({ kind: 'failover-requested', at: clock.now(), allowDataLoss });
+      this.dispatch({ kind: 'operator', at: clock.now(), command });
     });
+  }
+
+  /** What the command would do now. Changes nothing. */
+  rehearse(command: OperatorCommand): Rehearsal {
+    return rehearse(this.#state, command, this.#parts.clock.now());
   }
 
   /**
@@ -140,7 +163,8 @@ export class ShardMonitor {
   async stop(): Promise<void> {
     this.#stopped = true;
     for (const probe of this.#probes.values()) probe.stop();
-    this.#answerOperator({ reason: 'pgweave is stopping', hint: undefined });
+    this.#heartbeat?.stop();
+    this.#answerOperator({ kind: 'refused', reason: 'pgweave is stopping', hint: undefined });
     await this.#saving;
   }
 
@@ -148,6 +172,7 @@ export class ShardMonitor {
     if (this.#stopped) return;
     const { state, actions } = step(this.#state, event, this.#parts.mintUuid);
     this.#state = state;
+    this.#heartbeat?.beatOn(this.#openPrimary());
     for (const action of actions) this.#perform(action);
   }
 
@@ -168,6 +193,26 @@ export class ShardMonitor {
     });
   }
 
+  #startHeartbeat(): Heartbeat {
+    const { clock, config } = this.#parts;
+    return new Heartbeat({
+      login: this.#login,
+      clock,
+      intervalMs: config.failover.heartbeatIntervalMs,
+      lateMs: failoverLimits.heartbeatLateMs,
+      onAcknowledged: ({ id }, lsn) =>
+        this.dispatch({ kind: 'heartbeat', at: clock.now(), node: id, acknowledgedLsn: lsn }),
+      onLate: ({ id }, sentAt) =>
+        this.dispatch({ kind: 'heartbeat-late', at: clock.now(), node: id, sentAt }),
+    });
+  }
+
+  #openPrimary(): NodeAddress | null {
+    const { phase, record } = this.#state;
+    if (phase.kind !== 'open') return null;
+    return this.#nodes.find(({ id }) => id === record?.primary) ?? null;
+  }
+
   #perform(action: FailoverAction): void {
     const { telemetry, clock } = this.#parts;
     switch (action.kind) {
@@ -184,10 +229,20 @@ export class ShardMonitor {
         return;
       }
       case 'fence':
-        this.#fence(action.node);
+        this.#attempt('fence a quarantined node', action.node, this.#runner.fence(action.node));
+        return;
+      case 'repoint':
+        this.#attempt(
+          'point a standby to the primary',
+          action.node,
+          this.#runner.repoint(action.node, action.primary),
+        );
+        return;
+      case 'hook':
+        this.#runHook(action.call);
         return;
       case 'answer-operator':
-        this.#answerOperator(action.refusal);
+        this.#answerOperator(action.answer);
         return;
       case 'journal':
         this.#parts.onJournal(action.entry);
@@ -203,73 +258,50 @@ export class ShardMonitor {
   #start(task: number, work: FailoverTask): void {
     const report = (result: TaskResult) =>
       this.dispatch({ kind: 'task', at: this.#parts.clock.now(), task, result });
-    const running = this.#run(work).then(report, (error: unknown) => {
+    const running = this.#runner.run(work).then(report, (error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
       report({ kind: 'failed', reason });
     });
     if (work.kind === 'save') this.#saving = running;
   }
 
-  async #run(work: FailoverTask): Promise<TaskResult> {
-    switch (work.kind) {
-      case 'save':
-        return await this.#save(work);
-      case 'install': {
-        const { clock, config } = this.#parts;
-        const installed = await installPrimary({
-          node: this.#address(work.intent.candidate),
-          intent: work.intent,
-          emptyNames: work.emptyNames,
-          login: this.#login,
-          clock,
-          promoteTimeoutMs: config.failover.promoteTimeoutMs,
-        });
-        return { kind: 'installed', ...installed };
-      }
-      case 'drain':
-        await this.#commands.drain(this.#address(work.primary), this.#address(work.candidate));
-        return { kind: 'drained' };
-      case 'arm': {
-        const primary = this.#address(work.primary);
-        const startedAt = await this.#commands.arm(primary, work.applicationName);
-        return { kind: 'armed', startedAt };
-      }
-      case 'disarm':
-        await this.#commands.disarm(this.#address(work.primary));
-        return { kind: 'disarmed' };
-      default:
-        return unreachable(work);
-    }
-  }
-
-  async #save(work: FailoverTask & { readonly kind: 'save' }): Promise<TaskResult> {
-    const { store, shard } = this.#parts;
-    const revision = await store.save(work.record, work.expected);
-    if (revision !== null) return { kind: 'saved', revision };
-    return { kind: 'outdated', stored: await store.load(shard) };
-  }
-
-  #fence(id: NodeId): void {
+  /** Best effort: the machine asks again while it sees the need. */
+  #attempt(what: string, node: NodeId, work: Promise<void>): void {
     const { telemetry, shard } = this.#parts;
-    this.#commands.fence(this.#address(id)).catch((error: unknown) => {
-      telemetry.log('warn', 'could not fence a quarantined node', { shard, node: id, error });
+    work.catch((error: unknown) => {
+      telemetry.log('warn', `could not ${what}`, { shard, node, error });
     });
   }
 
-  #answerOperator(refusal: OperatorRefusal | null): void {
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    if (waiting === null) return;
-    const { primary } = this.#state.record ?? {};
-    if (refusal === null && primary !== undefined) waiting.resolve(primary);
-    else waiting.reject(notNow(refusal?.reason ?? 'the primary is not known', refusal?.hint));
+  #runHook(call: HookCall): void {
+    const { telemetry, clock, runHook } = this.#parts;
+    // runHook never rejects.
+    void runHook(call).then((outcome) => {
+      const { hook, node, shard } = call;
+      if (hook === 'rejoin') this.dispatch({ kind: 'rejoined', at: clock.now(), node, outcome });
+      else if (outcome.kind !== 'done') {
+        telemetry.log('error', `the ${hook} hook failed`, { shard, node, ...outcome });
+      }
+    });
   }
 
-  #address(id: NodeId): NodeAddress {
-    const node = this.#nodes.find((candidate) => candidate.id === id);
-    if (node === undefined) throw notNow(`${id} is no longer configured`);
-    return node;
+  #answerOperator(answer: OperatorAnswer): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (answer.kind === 'done') waiting?.resolve(answer.message);
+    else waiting?.reject(notNow(answer.reason, answer.hint));
   }
+}
+
+function settingsOf({ failover }: Config): FailoverSettings {
+  const { hooks } = failover;
+  const fence = hooks.fenceRequired ? 'required' : 'best_effort';
+  return {
+    ...failover,
+    fence: hooks.fence === null ? 'none' : fence,
+    rejoin: hooks.rejoin !== null,
+    notify: hooks.notify !== null,
+  };
 }
 
 function notNow(reason: string, hint?: string): PgError {

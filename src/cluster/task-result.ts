@@ -5,9 +5,12 @@ import type { FailoverTask } from './failover-action.ts';
 import type { TaskResult } from './failover-event.ts';
 import { failoverLimits } from './failover-limits.ts';
 import { epochsOf, type Phase, phaseOfRecord } from './failover-state.ts';
+import { findings } from './findings.ts';
+import { hookCall } from './hook-of.ts';
 import { observe } from './node-view.ts';
 import type { StoredRecord } from './record-store.ts';
-import type { ShardRecord } from './shard-record.ts';
+import { chooseFrozen } from './revocation.ts';
+import type { Durability, ShardRecord } from './shard-record.ts';
 
 /** Goes on where a task has ended. A task that was given up in the meantime changes nothing. */
 export function takeResult(draft: Draft, id: number, result: TaskResult): void {
@@ -22,6 +25,9 @@ export function takeResult(draft: Draft, id: number, result: TaskResult): void {
     case 'outdated':
       outdated(draft, result.stored);
       return;
+    case 'revoked':
+      if (work.kind === 'revoke') chooseFrozen(draft, result.frozen);
+      return;
     case 'installed':
       if (work.kind === 'install') installed(draft, work.intent.candidate, result);
       return;
@@ -29,7 +35,8 @@ export function takeResult(draft: Draft, id: number, result: TaskResult): void {
       drained(draft);
       return;
     case 'armed':
-      if (work.kind === 'arm') recordArmed(draft, work.applicationName, result.startedAt);
+      if (work.kind !== 'arm') return;
+      recordArmed(draft, work.members, { quorum: work.set.count, startedAt: result.startedAt });
       return;
     case 'disarmed':
       // The next probe answers may still show the setting as it was.
@@ -45,20 +52,52 @@ export function takeResult(draft: Draft, id: number, result: TaskResult): void {
 
 function saved(draft: Draft, record: ShardRecord, revision: number): void {
   draft.change({ record, revision, doubtful: false });
-  const { phase } = draft.state;
+  const { phase, request } = draft.state;
   if (phase.kind === 'opening') {
     open(draft, phase, record);
     return;
   }
-  if (phase.kind !== 'claiming') return;
-  draft.change({ times: { ...draft.state.times, claimedAt: draft.now } });
-  const { cause, intent } = phase;
-  if (record.phase.kind === 'claimed') {
-    draft.enter({ kind: 'draining', cause, intent });
-    draft.start({ kind: 'drain', primary: record.primary, candidate: intent.candidate });
+  if (phase.kind === 'claiming') {
+    draft.change({ times: { ...draft.state.times, claimedAt: draft.now } });
+    claimed(draft, phase, record);
     return;
   }
-  draft.enter({ kind: 'promoting', cause, intent, since: draft.now });
+  const { kind } = request?.command ?? {};
+  if (request?.accepted === true && (kind === 'pause' || kind === 'resume')) {
+    const message = record.paused
+      ? `nobody is promoted on shard "${record.shard}" without your word`
+      : `automatic failover of shard "${record.shard}" is on again`;
+    draft.answerOperator({ kind: 'done', message });
+    draft.notify(kind === 'pause' ? 'paused' : 'resumed', message);
+  }
+}
+
+function claimed(
+  draft: Draft,
+  { cause, step }: Phase & { readonly kind: 'claiming' },
+  record: ShardRecord,
+): void {
+  switch (step.kind) {
+    case 'claimed': {
+      const { intent } = step;
+      draft.enter({ kind: 'draining', cause, intent });
+      draft.start({ kind: 'drain', primary: record.primary, candidate: intent.candidate });
+      return;
+    }
+    case 'revoking':
+      draft.enter({ kind: 'revoking', cause, intent: step.intent });
+      return;
+    case 'promoting':
+      draft.enter({ kind: 'promoting', cause, intent: step.intent, since: draft.now });
+      if (draft.state.settings.fence === 'best_effort' && cause === 'failure') {
+        const message = `${record.primary} is lost and ${step.intent.candidate} takes its place`;
+        const about = { hook: 'fence', event: 'fence', node: record.primary, message } as const;
+        draft.actions.push({ kind: 'hook', call: hookCall(record, about) });
+      }
+      return;
+    default:
+      unreachable(step);
+  }
 }
 
 function open(
@@ -68,31 +107,40 @@ function open(
 ): void {
   const { cause } = phase;
   const replaced = cause === 'failure' || cause === 'operator';
+  const wrong = findings(draft.state, phase.from);
   draft.change({
     armedStart: null,
     restarted: false,
-    member: { missingSince: null, flushLsn: 0n, frozenSince: draft.now },
+    watches: [],
+    heartbeat: { acknowledgedLsn: null, lateSince: null },
     failovers: draft.state.failovers + (replaced ? 1 : 0),
     lastFailoverAt: cause === 'failure' ? draft.now : draft.state.lastFailoverAt,
   });
   draft.enter({ kind: 'open' });
-  draft.answerOperator(null);
+  const { shard, primary, epoch } = record;
+  const message = `the primary of shard "${shard}" is now ${primary}`;
+  draft.answerOperator({ kind: 'done', message });
   if (cause === 'found') {
-    draft.log('info', 'found the primary', { primary: record.primary, epoch: record.epoch });
+    draft.log('info', 'found the primary', { primary, epoch });
     return;
   }
+  const { times, lossReason } = draft.state;
+  const reason = cause === 'failure' ? lossReason : '';
   draft.actions.push({
     kind: 'journal',
     entry: {
-      shard: record.shard,
+      shard,
       cause,
       from: phase.from,
-      to: record.primary,
-      epoch: record.epoch,
-      ...draft.state.times,
+      to: primary,
+      epoch,
+      ...times,
       openedAt: draft.now,
+      reason,
+      findings: wrong,
     },
   });
+  draft.notify(replaced ? 'failover' : 'reopened', [message, reason, ...wrong].join('; '));
 }
 
 function installed(
@@ -102,7 +150,7 @@ function installed(
 ): void {
   const { phase, record } = draft.state;
   if (phase.kind !== 'promoting' || record === null) return;
-  const { answer, askedAt } = result;
+  const { answer, askedAt, switchLsn } = result;
   const event = { kind: 'answer', at: draft.now, node: candidate, answer, askedAt } as const;
   draft.change({
     times: { ...draft.state.times, promotedAt: draft.now },
@@ -115,20 +163,27 @@ function installed(
     systemId: answer.systemId,
     timeline: answer.timeline,
     primary: candidate,
+    durability: alone(draft),
     phase: { kind: 'open' },
+    switchLsn: switchLsn ?? record.switchLsn,
   };
   draft.enter({ kind: 'opening', cause: phase.cause, from: record.primary, record: next });
+}
+
+/** No standby has confirmed anything of a new epoch yet. */
+function alone(draft: Draft): Durability {
+  return { kind: draft.state.settings.durability === 'async' ? 'async' : 'solo' };
 }
 
 function drained(draft: Draft): void {
   const { phase, record } = draft.state;
   if (phase.kind !== 'draining' || record === null) return;
   const { cause, intent } = phase;
-  draft.enter({ kind: 'claiming', cause, intent });
+  draft.enter({ kind: 'claiming', cause, step: { kind: 'promoting', intent } });
   draft.change({ times: { ...draft.state.times, confirmedAt: draft.now } });
   draft.start({
     kind: 'save',
-    record: { ...record, durability: { kind: 'solo' }, phase: { kind: 'promoting', intent } },
+    record: { ...record, phase: { kind: 'promoting', intent } },
     expected: draft.state.revision,
   });
 }
@@ -139,25 +194,32 @@ function failed(draft: Draft, work: FailoverTask, reason: string): void {
   if (work.kind !== 'arm' && work.kind !== 'disarm') draft.change({ retryAt });
   if (work.kind === 'save') draft.change({ doubtful: true });
   draft.log('warn', `could not ${verbs[work.kind]}`, { reason });
-  const { phase } = draft.state;
-  if (phase.kind !== 'claiming' && phase.kind !== 'draining') return;
-  draft.answerOperator({ reason: `could not ${verbs[work.kind]}: ${reason}`, hint: undefined });
+  const { phase, request } = draft.state;
+  if (work.kind === 'save' && request?.accepted === true) {
+    draft.refuseOperator(`could not ${verbs.save}: ${reason}`);
+  }
+  if (phase.kind !== 'claiming' && phase.kind !== 'draining' && phase.kind !== 'revoking') return;
+  draft.refuseOperator(
+    `could not ${verbs[work.kind]}: ${reason}`,
+    'it may have taken effect all the same: see SHOW SHARDS',
+  );
   draft.enter(phaseOfRecord(draft.state.record, draft.now));
 }
 
 const verbs: { readonly [Kind in FailoverTask['kind']]: string } = {
   save: 'write the cluster record',
+  revoke: 'stop what the standbys receive',
   install: 'make the candidate primary',
   drain: 'drain the primary',
   arm: 'arm the standby',
-  disarm: 'stop commits from waiting',
+  disarm: 'change what commits wait for',
 };
 
 /** What is stored is the truth, whoever wrote it: start again from there. */
 function outdated(draft: Draft, stored: StoredRecord | null): void {
   const record = stored?.record ?? null;
   draft.log('error', 'the cluster record was changed by somebody else', {});
-  draft.answerOperator({ reason: 'the cluster record was changed meanwhile', hint: undefined });
+  draft.refuseOperator('the cluster record was changed meanwhile');
   draft.change({
     record,
     revision: stored?.revision ?? 0,

@@ -47,7 +47,7 @@ function judgeRefused(state: FailoverState, primary: NodeView, now: number): Ver
     return { kind: 'late', reason };
   }
   if (!standbysHear(state, primary, firstRefusedAt)) return { kind: 'dead', reason };
-  return judgeCut(firstRefusedAt, now);
+  return judgeCut(state, firstRefusedAt, now);
 }
 
 function judgeSilent(state: FailoverState, primary: NodeView, now: number): Verdict {
@@ -55,13 +55,15 @@ function judgeSilent(state: FailoverState, primary: NodeView, now: number): Verd
   if (silentMs < state.settings.hangMs) {
     return { kind: 'late', reason: `no answer for ${Math.round(silentMs)} ms` };
   }
-  if (standbysHear(state, primary, primary.aliveAt)) return judgeCut(primary.aliveAt, now);
+  if (standbysHear(state, primary, primary.aliveAt)) return judgeCut(state, primary.aliveAt, now);
   return { kind: 'dead', reason: 'it is silent on every connection, and so it is to its standby' };
 }
 
-function judgeCut(since: number, now: number): Verdict {
+/** Where commits wait for nobody, a primary that we cannot reach may go on to acknowledge them. */
+function judgeCut(state: FailoverState, since: number, now: number): Verdict {
+  const { partitionMs, durability } = state.settings;
   const reason = 'it is silent to pgweave, but its standby still receives from it';
-  return now - since >= failoverLimits.partitionMs
+  return durability !== 'async' && now - since >= partitionMs
     ? { kind: 'dead', reason }
     : { kind: 'late', reason };
 }

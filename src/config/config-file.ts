@@ -35,16 +35,38 @@ const limits = z
   })
   .prefault({});
 
+const hookFile = nonEmpty('the program').optional();
+
+const hooks = z
+  .strictObject({
+    fence: hookFile,
+    fence_required: flag().prefault('false'),
+    fence_timeout: duration({ min: 100, max: 3600 * second }).prefault('2s'),
+    rejoin: hookFile,
+    rejoin_timeout: duration({ min: second, max: day }).prefault('10min'),
+    notify: hookFile,
+    notify_timeout: duration({ min: 100, max: 3600 * second }).prefault('10s'),
+  })
+  .prefault({});
+
 const failover = z
   .strictObject({
     enabled: flag().prefault('true'),
+    durability: z.enum(['sync', 'strict', 'async']).prefault('sync'),
+    synchronous_standbys: count({ min: 1, max: 8 }).prefault('1'),
+    accept_data_loss: flag().prefault('false'),
+    max_lag: size({ min: 0, max: 64 * gigabyte }).prefault('1MB'),
     probe_interval: duration({ min: 10, max: 60 * second }).prefault('100ms'),
+    heartbeat_interval: duration({ min: 100, max: 60 * second }).prefault('1s'),
     suspect_after: duration({ min: 20, max: 600 * second }).prefault('250ms'),
     hang_after: duration({ min: 50, max: 3600 * second }).prefault('700ms'),
+    partition_after: duration({ min: 100, max: 3600 * second }).prefault('3s'),
     restart_grace: duration({ min: 0, max: 3600 * second }).prefault('500ms'),
+    degrade_after: duration({ min: 50, max: 3600 * second }).prefault('1s'),
     promote_timeout: duration({ min: 100, max: 3600 * second }).prefault('5s'),
     cooldown: duration({ min: 0, max: day }).prefault('30s'),
     state_directory: nonEmpty('the directory').prefault('state'),
+    hooks,
   })
   .prefault({});
 
@@ -86,7 +108,13 @@ export const configFile = z.strictObject({
   listen: address('6432'),
   admin: address('9632'),
   workers: countOrAuto({ min: 0, max: 256 }).prefault('auto'),
-  shards: z.record(z.string(), z.strictObject({ nodes: z.array(z.string()) })),
+  shards: z.record(
+    z.string(),
+    z.strictObject({
+      nodes: z.array(z.string()),
+      promotion: z.enum(['pgweave', 'external']).prefault('pgweave'),
+    }),
+  ),
   home: nonEmpty('the home shard'),
   distributions: z.record(z.string(), distribution).prefault({}),
   tables: z.record(z.string(), table).prefault({}),

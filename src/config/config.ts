@@ -56,15 +56,36 @@ export type Limits = {
 
 export type Failover = {
   readonly enabled: boolean;
+  /** `sync`: commits wait while there is a standby. `strict`: always. `async`: never. */
+  readonly durability: 'sync' | 'strict' | 'async';
+  /** How many standbys each commit waits for. */
+  readonly synchronousStandbys: number;
   readonly probeIntervalMs: number;
+  readonly heartbeatIntervalMs: number;
   readonly suspectAfterMs: number;
   readonly hangMs: number;
+  readonly partitionMs: number;
   readonly restartGraceMs: number;
+  readonly degradeAfterMs: number;
   readonly promoteTimeoutMs: number;
   readonly cooldownMs: number;
+  /** Async: a standby that lacks more is not promoted by itself. */
+  readonly lagBytesMax: number;
   /** Directory of the durable cluster record. */
   readonly stateDirectory: string;
+  readonly hooks: FailoverHooks;
 };
+
+/** Programs of the operator; null: none. */
+export type FailoverHooks = {
+  readonly fence: Hook | null;
+  /** Nobody is promoted until the old primary is fenced. */
+  readonly fenceRequired: boolean;
+  readonly rejoin: Hook | null;
+  readonly notify: Hook | null;
+};
+
+export type Hook = { readonly file: string; readonly timeoutMs: number };
 
 /** A validated configuration: frozen, replaced as a whole. */
 export type Config = {
@@ -77,6 +98,8 @@ export type Config = {
   readonly shardMap: ShardMap;
   /** In file order per shard. Roles are found at run time. */
   readonly nodes: ReadonlyMap<ShardId, readonly NodeAddress[]>;
+  /** Shards whose primary somebody else chooses. */
+  readonly externalShards: ReadonlySet<ShardId>;
   readonly authentication: 'scram-sha-256' | 'trust';
   readonly users: ReadonlyMap<string, User>;
   /** The role that probes, reads the catalogue and promotes. */

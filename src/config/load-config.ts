@@ -107,6 +107,17 @@ function checkTogether(source: ConfigSource, { listen, admin, failover }: PlainS
     const message = 'a node is given up before it is suspected';
     source.report(['failover', 'hang_after'], message, 'make hang_after longer than suspect_after');
   }
+  const { hooks } = failover;
+  if (hooks.fence_required && hooks.fence === undefined) {
+    const message = 'a fence is required, and there is no program for it';
+    source.report(['failover', 'hooks', 'fence_required'], message, 'set failover.hooks.fence');
+  }
+  if (failover.durability === 'async' && !hooks.fence_required && !failover.accept_data_loss) {
+    const message =
+      'async failover may lose acknowledged commits, and nothing fences an old primary';
+    const remedy = 'set failover.hooks.fence and fence_required, or accept_data_loss: true';
+    source.report(['failover', 'durability'], message, remedy);
+  }
 }
 
 type Parts = {
@@ -118,6 +129,8 @@ type Parts = {
 
 function configOf(sections: PlainSections, { topology, users, map, path }: Parts): Config {
   const inDirectory = (file: string) => resolve(dirname(path), file);
+  const hook = (file: string | undefined, timeoutMs: number) =>
+    file === undefined ? null : { file: inDirectory(file), timeoutMs };
   const { listen, admin, control, servers, limits, failover, tls, log } = sections;
   return {
     database: sections.database,
@@ -126,6 +139,7 @@ function configOf(sections: PlainSections, { topology, users, map, path }: Parts
     workers: sections.workers === 'auto' ? availableParallelism() : sections.workers,
     shardMap: buildShardMap(map),
     nodes: topology.nodes,
+    externalShards: topology.externalShards,
     authentication: sections.authentication,
     users,
     controlUser: { name: control.user, password: control.password ?? null },
@@ -156,13 +170,25 @@ function configOf(sections: PlainSections, { topology, users, map, path }: Parts
     },
     failover: {
       enabled: failover.enabled,
+      durability: failover.durability,
+      synchronousStandbys: failover.synchronous_standbys,
       probeIntervalMs: failover.probe_interval,
+      heartbeatIntervalMs: failover.heartbeat_interval,
       suspectAfterMs: failover.suspect_after,
       hangMs: failover.hang_after,
+      partitionMs: failover.partition_after,
       restartGraceMs: failover.restart_grace,
+      degradeAfterMs: failover.degrade_after,
       promoteTimeoutMs: failover.promote_timeout,
       cooldownMs: failover.cooldown,
+      lagBytesMax: failover.max_lag,
       stateDirectory: inDirectory(failover.state_directory),
+      hooks: {
+        fence: hook(failover.hooks.fence, failover.hooks.fence_timeout),
+        fenceRequired: failover.hooks.fence_required,
+        rejoin: hook(failover.hooks.rejoin, failover.hooks.rejoin_timeout),
+        notify: hook(failover.hooks.notify, failover.hooks.notify_timeout),
+      },
     },
     log,
   };

@@ -8,6 +8,7 @@ import { suggest } from './suggest.ts';
 export type Topology = {
   /** In file order. */
   readonly nodes: ReadonlyMap<ShardId, readonly NodeAddress[]>;
+  readonly externalShards: ReadonlySet<ShardId>;
   readonly home: ShardId | null;
 };
 
@@ -19,8 +20,10 @@ const defaultPort = 5432;
 export function readTopology(source: ConfigSource): Topology {
   const entries = readEntries(source, ['shards'], configFile.shape.shards.valueType);
   const nodes = new Map<ShardId, readonly NodeAddress[]>();
+  const externalShards = new Set<ShardId>();
   const seen = new Map<NodeId, ConfigPath>();
-  for (const [name, { nodes: written }] of entries) {
+  for (const [name, { nodes: written, promotion }] of entries) {
+    if (promotion === 'external') externalShards.add(name as ShardId);
     if (!shardNamePattern.test(name)) {
       const remedy = 'use letters, digits, "_", "-" and ".", at most 63 of them';
       source.reportName(['shards', name], `"${name}" is not a shard name`, remedy);
@@ -42,7 +45,7 @@ export function readTopology(source: ConfigSource): Topology {
     const remedy = 'add "shards:" with a line like "a: { nodes: [db1:5432, db2:5432] }"';
     source.reportName(['shards'], 'there are no shards', remedy);
   }
-  return { nodes, home: readHome(source, known) };
+  return { nodes, externalShards, home: readHome(source, known) };
 }
 
 /** The shard called `name`, if there is one; otherwise a mistake at `path`. */

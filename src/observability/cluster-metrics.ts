@@ -18,7 +18,7 @@ export type ClusterReading = {
   readonly pools: readonly { readonly node: NodeAddress; readonly counts: PoolCounts }[];
 };
 
-const durabilities = ['armed', 'arming', 'solo', 'none'] as const;
+const durabilities = ['armed', 'arming', 'solo', 'async', 'none'] as const;
 const roles = ['primary', 'standby', 'quarantined', 'unknown'] as const;
 
 /**
@@ -99,7 +99,21 @@ function addShards(registry: Registry, status: ClusterStatus): void {
     labelNames: ['shard', 'state'],
     registers,
   });
+  const ready = new Gauge({
+    name: 'pgweave_promotion_possible',
+    help: '1 when a standby would be promoted if the primary were lost now.',
+    labelNames,
+    registers,
+  });
+  const stuck = new Gauge({
+    name: 'pgweave_writes_stuck',
+    help: '1 when the primary answers, but acknowledges no write.',
+    labelNames,
+    registers,
+  });
   for (const shard of status.shards) {
+    ready.set({ shard: shard.shard }, shard.noPromotion === '' ? 1 : 0);
+    stuck.set({ shard: shard.shard }, shard.writesStuck ? 1 : 0);
     available.set({ shard: shard.shard }, shard.primary === null ? 0 : 1);
     epoch.set({ shard: shard.shard }, shard.epoch);
     failovers.inc({ shard: shard.shard }, shard.failovers);

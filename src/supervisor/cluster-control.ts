@@ -1,5 +1,8 @@
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import type { Rehearsal } from '../cluster/dry-run.ts';
+import type { OperatorCommand } from '../cluster/operator-command.ts';
+import type { PastFailover } from '../cluster/past-failover.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
 import type { Config, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
@@ -12,8 +15,12 @@ export type ClusterControl = {
   serverLost(node: NodeId): void;
   /** Workers received bytes from these nodes within the last 50 ms. */
   proofOfLife(nodes: readonly NodeId[]): void;
-  /** Promotes by an operator's wish; rejects with PgError 55000 and the reason. */
-  failover(shard: ShardId, options: { readonly allowDataLoss: boolean }): Promise<NodeId>;
+  /** Resolves with what was done, in words; rejects with PgError 55000 and the reason. */
+  command(shard: ShardId, command: OperatorCommand): Promise<string>;
+  /** What the command would come to now. Changes nothing. */
+  rehearse(shard: ShardId, command: OperatorCommand): Rehearsal;
+  /** The oldest first. */
+  pastFailovers(): readonly PastFailover[];
   /** Adopts other nodes, users or limits; rejects with PgError when it cannot. */
   reconfigure(config: Config): Promise<void>;
   /** Rejects when a server that has to be asked does not answer. */

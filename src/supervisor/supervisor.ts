@@ -292,7 +292,9 @@ export class Supervisor {
       status: () => reading().status,
       workers: (wanted) => workerViews(this.#workers, wanted),
       reload: () => this.reload(),
-      failover: (shard, options) => this.#demandCluster().failover(shard, options),
+      command: (shard, command) => this.#demandCluster().command(shard, command),
+      rehearse: (shard, command) => this.#demandCluster().rehearse(shard, command),
+      pastFailovers: () => this.#cluster?.pastFailovers() ?? [],
       obstacles: () => obstacles(reading()),
       metrics: () => metricsPage(reading()),
     };

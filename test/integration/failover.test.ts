@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import type { LabShard } from '../../src/lab/lab-shard.ts';
@@ -110,9 +111,8 @@ describe('failover of a real pair', () => {
     await cluster.until('blocked', () => /it was not armed/.test(cluster.states[0]?.reason ?? ''));
     await sleep(1000);
     expect(cluster.primary(shard)).toBeNull();
-    await expect(cluster.monitor.failover('a' as never)).rejects.toMatchObject({
-      sqlState: '55000',
-    });
+    const failover = { kind: 'failover', to: null, allowDataLoss: false } as const;
+    await expect(cluster.command(failover)).rejects.toMatchObject({ sqlState: '55000' });
     await shard.primary.start();
     await cluster.until('the primary again', () => cluster.primary(shard) === shard.primary);
     expect(cluster.states[0]?.epoch).toBe(1);
@@ -137,7 +137,8 @@ describe('failover of a real pair', () => {
     const { cluster, shard } = await startPair();
     const writer = startWriter(cluster, shard);
     await sleep(200);
-    await expect(cluster.monitor.failover('a' as never)).resolves.toBe(standbyOf(shard).id);
+    const message = await cluster.command({ kind: 'switchover', to: null });
+    expect(message).toBe(`the primary of shard "a" is now ${standbyOf(shard).id}`);
     expect(cluster.primary(shard)).toBe(standbyOf(shard));
     const acknowledged = await writer.stop();
     expect(await idsOf(cluster, standbyOf(shard))).toEqual(expect.arrayContaining(acknowledged));
@@ -146,14 +147,12 @@ describe('failover of a real pair', () => {
 
   it('gives a switchover up, and goes on, when the standby cannot follow', async () => {
     const { cluster, shard } = await startPair();
-    await withSession(standbyOf(shard), cluster.lab.login, (session) =>
-      session.query('select pg_wal_replay_pause()'),
-    );
+    const reader = await holdUpReplay(cluster, shard);
     const writer = startWriter(cluster, shard);
     await sleep(100);
-    await expect(cluster.monitor.failover('a' as never)).rejects.toMatchObject({
-      sqlState: '55000',
-    });
+    const failover = { kind: 'failover', to: null, allowDataLoss: false } as const;
+    await expect(cluster.command(failover)).rejects.toMatchObject({ sqlState: '55000' });
+    await reader.end();
     await cluster.until('the old primary', () => cluster.primary(shard) === shard.primary);
     await sleep(300);
     const acknowledged = await writer.stop();
@@ -174,6 +173,23 @@ describe('failover of a real pair', () => {
     expect(cluster.states[0]?.epoch).toBe(2);
   });
 });
+
+/** A transaction on the standby that reads what the primary drops. */
+async function holdUpReplay(cluster: WatchedCluster, shard: LabShard): Promise<Client> {
+  const { login } = cluster.lab;
+  const onPrimary = (sql: string) =>
+    withSession(shard.primary, login, (session) => session.query(sql));
+  await onPrimary('set synchronous_commit = remote_apply; create table dropped ()');
+  const standby = standbyOf(shard);
+  const { database } = login;
+  const { host, port } = standby;
+  const reader = new Client({ host, port, database, user: 'postgres' });
+  reader.on('error', () => {});
+  await reader.connect();
+  await reader.query('begin; select from dropped');
+  await onPrimary('drop table dropped');
+  return reader;
+}
 
 async function untilFenced(cluster: WatchedCluster, node: PostgresServer): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt += 1) {

@@ -2,8 +2,10 @@ import type { ClusterView, WorkerView } from '../../src/admin/cluster-view.ts';
 import { PgError } from '../../src/base/pg-error.ts';
 import { SqlState } from '../../src/base/sql-state.ts';
 import type { ClusterStatus } from '../../src/cluster/cluster-status.ts';
+import type { PastFailover } from '../../src/cluster/past-failover.ts';
 import type { NodeId } from '../../src/config/config.ts';
 import { configFixture, firstShard, secondShard } from './config-fixture.ts';
+import { wellFixture } from './failover-fixture.ts';
 
 const id = (port: number) => `127.0.0.1:${port}` as NodeId;
 
@@ -15,7 +17,10 @@ export const statusFixture: ClusterStatus = {
       primary: id(5433),
       standbys: [id(5434)],
       state: 'open',
+      ...wellFixture,
       durability: 'armed',
+      members: [id(5434)],
+      quorum: 1,
       failovers: 1,
       reason: '',
     },
@@ -25,7 +30,9 @@ export const statusFixture: ClusterStatus = {
       primary: null,
       standbys: [],
       state: 'promoting',
+      ...wellFixture,
       durability: 'solo',
+      noPromotion: 'the standby may lack acknowledged commits',
       failovers: 0,
       reason: 'promoting 127.0.0.1:5436',
     },
@@ -50,6 +57,21 @@ export const statusFixture: ClusterStatus = {
       pid: null,
     },
   ],
+};
+
+const pastFailover: PastFailover = {
+  shard: firstShard,
+  cause: 'failure',
+  from: id(5434),
+  to: id(5433),
+  epoch: 4,
+  openedAt: Date.UTC(2026, 0, 2, 3, 4, 5),
+  confirmedMs: 61,
+  claimedMs: 70,
+  promotedMs: 120,
+  openedMs: 131,
+  reason: 'it refuses connections',
+  findings: [],
 };
 
 const counts = { idle: 2, active: 1, connecting: 0, waiting: 3, waitMs: 12.34 };
@@ -107,13 +129,23 @@ export function clusterViewFixture(changes: Partial<ClusterView> = {}): {
       changed.push('reload');
       return { shardMapVersion: 2, warnings: ['workers: 4 takes effect after a restart'] };
     },
-    failover: async (shard) => {
-      changed.push(`failover ${shard}`);
+    command: async (shard, command) => {
+      const words = Object.values(command).filter((value) => value !== null && value !== false);
+      changed.push([shard, ...words].join(' '));
       if (shard === secondShard) {
         throw new PgError(SqlState.objectNotInPrerequisiteState, 'no standby of shard "n_z"');
       }
-      return id(5434);
+      return 'it is done';
     },
+    rehearse: () => ({
+      willDo: false,
+      message: 'the shard is not armed',
+      nodes: [
+        { node: id(5433), isPrimary: true, lagBytes: 0, obstacle: 'is the primary' },
+        { node: id(5434), isPrimary: false, lagBytes: 12, obstacle: null },
+      ],
+    }),
+    pastFailovers: () => [pastFailover],
     obstacles: () => [],
     metrics: async () => ({ contentType: 'text/plain', body: 'pgweave_up 1\n' }),
     ...changes,

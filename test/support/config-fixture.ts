@@ -2,6 +2,7 @@ import type { Config, NodeAddress, NodeId } from '../../src/config/config.ts';
 import { buildShardMap } from '../../src/sharding/build-shard-map.ts';
 import type { Key } from '../../src/sharding/distribution.ts';
 import type { ShardId } from '../../src/sharding/shard-id.ts';
+import { failoverFixture } from './failover-fixture.ts';
 
 export const firstShard = 'a_m' as ShardId;
 export const secondShard = 'n_z' as ShardId;
@@ -42,6 +43,7 @@ export function configFixture(changes: Partial<Config> = {}): Config {
         { kind: 'reference', table: 'public.item' },
       ],
     }),
+    externalShards: new Set(),
     nodes: new Map([
       [firstShard, [node(firstShard, 5433), node(firstShard, 5434)]],
       [secondShard, [node(secondShard, 5435), node(secondShard, 5436)]],
@@ -79,16 +81,7 @@ export function configFixture(changes: Partial<Config> = {}): Config {
       planCacheEntries: 4096,
       preparedStatementsPerServerMax: 500,
     },
-    failover: {
-      enabled: true,
-      probeIntervalMs: 100,
-      suspectAfterMs: 250,
-      hangMs: 700,
-      restartGraceMs: 500,
-      promoteTimeoutMs: 5_000,
-      cooldownMs: 30_000,
-      stateDirectory: 'state',
-    },
+    failover: failoverFixture,
     log: { level: 'info' },
     ...changes,
   };

@@ -10,6 +10,7 @@ import type { ClusterControl, ClusterEvents } from '../../src/supervisor/cluster
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import type { OpenWorkerChannel } from '../../src/supervisor/worker-channel.ts';
 import { configFixture, firstShard, secondShard } from './config-fixture.ts';
+import { wellFixture } from './failover-fixture.ts';
 
 /** A supervisor over a cluster that does what the test says, and everything it was told. */
 export class SupervisorFixture {
@@ -70,6 +71,7 @@ export class SupervisorFixture {
           primary: this.states[0]?.primary ?? null,
           standbys: [],
           state: 'open',
+          ...wellFixture,
           durability: 'armed' as const,
           failovers: 1,
           reason: this.states[0]?.reason ?? '',
@@ -78,9 +80,11 @@ export class SupervisorFixture {
       }),
       serverLost: (node) => this.told.push(`lost ${node}`),
       proofOfLife: (nodes) => this.told.push(`life ${nodes.join(' ')}`),
-      failover: async () => {
+      command: async () => {
         throw new PgError(SqlState.objectNotInPrerequisiteState, 'no standby');
       },
+      rehearse: () => ({ willDo: false, message: 'no standby', nodes: [] }),
+      pastFailovers: () => [],
       reconfigure: async (config) => {
         this.told.push(`reconfigure ${config.shardMap.version}`);
       },

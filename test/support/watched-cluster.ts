@@ -6,6 +6,8 @@ import { silentTelemetry, type Telemetry } from '../../src/base/telemetry.ts';
 import { ClusterMonitor } from '../../src/cluster/cluster-monitor.ts';
 import type { FailoverJournal } from '../../src/cluster/failover-journal.ts';
 import { FileRecordStore } from '../../src/cluster/file-record-store.ts';
+import type { HookCall, HookOutcome } from '../../src/cluster/hook-call.ts';
+import type { OperatorCommand } from '../../src/cluster/operator-command.ts';
 import type { ShardState } from '../../src/cluster/shard-state.ts';
 import type { Config, Failover, NodeAddress, NodeId } from '../../src/config/config.ts';
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
@@ -13,6 +15,7 @@ import type { LabShard } from '../../src/lab/lab-shard.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { waitUntil } from '../../src/lab/wait-until.ts';
 import type { ShardId } from '../../src/sharding/shard-id.ts';
+import { failoverFixture } from './failover-fixture.ts';
 
 /** A lab cluster under a monitor of its own, and what the monitor has said so far. */
 export class WatchedCluster {
@@ -23,6 +26,7 @@ export class WatchedCluster {
   readonly history: ShardState[] = [];
   readonly journals: FailoverJournal[] = [];
   readonly lines: string[] = [];
+  readonly hookCalls: HookCall[] = [];
   #monitor: ClusterMonitor | null = null;
 
   private constructor(lab: LabCluster, config: Config) {
@@ -62,7 +66,23 @@ export class WatchedCluster {
       onJournal: (entry) => {
         this.journals.push(entry);
       },
+      runHook: (call) => this.runHook(call),
     });
+  }
+
+  /** The hooks of the lab: a node is rebuilt as a standby; fences and notices are only remembered. */
+  async runHook(call: HookCall): Promise<HookOutcome> {
+    this.hookCalls.push(call);
+    const node = this.lab.nodes.find(({ id }) => id === call.node);
+    if (call.hook === 'rejoin' && node !== undefined) await this.lab.rebuild(node);
+    return { kind: 'done' };
+  }
+
+  /** An operator's command for the first shard. */
+  command(command: OperatorCommand): Promise<string> {
+    const [shard] = this.config.shardMap.shards;
+    if (shard === undefined) throw new Error('the lab has no shard');
+    return this.monitor.command(shard, command);
   }
 
   async stopMonitor(): Promise<void> {
@@ -121,6 +141,7 @@ export function watchConfig(
     admin: { host: '127.0.0.1', port: 0 },
     workers: 0,
     shardMap: { version: 1, shards, home, distributions: new Map(), tables: new Map() },
+    externalShards: new Set(),
     nodes: new Map(lab.shards.map((shard) => [shard.name as ShardId, addresses(shard)])),
     authentication: 'trust',
     users: new Map(),
@@ -145,12 +166,7 @@ export function watchConfig(
       preparedStatementsPerServerMax: 100,
     },
     failover: {
-      enabled: true,
-      probeIntervalMs: 100,
-      suspectAfterMs: 250,
-      hangMs: 700,
-      restartGraceMs: 500,
-      promoteTimeoutMs: 5000,
+      ...failoverFixture,
       cooldownMs: 0,
       ...failover,
     },

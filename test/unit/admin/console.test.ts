@@ -28,10 +28,21 @@ describe('the admin console', () => {
         'durability',
         'failovers',
         'reason',
+        'no_promotion',
       ],
       rows: [
-        ['a_m', 'open', '127.0.0.1:5433', '127.0.0.1:5434', '4', 'armed', '1', null],
-        ['n_z', 'promoting', null, '', '2', 'solo', '0', 'promoting 127.0.0.1:5436'],
+        ['a_m', 'open', '127.0.0.1:5433', '127.0.0.1:5434', '4', 'armed', '1', null, null],
+        [
+          'n_z',
+          'promoting',
+          null,
+          '',
+          '2',
+          'solo',
+          '0',
+          'promoting 127.0.0.1:5436',
+          'the standby may lack acknowledged commits',
+        ],
       ],
     });
   });
@@ -172,18 +183,79 @@ describe('the admin console', () => {
   });
 
   it.each([
-    'failover a_m',
-    'FAILOVER SHARD a_m;',
-    'failover "a_m"',
-    "failover 'a_m'",
-    'failover A_M',
-  ])('promotes with %j', async (sql) => {
+    ['failover a_m', 'a_m failover'],
+    ['FAILOVER SHARD a_m;', 'a_m failover'],
+    ['failover "a_m"', 'a_m failover'],
+    ["failover 'a_m'", 'a_m failover'],
+    ['failover A_M', 'a_m failover'],
+    ['failover a_m to 127.0.0.1:5434', 'a_m failover 127.0.0.1:5434'],
+    ['failover a_m to 127.0.0.1:5434 allow data loss', 'a_m failover 127.0.0.1:5434 true'],
+    ['FAILOVER a_m ALLOW DATA LOSS TO "127.0.0.1:5434"', 'a_m failover 127.0.0.1:5434 true'],
+    ['switchover a_m', 'a_m switchover'],
+    ['switchover a_m to 127.0.0.1:5434', 'a_m switchover 127.0.0.1:5434'],
+    ['pause a_m', 'a_m pause'],
+    ['RESUME a_m;', 'a_m resume'],
+    ['rejoin 127.0.0.1:5434', 'a_m rejoin 127.0.0.1:5434'],
+    ['rejoin node "127.0.0.1:5434"', 'a_m rejoin 127.0.0.1:5434'],
+  ])('understands %j', async (sql, command) => {
     const { view, changed } = clusterViewFixture();
     const result = await createAdminConsole(view, silentTelemetry).execute(sql, operator);
-    expect(changed).toEqual(['failover a_m']);
-    expect(result).toMatchObject({
-      tag: 'FAILOVER',
-      notice: 'the primary of shard "a_m" is now 127.0.0.1:5434',
+    expect(changed).toEqual([command]);
+    expect(result.tag).toBe(command.split(' ')[1]?.toUpperCase());
+    expect(result.notice).toBe('it is done');
+  });
+
+  it.each([
+    ['switchover', 'SWITCHOVER needs the name of a shard'],
+    ['rejoin', 'REJOIN needs the name of a node'],
+    ['failover a_m to', 'TO needs the name of a node'],
+    ['switchover a_m allow data loss', 'unexpected "allow" at the end of the command'],
+    ['pause a_m to 127.0.0.1:5434', 'unexpected "to" at the end of the command'],
+    ['failover a_m with dry', 'unexpected "with" at the end of the command'],
+    ['failover a_m; failover n_z', 'the admin console takes one command at a time'],
+  ])('refuses %j', async (sql, message) => {
+    await expect(run(sql)).rejects.toMatchObject({ sqlState: '42601', message });
+  });
+
+  it('tells what a command would do, also to those who may not give it', async () => {
+    const { view, changed } = clusterViewFixture();
+    const console = createAdminConsole(view, silentTelemetry);
+    expect(await console.execute('switchover a_m with dry run', visitor)).toEqual({
+      columns: ['node', 'may_become_primary', 'lag_bytes', 'reason'],
+      rows: [
+        ['127.0.0.1:5433', 'no', null, 'is the primary'],
+        ['127.0.0.1:5434', 'yes', '12', null],
+      ],
+      tag: 'SWITCHOVER',
+      notice: 'dry run: refused: the shard is not armed',
+    });
+    expect(changed).toEqual([]);
+  });
+
+  it('shows past failovers and what each shard promises', async () => {
+    expect((await run('show failovers')).rows[0]?.slice(0, 11)).toEqual([
+      '2026-01-02T03:04:05.000Z',
+      'a_m',
+      'failure',
+      '127.0.0.1:5434',
+      '127.0.0.1:5433',
+      '4',
+      '61',
+      '70',
+      '120',
+      '131',
+      'it refuses connections',
+    ]);
+    expect((await run('show durability')).rows.map((row) => row.slice(0, 6))).toEqual([
+      ['a_m', 'sync', 'armed', '1 of 127.0.0.1:5434', 'no', 'automatic'],
+      ['n_z', 'sync', 'solo', null, 'no', 'none: the standby may lack acknowledged commits'],
+    ]);
+  });
+
+  it('names the node that was meant', async () => {
+    await expect(run('failover a_m to 127.0.0.1:5435')).rejects.toMatchObject({
+      sqlState: '22023',
+      message: 'node "127.0.0.1:5435" does not exist',
     });
   });
 
@@ -199,13 +271,16 @@ describe('the admin console', () => {
     });
   });
 
-  it.each(['RELOAD', 'FAILOVER a_m'])('keeps %s for admins', async (sql) => {
-    const { view, changed } = clusterViewFixture();
-    const refused = createAdminConsole(view, silentTelemetry).execute(sql, visitor);
-    await expect(refused).rejects.toMatchObject({ sqlState: '42501' });
-    expect(changed).toEqual([]);
-    expect((await run('SHOW MAP', visitor)).tag).toBe('SHOW');
-  });
+  it.each(['RELOAD', 'FAILOVER a_m', 'PAUSE a_m', 'REJOIN 127.0.0.1:5434'])(
+    'keeps %s for admins',
+    async (sql) => {
+      const { view, changed } = clusterViewFixture();
+      const refused = createAdminConsole(view, silentTelemetry).execute(sql, visitor);
+      await expect(refused).rejects.toMatchObject({ sqlState: '42501' });
+      expect(changed).toEqual([]);
+      expect((await run('SHOW MAP', visitor)).tag).toBe('SHOW');
+    },
+  );
 
   it('lists every SHOW in its help', async () => {
     const listed = (await run('help')).rows.map(([command]) => command);

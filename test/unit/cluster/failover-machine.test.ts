@@ -1,125 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { FailoverAction } from '../../../src/cluster/failover-action.ts';
-import type { FailoverEvent, TaskResult } from '../../../src/cluster/failover-event.ts';
-import { step } from '../../../src/cluster/failover-machine.ts';
-import { beginFailover, type FailoverState } from '../../../src/cluster/failover-state.ts';
-import type { ConnectOutcome, ProbeAnswer } from '../../../src/cluster/probe-answer.ts';
 import type { ShardRecord } from '../../../src/cluster/shard-record.ts';
-import type { NodeId } from '../../../src/config/config.ts';
-import type { ShardId } from '../../../src/sharding/shard-id.ts';
-
-const shard = 'a' as ShardId;
-const [one, two] = ['h:1', 'h:2'] as [NodeId, NodeId];
-const epoch = { epoch: 1, uuid: 'u1' };
-const armed: ShardRecord = {
-  shard,
-  ...epoch,
-  systemId: '7',
-  timeline: 1,
-  primary: one,
-  durability: { kind: 'armed', member: two },
-  phase: { kind: 'open' },
-};
-const solo: ShardRecord = { ...armed, durability: { kind: 'solo' } };
-
-const primaryAnswer: ProbeAnswer = {
-  inRecovery: false,
-  systemId: '7',
-  timeline: 1,
-  startedAt: '1',
-  lsn: 100n,
-  replayLsn: 100n,
-  epoch,
-  applicationName: null,
-  receiverAgeMs: null,
-  synchronousStandbyNames: 'FIRST 1 ("h:2")',
-  synchronousCommit: 'on',
-  standbys: [{ applicationName: two, state: 'streaming', syncState: 'sync', flushLsn: 100n }],
-};
-const standbyAnswer: ProbeAnswer = {
-  ...primaryAnswer,
-  inRecovery: true,
-  applicationName: two,
-  receiverAgeMs: 0,
-  synchronousStandbyNames: '',
-  standbys: [],
-};
-
-/** The machine of one pair, fed by hand. */
-class Scene {
-  now = 0;
-  state: FailoverState;
-  actions: FailoverAction[] = [];
-
-  constructor(record: ShardRecord | null, mode: FailoverState['mode'] = 'failover') {
-    this.state = beginFailover({
-      shard,
-      nodes: [one, two],
-      settings: {
-        suspectAfterMs: 250,
-        hangMs: 700,
-        restartGraceMs: 500,
-        promoteTimeoutMs: 5000,
-        cooldownMs: 30_000,
-      },
-      mode,
-      stored: record === null ? null : { record, revision: 1 },
-      now: 0,
-    });
-  }
-
-  event(event: FailoverEvent): this {
-    const result = step(this.state, event, () => 'fresh');
-    this.state = result.state;
-    this.actions.push(...result.actions);
-    return this;
-  }
-
-  at(now: number): this {
-    this.now = now;
-    return this.event({ kind: 'tick', at: now });
-  }
-
-  answer(node: NodeId, answer: ProbeAnswer, askedAt = this.now): this {
-    return this.event({ kind: 'answer', at: this.now, askedAt, node, answer });
-  }
-
-  lost(node: NodeId): this {
-    return this.event({ kind: 'lost', at: this.now, node });
-  }
-
-  connect(node: NodeId, outcome: ConnectOutcome): this {
-    return this.event({ kind: 'connect', at: this.now, node, outcome });
-  }
-
-  done(result: TaskResult): this {
-    const { task } = this.state;
-    if (task === null) throw new Error('no task runs');
-    return this.event({ kind: 'task', at: this.now, task: task.id, result });
-  }
-
-  /** Both nodes up, and a running verification of the standby finished. */
-  settle(): this {
-    this.answer(two, standbyAnswer).answer(one, primaryAnswer);
-    return this.done({ kind: 'armed', startedAt: '1' });
-  }
-
-  get phase(): string {
-    return this.state.phase.kind;
-  }
-
-  get work(): string | undefined {
-    return this.state.task?.work.kind;
-  }
-
-  get reason(): string | undefined {
-    return this.state.published?.reason;
-  }
-
-  kinds(): string[] {
-    return this.actions.map(({ kind }) => kind);
-  }
-}
+import { armed, one, primaryAnswer, Scene, solo, standbyAnswer, two } from './scene.ts';
 
 describe('suspicion', () => {
   it('holds statements after a lost connection and releases them with the next answer', () => {
@@ -208,12 +89,11 @@ describe('a promotion', () => {
     scene.done({ kind: 'saved', revision: 2 });
     expect(scene.work).toBe('install');
     expect(scene.state.record).toMatchObject({
-      durability: { kind: 'solo' },
       phase: { kind: 'promoting', intent: { candidate: two, epoch: 2, uuid: 'fresh' } },
     });
     expect(scene.state.published).toMatchObject({ epoch: 2, primary: null });
     const answer = { ...primaryAnswer, timeline: 2, epoch: { epoch: 2, uuid: 'fresh' } };
-    scene.done({ kind: 'installed', answer, askedAt: scene.now });
+    scene.done({ kind: 'installed', answer, askedAt: scene.now, switchLsn: '0/5000000' });
     expect([scene.phase, scene.work]).toEqual(['opening', 'save']);
     scene.done({ kind: 'saved', revision: 3 });
     expect(scene.state.published).toMatchObject({ epoch: 2, primary: two });
@@ -231,7 +111,7 @@ describe('a promotion', () => {
     scene.state = { ...scene.state, lastFailoverAt: 0 };
     scene.settle().at(10).lost(one).connect(one, 'refused').at(60).connect(one, 'refused');
     expect(scene.phase).toBe('blocked');
-    expect(scene.reason).toContain('too recent');
+    expect(scene.reason).toContain('not yet 30000 ms ago');
     expect(scene.at(30_100).answer(two, standbyAnswer).phase).toBe('claiming');
   });
 
@@ -264,17 +144,20 @@ describe('a promotion', () => {
     scene.answer(one, primaryAnswer).done({ kind: 'failed', reason: 'no answer' });
     scene.now = 6001;
     scene.answer(one, primaryAnswer);
-    expect(scene.state.phase).toMatchObject({ intent: { candidate: one, epoch: 3 } });
+    expect(scene.state.phase).toMatchObject({ step: { intent: { candidate: one, epoch: 3 } } });
   });
 
   it('never happens when the standby is not armed; an operator may allow the loss', () => {
     const scene = new Scene(solo).answer(two, standbyAnswer).at(10);
     scene.connect(one, 'refused').at(300).connect(one, 'refused');
     expect(scene.phase).toBe('blocked');
-    scene.event({ kind: 'failover-requested', at: scene.now, allowDataLoss: false });
-    expect(scene.actions.at(-1)).toMatchObject({ kind: 'answer-operator', refusal: {} });
+    scene.order({ kind: 'failover', to: null, allowDataLoss: false });
+    expect(scene.actions.at(-1)).toMatchObject({
+      kind: 'answer-operator',
+      answer: { kind: 'refused' },
+    });
     expect(scene.phase).toBe('blocked');
-    scene.event({ kind: 'failover-requested', at: scene.now, allowDataLoss: true });
+    scene.order({ kind: 'failover', to: null, allowDataLoss: true });
     expect(scene.phase).toBe('claiming');
   });
 });
@@ -286,7 +169,7 @@ describe('durability', () => {
     for (let now = 100; now <= 1200; now += 100) scene.at(now).answer(one, alone);
     expect(scene.state.task?.work).toMatchObject({ kind: 'save', record: solo });
     scene.done({ kind: 'saved', revision: 2 });
-    expect(scene.state.task?.work).toEqual({ kind: 'disarm', primary: one });
+    expect(scene.state.task?.work).toEqual({ kind: 'disarm', primary: one, names: '' });
   });
 
   it('is not weakened while it is unknown what the record says', () => {
@@ -334,7 +217,7 @@ describe('looking for the primary without a record', () => {
     expect(scene.state.task?.work).toMatchObject({
       kind: 'install',
       intent: { candidate: one, epoch: 1 },
-      emptyNames: false,
+      names: null,
     });
   });
 
@@ -379,7 +262,7 @@ describe('following roles that others decide', () => {
     expect(scene.state.published).toMatchObject({ epoch: 2, primary: two });
     scene.answer(one, { ...primaryAnswer, timeline: 2 });
     expect(scene.reason).toContain('both take writes');
-    scene.event({ kind: 'failover-requested', at: 20, allowDataLoss: true });
+    scene.order({ kind: 'failover', to: null, allowDataLoss: true });
     expect(scene.kinds()).not.toContain('start');
     expect(scene.kinds()).toContain('answer-operator');
   });

@@ -14,8 +14,10 @@ const record: ShardRecord = {
   systemId: '7',
   timeline: 2,
   primary: 'h:1' as NodeId,
-  durability: { kind: 'armed', member: 'h:2' as NodeId },
+  durability: { kind: 'armed', members: ['h:2' as NodeId], quorum: 1 },
   phase: { kind: 'open' },
+  paused: false,
+  switchLsn: '0/3000148',
 };
 
 let directory = '';

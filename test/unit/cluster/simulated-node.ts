@@ -1,5 +1,5 @@
 import type { EpochRow, ProbeAnswer } from '../../../src/cluster/probe-answer.ts';
-import { synchronousOnly } from '../../../src/cluster/synchronous-names.ts';
+import { readNames } from '../../../src/cluster/synchronous-names.ts';
 import type { NodeId } from '../../../src/config/config.ts';
 
 /** A write that waits for the standby. `epoch` and `session` tell whether its client is still there. */
@@ -16,8 +16,11 @@ export class SimulatedNode {
   timeline = 1;
   starts = 1;
   names = '';
+  /** Entries are unique, and what precedes one is the same wherever it is. */
   log: string[] = [];
+  epoch: EpochRow | null = null;
   upstream: SimulatedNode | null = null;
+  revoked = false;
   /** Links that a test cuts. */
   reachable = true;
   upstreamReachable = true;
@@ -34,26 +37,27 @@ export class SimulatedNode {
     return this.status === 'running';
   }
 
-  get epoch(): EpochRow | null {
-    const row = this.log.findLast((entry) => entry.startsWith('epoch '));
-    if (row === undefined) return null;
-    const [, epoch = '', uuid = ''] = row.split(' ');
-    return { epoch: Number(epoch), uuid };
-  }
-
   /** Receives from its upstream: both run, the link is there, and the histories agree. */
   get streams(): boolean {
     const { upstream } = this;
     if (upstream === null || !this.inRecovery || !this.running || !upstream.running) return false;
     if (!this.upstreamReachable) return false;
-    return this.log.every((entry, index) => upstream.log[index] === entry);
+    return this.log.length === 0 || upstream.log[this.log.length - 1] === this.log.at(-1);
+  }
+
+  append(entries: readonly string[]): void {
+    for (const entry of entries) {
+      this.log.push(entry);
+      const [word, epoch = '', uuid = ''] = entry.split(' ');
+      if (word === 'epoch') this.epoch = { epoch: Number(epoch), uuid };
+    }
   }
 
   replicate(now: number, entriesMax: number): void {
     const { upstream } = this;
     if (upstream === null || !this.streams) return;
     this.lastMessageAt = now;
-    this.log.push(...upstream.log.slice(this.log.length, this.log.length + entriesMax));
+    this.append(upstream.log.slice(this.log.length, this.log.length + entriesMax));
   }
 
   start(now: number): void {
@@ -71,6 +75,8 @@ export class SimulatedNode {
   /** Copies everything of `source` and follows it. */
   becomeStandbyOf(source: SimulatedNode, now: number): void {
     this.log = [...source.log];
+    this.epoch = source.epoch;
+    this.revoked = false;
     this.timeline = source.timeline;
     this.inRecovery = true;
     this.names = '';
@@ -78,15 +84,18 @@ export class SimulatedNode {
     this.start(now);
   }
 
-  commitDone(lsn: number, standbys: readonly SimulatedNode[]): boolean {
+  commitDone(lsn: number, others: readonly SimulatedNode[]): boolean {
     if (this.names === '') return true;
-    return standbys.some(
+    const set = readNames(this.names);
+    if (set === null) return false;
+    const confirmed = others.filter(
       (standby) =>
         standby.upstream === this &&
         standby.streams &&
-        synchronousOnly(this.names, standby.id) &&
+        set.names.includes(standby.id) &&
         standby.log.length >= lsn,
     );
+    return confirmed.length >= set.count;
   }
 
   answer(now: number, others: readonly SimulatedNode[]): ProbeAnswer {
@@ -99,7 +108,10 @@ export class SimulatedNode {
       lsn,
       replayLsn: lsn,
       epoch: this.epoch,
+      replayPaused: false,
       applicationName: this.inRecovery ? this.id : null,
+      upstream: this.inRecovery ? (this.upstream?.id ?? '/nowhere:1') : null,
+      revoked: this.revoked,
       receiverAgeMs: this.inRecovery && this.streams ? now - this.lastMessageAt : null,
       synchronousStandbyNames: this.names,
       synchronousCommit: 'on',
@@ -108,7 +120,7 @@ export class SimulatedNode {
         .map((other) => ({
           applicationName: other.id,
           state: 'streaming',
-          syncState: synchronousOnly(this.names, other.id) ? 'sync' : 'async',
+          syncState: this.names === '' ? 'async' : 'quorum',
           flushLsn: BigInt(other.log.length),
         })),
     };

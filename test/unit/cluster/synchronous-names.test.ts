@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { standbyName } from '../../../src/cluster/probe-query.ts';
-import { namesFor, synchronousOnly } from '../../../src/cluster/synchronous-names.ts';
+import { namesFor, readNames, waitsFor } from '../../../src/cluster/synchronous-names.ts';
 
 describe('synchronous_standby_names', () => {
   it.each([
@@ -10,9 +9,9 @@ describe('synchronous_standby_names', () => {
     ['1 (b)', 'b'],
     ['FIRST 1 ("127.0.0.1:5433")', '127.0.0.1:5433'],
     ['any 1 ( b )', 'b'],
-    [namesFor('a "quoted" one'), 'a "quoted" one'],
-  ])('%s waits for %s alone', (names, standby) => {
-    expect(synchronousOnly(names, standby)).toBe(true);
+    [namesFor({ count: 1, names: ['a "quoted" one, or two'] }), 'a "quoted" one, or two'],
+  ])('%s waits for %s alone', (setting, standby) => {
+    expect(waitsFor(setting, { count: 1, names: [standby] })).toBe(true);
   });
 
   it.each([
@@ -24,20 +23,28 @@ describe('synchronous_standby_names', () => {
     ['ANY 1 (b, c)', 'b'],
     ['FIRST 2 (b, c)', 'b'],
     ['2 (b)', 'b'],
+    ['b,', 'b'],
+    ['b c', 'b'],
+    ['0 (b)', 'b'],
     ['__fenced__', 'b'],
-  ])('%s does not wait for %s alone', (names, standby) => {
-    expect(synchronousOnly(names, standby)).toBe(false);
+  ])('%s does not wait for %s alone', (setting, standby) => {
+    expect(waitsFor(setting, { count: 1, names: [standby] })).toBe(false);
   });
-});
 
-describe('the name of a standby', () => {
   it.each([
-    ['host=h application_name=b port=1', '', 'b'],
-    ["application_name = 'it''s' ", 'c', 'it'],
-    ["application_name='a \\'b\\''", '', "a 'b'"],
-    ['host=h fallback_application_name=x', 'named', 'named'],
-    ['host=h', '', 'walreceiver'],
-  ])('is found in %s', (conninfo, clusterName, name) => {
-    expect(standbyName(conninfo, clusterName)).toBe(name);
+    ['ANY 1 (b, c)', 1, true],
+    ['ANY 1 (b)', 1, true],
+    ['ANY 2 (b, c)', 1, true],
+    ['FIRST 1 (c, b)', 1, true],
+    ['ANY 1 (b, c)', 2, false],
+    ['ANY 1 (b, d)', 1, false],
+    ['ANY 2 (b, c, d)', 1, false],
+  ])('%s puts every commit on %i of b and c: %s', (setting, count, expected) => {
+    expect(waitsFor(setting, { count, names: ['b', 'c', 'C'] })).toBe(expected);
+  });
+
+  it('reads back what it writes', () => {
+    const set = { count: 2, names: ['h:1', 'h:2', 'with "quotes"'] };
+    expect(readNames(namesFor(set))).toEqual(set);
   });
 });

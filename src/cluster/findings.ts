@@ -1,0 +1,28 @@
+import type { NodeId } from '../config/config.ts';
+import { type FailoverState, nodeView } from './failover-state.ts';
+import { isStray } from './fence.ts';
+import { isOfEpoch } from './node-view.ts';
+
+/**
+ * What is wrong with a primary that has just been made, in words. `from` is the one before it; the
+ * heartbeat is still that one's.
+ */
+export function findings(state: FailoverState, from: NodeId): readonly string[] {
+  const { record, heartbeat } = state;
+  const primary = record === null ? null : nodeView(state, record.primary);
+  const answer = primary?.answer ?? null;
+  if (record === null || primary === null || answer === null) return ['the primary is not known'];
+  const wrong: string[] = [];
+  if (answer.inRecovery) wrong.push(`${primary.id} is in recovery`);
+  if (!isOfEpoch(primary, record)) wrong.push(`${primary.id} lacks the row of its epoch`);
+  const { acknowledgedLsn } = heartbeat;
+  if (primary.id !== from && acknowledgedLsn !== null && answer.lsn < acknowledgedLsn) {
+    wrong.push(
+      `${primary.id} ends ${acknowledgedLsn - answer.lsn} bytes before an acknowledged commit`,
+    );
+  }
+  for (const node of state.nodes) {
+    if (isStray(node, record) && node.id !== from) wrong.push(`${node.id} takes writes as well`);
+  }
+  return wrong;
+}

@@ -1,0 +1,64 @@
+import type { Draft } from './draft.ts';
+import { failoverLimits } from './failover-limits.ts';
+import { fencedNames, isStray } from './fence.ts';
+import { hookCall } from './hook-of.ts';
+import { isResponsive, type NodeView } from './node-view.ts';
+import type { ShardRecord } from './shard-record.ts';
+
+/**
+ * Leads the other nodes back to the primary of an open shard: a standby that receives nothing from it
+ * is pointed there, an old primary is handed to the rejoin hook. PostgreSQL itself refuses to stream to
+ * a standby whose history has parted.
+ */
+export function repair(draft: Draft, record: ShardRecord): void {
+  for (const node of draft.state.nodes) {
+    if (node.id === record.primary) continue;
+    if (mayRepoint(draft, record, node)) repoint(draft, record, node);
+    if (mayRejoin(draft, record, node)) startRejoin(draft, record, node);
+  }
+}
+
+/** Also for an operator's REJOIN. */
+export function startRejoin(draft: Draft, record: ShardRecord, node: NodeView): void {
+  draft.log('info', 'running the rejoin hook', { node: node.id, primary: record.primary });
+  const message = `${node.id} is to become a standby of ${record.primary}`;
+  const about = { hook: 'rejoin', event: 'rejoin', node: node.id, message } as const;
+  draft.actions.push({ kind: 'hook', call: hookCall(record, about) });
+  const rejoin = { epoch: record.epoch, state: 'running', at: draft.now } as const;
+  draft.changeNode(node.id, { rejoin });
+}
+
+/**
+ * One of an older epoch has received nothing from this primary yet, and one that points nowhere was
+ * revoked. Any other knows where its primary is, perhaps by an address that we do not know.
+ */
+function mayRepoint(draft: Draft, record: ShardRecord, node: NodeView): boolean {
+  const { answer } = node;
+  if (answer === null || !answer.inRecovery || answer.systemId !== record.systemId) return false;
+  if (answer.receiverAgeMs !== null || answer.upstream === null) return false;
+  if (draft.now - node.repointedAt < failoverLimits.repointEveryMs) return false;
+  if (!isResponsive(node, draft.now, draft.state.settings.suspectAfterMs)) return false;
+  if (node.rejoin?.state === 'running' || answer.upstream === record.primary) return false;
+  return answer.revoked || (answer.epoch?.epoch ?? 0) < record.epoch;
+}
+
+function repoint(draft: Draft, record: ShardRecord, node: NodeView): void {
+  draft.log('info', 'pointing a standby to the primary', {
+    node: node.id,
+    primary: record.primary,
+    before: node.answer?.revoked === true ? 'nowhere' : node.answer?.upstream,
+  });
+  draft.actions.push({ kind: 'repoint', node: node.id, primary: record.primary });
+  draft.changeNode(node.id, { repointedAt: draft.now });
+}
+
+/** Only what is fenced: nobody's acknowledged work is on it alone, and nobody works on it. */
+function mayRejoin(draft: Draft, record: ShardRecord, node: NodeView): boolean {
+  const { rejoin, answer } = node;
+  if (!draft.state.settings.rejoin || record.paused) return false;
+  if (!isStray(node, record) || answer?.synchronousStandbyNames !== fencedNames) return false;
+  if (!isResponsive(node, draft.now, draft.state.settings.suspectAfterMs)) return false;
+  if ((answer.epoch?.epoch ?? 0) > record.epoch) return false;
+  if (rejoin === null || rejoin.epoch !== record.epoch) return true;
+  return rejoin.state === 'later' && draft.now - rejoin.at >= failoverLimits.rejoinAgainMs;
+}

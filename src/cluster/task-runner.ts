@@ -1,0 +1,99 @@
+import { unreachable } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import type { NodeAddress, NodeId } from '../config/config.ts';
+import type { ControlLogin } from './control-connection.ts';
+import type { FailoverTask } from './failover-action.ts';
+import type { TaskResult } from './failover-event.ts';
+import type { HookCall, HookOutcome } from './hook-call.ts';
+import { installPrimary } from './install-primary.ts';
+import { NodeCommands } from './node-commands.ts';
+import type { RecordStore } from './record-store.ts';
+import { StandbyCommands } from './standby-commands.ts';
+
+export type TaskRunnerParts = {
+  readonly nodes: readonly NodeAddress[];
+  readonly login: ControlLogin;
+  readonly clock: Clock;
+  readonly store: RecordStore;
+  readonly promoteTimeoutMs: number;
+  /** Never rejects. */
+  readonly runHook: (call: HookCall) => Promise<HookOutcome>;
+};
+
+/** Does to the servers and the store of one shard what its machine asks for. */
+export class TaskRunner {
+  readonly #parts: TaskRunnerParts;
+  readonly #primaries: NodeCommands;
+  readonly #standbys: StandbyCommands;
+
+  constructor(parts: TaskRunnerParts) {
+    this.#parts = parts;
+    this.#primaries = new NodeCommands(parts);
+    this.#standbys = new StandbyCommands(parts);
+  }
+
+  /** Rejects when it could not be done, or when that is not known. */
+  async run(work: FailoverTask): Promise<TaskResult> {
+    switch (work.kind) {
+      case 'save':
+        return await this.#save(work);
+      case 'revoke': {
+        const nodes = work.nodes.map((id) => this.#address(id));
+        return { kind: 'revoked', frozen: await this.#standbys.revoke(nodes) };
+      }
+      case 'install':
+        return await this.#install(work);
+      case 'drain':
+        await this.#primaries.drain(this.#address(work.primary), this.#address(work.candidate));
+        return { kind: 'drained' };
+      case 'arm': {
+        const startedAt = await this.#primaries.arm(this.#address(work.primary), work.set);
+        return { kind: 'armed', startedAt };
+      }
+      case 'disarm':
+        await this.#primaries.disarm(this.#address(work.primary), work.names);
+        return { kind: 'disarmed' };
+      default:
+        return unreachable(work);
+    }
+  }
+
+  async fence(node: NodeId): Promise<void> {
+    await this.#primaries.fence(this.#address(node));
+  }
+
+  async repoint(node: NodeId, primary: NodeId): Promise<void> {
+    await this.#standbys.repoint(this.#address(node), this.#address(primary));
+  }
+
+  async #install(work: FailoverTask & { readonly kind: 'install' }): Promise<TaskResult> {
+    const { login, clock, promoteTimeoutMs, runHook } = this.#parts;
+    if (work.fence !== null) {
+      const outcome = await runHook(work.fence);
+      if (outcome.kind !== 'done') throw notNow(`the fence hook failed: ${outcome.reason}`);
+    }
+    const node = this.#address(work.intent.candidate);
+    const { intent, names } = work;
+    const options = { node, intent, names, login, clock, promoteTimeoutMs };
+    return { kind: 'installed', ...(await installPrimary(options)) };
+  }
+
+  async #save(work: FailoverTask & { readonly kind: 'save' }): Promise<TaskResult> {
+    const { store } = this.#parts;
+    const revision = await store.save(work.record, work.expected);
+    if (revision !== null) return { kind: 'saved', revision };
+    return { kind: 'outdated', stored: await store.load(work.record.shard) };
+  }
+
+  #address(id: NodeId): NodeAddress {
+    const node = this.#parts.nodes.find((candidate) => candidate.id === id);
+    if (node === undefined) throw notNow(`${id} is no longer configured`);
+    return node;
+  }
+}
+
+function notNow(reason: string): PgError {
+  return new PgError(SqlState.objectNotInPrerequisiteState, reason);
+}
