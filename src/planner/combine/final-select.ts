@@ -27,6 +27,8 @@ export function finalSelect(
     'withClause',
     'fromClause',
     'whereClause',
+    'limitCount',
+    'limitOffset',
     ...(below.groups ? (['havingClause', 'groupDistinct'] as const) : []),
     ...(below.windows ? (['windowClause'] as const) : []),
   );
@@ -36,8 +38,12 @@ export function finalSelect(
       ? { SortBy: { ...node.SortBy, node: listed(node.SortBy.node) } }
       : node;
   const isGrouped = groupClause !== undefined && !below.groups;
+  // No column may stand in them.
+  const { limitCount, limitOffset } = select;
   return {
     ...replace(rest),
+    ...(limitCount === undefined ? {} : { limitCount }),
+    ...(limitOffset === undefined ? {} : { limitOffset }),
     targetList: outputs.map(({ expression, column }) => target(replace(expression), column.name)),
     fromClause: [resultTable(resultName)],
     ...(distinctClause === undefined ? {} : { distinctClause: distinctClause.map(listed) }),
