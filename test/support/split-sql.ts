@@ -16,7 +16,7 @@ export type SplitSql = {
   final(rows: string, typeOf: (column: number) => string): string;
 };
 
-/** The two texts of a SELECT; null when it is not split. Throws when one of them cannot be written. */
+/** The two texts of a SELECT; null when it is not split or one of them cannot be written. */
 export function splitSql(schema: Schema, sql: string): SplitSql | null {
   const [lexed] = lexStatements(sql, { standardConformingStrings: true });
   if (lexed === undefined) throw new Error('no statement');
@@ -32,11 +32,11 @@ export function splitSql(schema: Schema, sql: string): SplitSql | null {
   if (parts === null) return null;
   const { columns } = parts;
   const whole = rewriteQuery(context, parts.partial);
-  if (whole.kind === 'reject') throw new Error(`${whole.message}: ${sql}`);
+  if (whole.kind === 'reject') return null;
   const multi = refuse('not planned here');
   results.add({ columns, routing: { kind: 'any' }, whole, multi }, []);
   const final = rewriteQuery(context, parts.final);
-  if (final.kind === 'reject') throw new Error(`${final.message}: ${sql}`);
+  if (final.kind === 'reject') return null;
   const literal = (slot: number) => {
     const token = lexed.literals[slot];
     return token === undefined ? '' : sql.slice(token.start, token.end);

@@ -5,6 +5,7 @@ import type { Scope } from '../scope.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { call, cast, integer, operator } from '../tree-builders.ts';
 import { arithmeticType } from './arithmetic-type.ts';
+import { combinedVariance, isVariance } from './combined-variance.ts';
 import { isFixed, isPure, isWholeRow } from './expression-facts.ts';
 import { mapNodes } from './map-nodes.ts';
 import { normalForm } from './normal-form.ts';
@@ -55,7 +56,8 @@ export function combinedAggregate(parts: AggregateParts, node: FunctionCallNode)
   const partial: SqlNode = { FuncCall: others };
   if (isFoldable || name === 'bit_xor') return folded(parts, name, argument, partial);
   if (name === 'sum') return sumOf(parts, argument, partial);
-  return name === 'avg' ? averageOf(parts, argument, agg_filter) : null;
+  if (name === 'avg') return averageOf(parts, argument, agg_filter);
+  return isVariance(name) ? varianceOf(parts, name, argument, agg_filter) : null;
 }
 
 /** COLLATE is said again: it wins over the collation of whatever the result is compared with. */
@@ -103,6 +105,25 @@ function averageOf(
   // avg() starts from 0, sum() from the first value: only the latter can be -0.
   const counted = type === 'interval' ? total : operator('+', total, cast(integer(0), 'float8'));
   return operator('/', counted, cast(number, 'float8'));
+}
+
+/** Of exact types only: squares of floats lose what distinguishes them. */
+function varianceOf(
+  parts: AggregateParts,
+  name: string,
+  argument: SqlNode,
+  filter: SqlNode | undefined,
+): SqlNode | null {
+  const type = arithmeticType(parts.context, parts.scope, argument);
+  if (type === null || !exactTypes.includes(type)) return null;
+  const value = type === 'numeric' ? argument : cast(argument, 'numeric');
+  const total = (partial: SqlNode) =>
+    call('sum', [ShardColumns.reference(parts.columns.add(partial))], undefined);
+  return combinedVariance(name, {
+    count: total(call('count', [argument], filter)),
+    sum: total(call('sum', [value], filter)),
+    squares: total(call('sum', [operator('*', value, value)], filter)),
+  });
 }
 
 /** The shards return each combination of values once per group; above it counts once. */
