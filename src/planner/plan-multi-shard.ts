@@ -1,7 +1,8 @@
 import { assert } from '../base/assert.ts';
 import { type Analysis, analyze } from './analysis.ts';
 import { splitQuery } from './combine/split-query.ts';
-import { nextParts, type Part } from './intermediate/next-parts.ts';
+import { nextParts } from './intermediate/next-parts.ts';
+import type { Part } from './intermediate/part.ts';
 import { stableValues } from './intermediate/stable-values.ts';
 import { isOnePass, multiShardSelect } from './multi-shard-select.ts';
 import type { MultiShardPlan, Reject, RoutedNode } from './plan.ts';

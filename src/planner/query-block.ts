@@ -260,6 +260,7 @@ function withoutKeys(column: Column): Column {
 
 function noteUse(context: StatementContext, { subLinkType, subselect }: SubLinkNode): void {
   if (subselect === undefined || !('SelectStmt' in subselect)) return;
+  if (subLinkType === 'EXPR_SUBLINK') context.uses.set(subselect.SelectStmt, 'value');
   if (subLinkType === 'EXISTS_SUBLINK') context.uses.set(subselect.SelectStmt, 'existence');
   if (subLinkType === 'ANY_SUBLINK' || subLinkType === 'ALL_SUBLINK') {
     context.uses.set(subselect.SelectStmt, 'members');

@@ -71,8 +71,8 @@ export class StatementContext {
   readonly leaves: Leaf[] = [];
   /** Queries, inner ones before those around them. */
   readonly blocks: BlockRecord[] = [];
-  /** Of arms of set operations, and of subqueries of which only membership or existence counts. */
-  readonly uses = new Map<object, 'arm' | 'members' | 'existence'>();
+  /** What queries are there for: `value` a scalar, `members` and `existence` no row more than once. */
+  readonly uses = new Map<object, 'arm' | 'value' | 'members' | 'existence'>();
   /** Why its parts cannot be asked on several shards as they are: the first reason. */
   multiRefusal: Reject | null = null;
   /** Why no way of collecting rows first could help. */

@@ -7,19 +7,12 @@ import { returnsSets } from '../rows-of-shards.ts';
 import { type Column, plainColumn } from '../scope.ts';
 import type { BlockRecord, Leaf, StatementContext } from '../statement-context.ts';
 import { plainSelect, target } from '../tree-builders.ts';
+import { decorrelated } from './decorrelate.ts';
 import { keepGrouping } from './keep-grouping.ts';
+import type { Part } from './part.ts';
 import { replaceNodes } from './replace-nodes.ts';
 import { isSelfContained } from './self-contained.ts';
 import { qualifiedReferences, resultInPlaceOf, tableQuery } from './ship-table.ts';
-
-/** A part of a statement that can be asked for by itself. */
-export type Part = {
-  readonly kind: 'query' | 'table';
-  readonly select: SelectNode;
-  readonly columns: readonly Column[];
-  /** The statement with the result of that name in the part's place. */
-  replace(resultName: string): SelectNode;
-};
 
 /**
  * The parts that may come next, the best first. Each brings the statement nearer to what a
@@ -38,15 +31,20 @@ export function* nextParts(analysis: Analysis): Generator<Part> {
   const anchor = anchorOf(analysis);
   const outside = context.leaves.filter((leaf) => isMoved(context, leaf, anchor));
   const moved = outside.length > 0 ? outside : context.leaves.filter(isDistributed);
-  const outermost = [...shippable].reverse();
+  const staying = outside.length > 0 ? anchor : null;
   for (const leaf of [...moved].sort((a, b) => weightOf(a) - weightOf(b))) {
-    const around = outermost.find(
-      (record) =>
-        holds(record, leaf) &&
-        (anchor === null || outside.length === 0 || !hasRoot(context, record, anchor)),
+    const around = (records: readonly BlockRecord[]) =>
+      records.findLast(
+        (record) => holds(record, leaf) && (staying === null || !hasRoot(context, record, staying)),
+      );
+    const query = around(shippable);
+    if (query !== undefined) yield* queryParts(analysis, query);
+    const scalar = around(
+      context.blocks.filter(({ select }) => context.uses.get(select) === 'value'),
     );
-    if (around !== undefined) yield* queryParts(analysis, around);
-    yield tablePart(analysis, leaf);
+    const lookup = scalar === undefined ? null : decorrelated(analysis.select, scalar);
+    if (lookup !== null) yield lookup;
+    yield* tableParts(analysis, leaf);
   }
 }
 
@@ -191,6 +189,28 @@ function inPlaceOfQuery(
     fromClause: [{ RangeVar: { relname, inh: true, relpersistence: 'p' } }],
   };
   return replaceNodes(select, new Map<object, unknown>([[record.select, read]]));
+}
+
+/** Where only membership counts, each row is needed once. */
+function* tableParts(analysis: Analysis, leaf: Leaf): Generator<Part> {
+  const { context } = analysis;
+  const part = tablePart(analysis, leaf);
+  const use = context.uses.get(queryOf(context, leaf)?.select ?? {});
+  const isOnce = use === 'existence' || use === 'members';
+  if (isOnce && leaf.instance !== null && isPlain(queryOf(context, leaf)?.select ?? {})) {
+    yield { ...part, select: { ...part.select, distinctClause: [{} as SqlNode] } };
+  }
+  yield part;
+}
+
+/** The query whose FROM names the table. */
+function queryOf(context: StatementContext, leaf: Leaf): BlockRecord | undefined {
+  const index = context.leaves.indexOf(leaf);
+  return context.blocks.find(
+    ({ block: { body } }) =>
+      body.kind === 'select' &&
+      body.scope.from.some((item) => item.columns.some((column) => column.leaf === index)),
+  );
 }
 
 function tablePart({ context, select }: Analysis, leaf: Leaf): Part {
