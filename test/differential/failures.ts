@@ -21,6 +21,7 @@ export type Failure = {
 );
 
 const rowsShownMax = 5;
+const neededRowsMax = 12;
 /** Shrinking rows runs the statement many times. */
 const rowShrinksMax = 2;
 
@@ -46,7 +47,7 @@ export class Failures {
   /** While nothing else runs. */
   async add(failure: Failure): Promise<void> {
     const what = failure.kind === 'refused' ? `refused: ${failure.message}` : failure.verdict.what;
-    const name = failureName(failure.scenario, what);
+    const name = failureName(failure, what);
     if (this.#found.has(name)) return;
     const details = await this.#details(failure);
     this.#found.set(name, `${failure.scenario.construct}: ${what}\n${details}`);
@@ -91,9 +92,11 @@ export class Failures {
       .filter((name) => new RegExp(`\\b${name}\\b`).test(text));
     const holders = [this.#world.plain, ...this.#world.shards];
     const needed = await shrinkRows(step, named, sides, holders);
-    return [...needed]
-      .flatMap(([table, rows]) => rows.map((row) => `${table}: ${JSON.stringify(row)}`))
-      .join('\n');
+    const lines = [...needed].flatMap(([table, rows]) =>
+      rows.map((row) => `${table}: ${JSON.stringify(row)}`),
+    );
+    const more = lines.length - neededRowsMax;
+    return [...lines.slice(0, neededRowsMax), ...(more > 0 ? [`and ${more} rows`] : [])].join('\n');
   }
 
   async #session(session: number): Promise<Sides> {
@@ -104,9 +107,16 @@ export class Failures {
   }
 }
 
-/** Without the values, which differ from one example of a kind to the next. */
-function failureName(scenario: Scenario, what: string): string {
-  return `${scenario.construct} ${what.replaceAll(/\(.*|"[^"]*"|\d+/g, '').slice(0, 60)}`;
+/**
+ * Without the values, which differ from one example of a kind to the next. An error that PostgreSQL does
+ * not raise has the same cause in whatever construct it shows.
+ */
+function failureName(failure: Failure, what: string): string {
+  const error = failure.kind === 'different' ? failure.verdict.proxied.error : null;
+  const bare = (text: string) => text.replaceAll(/\(.*|"[^"]*"|\d+/g, '').slice(0, 60);
+  return error === null
+    ? `${failure.scenario.construct} ${bare(what)}`
+    : `${error.sqlState} ${bare(error.message)}`;
 }
 
 function sqlOf(steps: readonly Step[]): string {

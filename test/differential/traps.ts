@@ -1,12 +1,15 @@
 import type { Mode } from './fragment.ts';
-import { ordered, plainText, type Query } from './query.ts';
 import type { Scenario } from './scenario.ts';
-import { columnsOfType, type Table, type Tables } from './table.ts';
-import type { TypeName } from './value.ts';
+import type { Tables } from './table.ts';
+import type { Trap } from './trap.ts';
+import { foundTraps } from './trap-found.ts';
+import { readTraps } from './trap-reads.ts';
+import { selectTraps } from './trap-selects.ts';
+import { writeTraps } from './trap-writes.ts';
 
 /**
  * What sharding proxies are known to answer wrongly without a word, one statement each. All run
- * once in every run, with both protocols.
+ * once in every run, with both protocols, parameters and results as text and in binary.
  */
 export function traps(tables: Tables): readonly Scenario[] {
   const extended: Mode = {
@@ -17,7 +20,11 @@ export function traps(tables: Tables): readonly Scenario[] {
     binaryResults: true,
     rowsPerFetch: 0,
   };
-  const modes: readonly Mode[] = [{ protocol: 'simple' }, extended];
+  const modes: readonly Mode[] = [
+    { protocol: 'simple' },
+    extended,
+    { ...extended, binaryParameters: true, rowsPerFetch: 7 },
+  ];
   const played = (list: readonly Trap[], alone: boolean) =>
     list.flatMap(([name, query]) =>
       modes.map(
@@ -30,273 +37,17 @@ export function traps(tables: Tables): readonly Scenario[] {
         }),
       ),
     );
-  return [...played(reads(tables), false), ...played(writes(tables), true)];
+  return [
+    ...played(readTraps(tables), false),
+    ...played(selectTraps(tables), false),
+    ...played(foundTraps(tables), false),
+    ...played(writeTraps(tables), true),
+  ];
 }
 
-/** What needs the rows of several shards in one place, or is not atomic: refused, or right. */
+/** What differs between shards by nature, or is not atomic: refused, or right. */
 const mayBeRefused: ReadonlySet<string> = new Set([
-  'limit without an order',
-  'with ties',
-  'having on partial counts',
-  'group by nothing but having',
-  'text under a collation',
-  'largest text under a collation',
-  'quotient of sums',
-  'coalesced sum',
-  'distinct count',
-  'union of two keys',
-  'union all with a constant arm',
-  'intersection',
-  'difference',
-  'exists without from',
-  'two scalar subqueries',
-  'a scalar subquery over all',
-  'a subquery in a condition',
-  'not in',
-  'a window',
-  'a reference table preserved',
-  'a full join',
-  'a cross join',
-  'a join off the key',
-  'a home table with a sharded one',
-  'one of each time',
   'where rows are stored',
   'a write to all shards',
   'a deletion by another table',
 ]);
-
-type Trap = readonly [name: string, query: Query];
-
-function reads(tables: Tables): readonly Trap[] {
-  const { booking, document } = tables;
-  const int4 = column(booking, 'int4');
-  const money = column(booking, 'money2');
-  const text = column(booking, 'text');
-  const date = column(booking, 'date');
-  const sorted = (sql: string): Query => ordered([sql]);
-  return [
-    ['a count is one row', plainText('select count(*) from booking')],
-    ['zero rows still make one', plainText('select count(*), sum(rid), max(rid) from vacant')],
-    [
-      'zero shards still make one',
-      plainText('select count(*), sum(rid) from booking where cust_id is null'),
-    ],
-    ['limit is not per shard', sorted('select rid from booking order by rid limit 2')],
-    ['limit without an order', plainText('select count(*) from (select 1 from booking limit 7) s')],
-    ['offset without a limit', sorted('select rid from booking order by rid offset 300')],
-    ['limit 0', sorted('select rid from booking order by rid limit 0')],
-    ['limit null', sorted('select rid from booking order by rid limit null')],
-    ['fetch first', sorted('select rid from booking order by rid fetch first 3 rows only')],
-    [
-      'with ties',
-      plainText(`select ${date} from booking order by ${date} fetch first 3 rows with ties`),
-    ],
-    [
-      'top of groups',
-      sorted(`select ${date}, count(*) from booking group by 1 order by 2 desc, 1 limit 3`),
-    ],
-    [
-      'top of groups by a sum',
-      sorted(
-        `select ${date}, sum(${money}) as s from booking group by ${date} order by s desc nulls last, 1 limit 4`,
-      ),
-    ],
-    [
-      'having on partial counts',
-      plainText(`select ${date} from booking group by ${date} having count(*) > 2`),
-    ],
-    [
-      'group by an expression',
-      plainText(`select ${int4} % 7, count(*) from booking group by ${int4} % 7`),
-    ],
-    ['group by an alias', plainText(`select ${int4} % 5 as g, count(*) from booking group by g`)],
-    ['group by an ordinal', plainText(`select ${date}, count(*) from booking group by 1`)],
-    ['group by a hidden column', plainText(`select count(*) from booking group by ${date}`)],
-    ['group by without aggregates', plainText(`select ${date} from booking group by ${date}`)],
-    ['group by nothing but having', plainText('select 1 from booking having count(*) > 1')],
-    ['order by a hidden column', sorted('select cust_id from booking order by rid desc limit 9')],
-    ['order by an expression', sorted('select rid from booking order by rid % 10, rid')],
-    [
-      'order by descending with nulls',
-      sorted(`select ${int4}, rid from booking order by ${int4} desc, rid`),
-    ],
-    [
-      'order by nulls first',
-      sorted(`select ${int4}, rid from booking order by ${int4} nulls first, rid`),
-    ],
-    ['text in byte order', sorted(`select ${text}, rid from booking order by ${text}, rid`)],
-    [
-      'text under a collation',
-      sorted(`select ${text}, rid from booking order by ${text} collate "und-x-icu", rid`),
-    ],
-    [
-      'largest text under a collation',
-      plainText(`select max(${text} collate "und-x-icu") from booking`),
-    ],
-    ['average of averages', plainText(`select avg(${int4}), avg(${money}) from booking`)],
-    ['quotient of sums', plainText(`select sum(${money}) / count(*) from booking`)],
-    ['coalesced sum', plainText('select coalesce(sum(rid), 0) from vacant')],
-    ['distinct count', plainText(`select count(distinct ${date}) from booking`)],
-    [
-      'filtered count',
-      plainText('select count(*) filter (where rid % 2 = 0), count(*) from booking'),
-    ],
-    ['distinct rows', plainText(`select distinct ${date} from booking`)],
-    ['distinct pairs with nulls', plainText(`select distinct ${int4}, ${date} from booking`)],
-    [
-      'union of two keys',
-      plainText(
-        "select rid from booking where cust_id = 'Kim' union select rid from booking where cust_id = 'zed'",
-      ),
-    ],
-    ['union all with a constant arm', plainText('select rid from booking union all select -1')],
-    [
-      'intersection',
-      plainText('select cust_id from booking intersect select cust_id from account'),
-    ],
-    ['difference', plainText('select cust_id from booking except select cust_id from account')],
-    ['exists without from', plainText('select exists (select 1 from booking)')],
-    [
-      'two scalar subqueries',
-      plainText(
-        "select (select count(*) from booking where cust_id = 'Kim'), (select count(*) from booking where cust_id = 'zed')",
-      ),
-    ],
-    ['a scalar subquery over all', plainText('select (select count(*) from booking)')],
-    [
-      'a subquery in a condition',
-      plainText('select count(*) from account where rid < (select avg(rid) from booking)'),
-    ],
-    [
-      'not in',
-      plainText('select count(*) from account where cust_id not in (select cust_id from booking)'),
-    ],
-    ['a window', plainText('select rid, row_number() over (order by rid) from booking')],
-    ['a range of keys', plainText("select rid from booking where cust_id >= 'P'")],
-    [
-      'between keys of two shards',
-      plainText("select rid from booking where cust_id between 'Kim' and 'uli9'"),
-    ],
-    [
-      'a key or something else',
-      plainText("select rid from booking where cust_id = 'Kim' or rid = 5"),
-    ],
-    ['a negated key', plainText("select count(*) from booking where not cust_id = 'Kim'")],
-    [
-      'case folding is for placement only',
-      plainText("select cust_id, rid from booking where cust_id = 'kim'"),
-    ],
-    [
-      'upper case of the key',
-      plainText("select cust_id, rid from booking where upper(cust_id) = 'KIM'"),
-    ],
-    ['nothing equals null', plainText('select rid from booking where cust_id = null')],
-    [
-      'a contradiction',
-      plainText("select rid from booking where cust_id = 'Kim' and cust_id = 'zed'"),
-    ],
-    ['a fraction equals no integer', plainText('select id from reading where id = 3.5')],
-    [
-      'a key in a nullable side',
-      plainText(
-        "select o.cust_id, m.rid from account o left join booking m on m.cust_id = o.cust_id and m.cust_id = 'Kim'",
-      ),
-    ],
-    [
-      'a reference table preserved',
-      plainText(
-        'select i.id, count(m.rid) from item i left join booking m on m.item_id = i.id group by i.id',
-      ),
-    ],
-    ['a reference table by itself', plainText('select count(*) from item')],
-    [
-      'a full join',
-      plainText('select count(*) from account o full join booking m on o.cust_id = m.cust_id'),
-    ],
-    ['a cross join', plainText('select count(*) from account, grade')],
-    [
-      'a join off the key',
-      plainText('select count(*) from account o join booking m on o.rid = m.rid'),
-    ],
-    [
-      'a common table expression',
-      plainText('with b as (select * from booking) select count(*) from b'),
-    ],
-    [
-      'a home table with a sharded one',
-      plainText('select count(*) from note n join booking m on m.rid = n.id'),
-    ],
-    [
-      'rows made by a function',
-      plainText('select rid, generate_series(1, 2) from booking where rid < 9'),
-    ],
-    ['a hidden copy of a star', sorted('select * from document order by rid desc limit 4')],
-    [
-      'aliases that collide',
-      plainText(`select rid as n, ${column(document, 'int4')} as n from document`),
-    ],
-    ['one of each time', plainText('select count(distinct now()) from booking')],
-    ['where rows are stored', plainText('select count(distinct tableoid) from booking')],
-    [
-      'a statement list',
-      plainText(
-        "select rid from booking where cust_id = 'Kim'; select rid from booking where cust_id = 'zed'",
-      ),
-    ],
-    [
-      'a comment before the key',
-      plainText(
-        "select rid /* where cust_id = 'zed' */ from booking where cust_id = 'Kim' -- and true",
-      ),
-    ],
-    ['a dollar-quoted key', plainText('select rid from booking where cust_id = $q$Kim$q$')],
-    ['an escaped key', plainText("select rid from booking where cust_id = E'K\\x69m'")],
-    ['a key in pieces', plainText("select rid from booking where cust_id = 'K'\n'im'")],
-    [
-      'a unicode-escaped key',
-      plainText("select rid from booking where cust_id = U&'\\\\004bim'".replace('\\\\', '\\')),
-    ],
-    [
-      'a view of the catalogue',
-      plainText("select count(*) from pg_tables where tablename = 'booking'"),
-    ],
-  ];
-}
-
-/** Each leaves the rows as they are, or is refused. */
-function writes(tables: Tables): readonly Trap[] {
-  const money = column(tables.booking, 'money2');
-  return [
-    ['a write to all shards', plainText(`update booking set ${money} = ${money}`)],
-    ['a write to no shard', plainText(`update booking set ${money} = 1 where cust_id is null`)],
-    [
-      'a deletion under a contradiction',
-      plainText("delete from booking where cust_id = 'Kim' and cust_id = 'zed'"),
-    ],
-    [
-      'the key set to itself',
-      plainText("update booking set cust_id = cust_id where cust_id = 'Kim'"),
-    ],
-    ['an insertion without a key', plainText('insert into booking (rid) values (1)')],
-    [
-      'an insertion of a NULL key',
-      plainText('insert into booking (cust_id, rid) values (null, 1)'),
-    ],
-    [
-      'a data-modifying expression',
-      plainText(
-        "with d as (delete from booking where cust_id = 'nobody' returning rid) select count(*) from d",
-      ),
-    ],
-    [
-      'a deletion by another table',
-      plainText('delete from booking using note where note.id = booking.rid and false'),
-    ],
-  ];
-}
-
-function column(table: Table, type: TypeName): string {
-  const found = columnsOfType(table, [type]).find((each) => each.name.startsWith(type));
-  if (found === undefined) throw new Error(`${table.name} has no column of type ${type}`);
-  return found.name;
-}

@@ -5,7 +5,7 @@ import { startTpchWorld, type TpchWorld } from './tpch-world.ts';
 const scale = 0.005;
 
 /** Numbers of the queries that are not refused. It may only grow. */
-const answered = [1, 4, 6, 12];
+const answered = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
 
 let world: TpchWorld;
 let outcomes: readonly TpchOutcome[];
