@@ -11,7 +11,7 @@ import {
   streamingStandbys,
   watchStandbys,
 } from './standby-watch.ts';
-import { namesFor, waitsFor } from './synchronous-names.ts';
+import { namesFor, waitsFor, waitsForAllOf } from './synchronous-names.ts';
 
 type Armed = Durability & { readonly kind: 'armed' };
 type Target = Omit<Armed, 'kind'>;
@@ -65,7 +65,8 @@ function keepArmed(
     draft.change({ restarted: true });
   }
   if (target === null) return;
-  if (armedStart === primary.startedAt && sameSet(target, durability)) return;
+  const isSettled = sameSet(target, durability) && settingNames(draft, primary, durability);
+  if (armedStart === primary.startedAt && isSettled) return;
   // One that may be about to stream again is waited for.
   if (target.members.every((id) => standbys.some(({ node }) => node.id === id))) {
     approach(draft, record, durability, target);
@@ -134,6 +135,13 @@ function settingWeakness(draft: Draft, primary: ProbeAnswer, durability: Armed):
   const fits = waitsFor(setting, { count: durability.quorum, names: known });
   if (setting !== '' && (fits || !comparable)) return null;
   return `synchronous_standby_names is '${setting}'`;
+}
+
+/** The server waits for the whole set, not only for a part that would do. */
+function settingNames(draft: Draft, primary: ProbeAnswer, { members, quorum }: Armed): boolean {
+  const names = members.map((id) => applicationName(draft, id)).filter((name) => name !== null);
+  if (names.length < members.length) return true;
+  return waitsForAllOf(primary.synchronousStandbyNames, { count: quorum, names });
 }
 
 function lossReason(draft: Draft, { members }: Armed): string {

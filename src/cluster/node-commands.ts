@@ -11,7 +11,7 @@ import {
 import { fencedNames } from './fence.ts';
 import { pause } from './pause.ts';
 import { lockSettings } from './settings-lock.ts';
-import { namesFor, readNames, type SynchronousSet, waitsFor } from './synchronous-names.ts';
+import { namesFor, type SynchronousSet, waitsForAllOf } from './synchronous-names.ts';
 
 export type NodeCommandsParts = { readonly login: ControlLogin; readonly clock: Clock };
 
@@ -34,7 +34,7 @@ export class NodeCommands {
   async arm(primary: NodeAddress, set: SynchronousSet): Promise<string> {
     return await this.#locked(primary, async (session) => {
       const names = await setting(session, 'synchronous_standby_names');
-      if (!sameWait(names, set)) await setNames(session, namesFor(set));
+      if (!waitsForAllOf(names, set)) await setNames(session, namesFor(set));
       await pause(this.#parts.clock, reloadMs);
       const [sample] = await session.query<{ lsn: string; started_at: string }>(
         `select pg_current_wal_flush_lsn()::text as lsn,
@@ -139,12 +139,6 @@ export class NodeCommands {
     const { login } = this.#parts;
     return withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, work);
   }
-}
-
-/** The setting waits for exactly this set already, in whatever spelling. */
-function sameWait(setting: string, set: SynchronousSet): boolean {
-  const current = readNames(setting);
-  return current?.names.length === set.names.length && waitsFor(setting, set);
 }
 
 /** ALTER SYSTEM takes no parameters. */

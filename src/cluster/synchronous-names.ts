@@ -17,6 +17,12 @@ export function waitsFor(setting: string, { count, names }: SynchronousSet): boo
   return set.names.every((name) => known.has(name));
 }
 
+/** The setting names all of this set and nobody else, in whatever spelling. */
+export function waitsForAllOf(setting: string, set: SynchronousSet): boolean {
+  const current = readNames(setting);
+  return current?.names.length === set.names.length && waitsFor(setting, set);
+}
+
 /** null: nobody is waited for, or it cannot be said for whom. Names in lower case. */
 export function readNames(setting: string): SynchronousSet | null {
   const match = /^\s*(?:(?:(?:FIRST|ANY)\s+)?(\d{1,9})\s*\((.*)\)|(.*?))\s*$/is.exec(setting);

@@ -21,6 +21,8 @@ export class SimulatedNode {
   epoch: EpochRow | null = null;
   upstream: SimulatedNode | null = null;
   revoked = false;
+  /** Its link is narrow: it falls behind. */
+  slow = false;
   /** Links that a test cuts. */
   reachable = true;
   upstreamReachable = true;

@@ -16,7 +16,9 @@ import type { NodeId } from '../../../src/config/config.ts';
 import type { ShardId } from '../../../src/sharding/shard-id.ts';
 import type { Random } from '../../support/random.ts';
 import { SimulatedNode } from './simulated-node.ts';
-import { doWork, type SimulatedWorld } from './simulated-work.ts';
+import { beginArming, doWork, type SimulatedWorld } from './simulated-work.ts';
+
+const sliceMs = 10;
 
 type Timer = { readonly at: number; readonly order: number; readonly run: () => void };
 
@@ -39,6 +41,7 @@ export class SimulatedShard implements SimulatedWorld {
   readonly #owners = new Map<number, NodeId>();
   readonly #uuids = new Map<number, string>();
   #timers: Timer[] = [];
+  #nextAt = Infinity;
   #order = 0;
   #life = 1;
   #minted = 0;
@@ -68,10 +71,11 @@ export class SimulatedShard implements SimulatedWorld {
   run(durationMs: number): void {
     const end = this.now + durationMs;
     while (this.now < end) {
-      this.now += 5;
+      this.now += sliceMs;
       for (const node of this.nodes) {
         if (node.status === 'starting' && this.now >= node.readyAt) node.status = 'running';
-        node.replicate(this.now, this.random.integer(0, 3));
+        const entriesMax = this.random.integer(0, 5);
+        node.replicate(this.now, node.slow ? entriesMax % 2 : entriesMax);
       }
       this.#write();
       this.#acknowledge();
@@ -83,6 +87,7 @@ export class SimulatedShard implements SimulatedWorld {
   restartSupervisor(): void {
     this.#life += 1;
     this.#timers = [];
+    this.#nextAt = Infinity;
     this.#missed = null;
     this.state = this.#begin();
     this.published = null;
@@ -227,7 +232,9 @@ export class SimulatedShard implements SimulatedWorld {
   /** The work takes a while, its answer takes another; either may be lost. */
   #start(task: number, work: FailoverTask): void {
     if (work.kind === 'save') this.#checkClaim(work.record);
-    this.#later(this.random.integer(1, 60), () => {
+    const delayMs = this.random.integer(1, 60);
+    if (work.kind === 'arm') this.#later(delayMs, () => beginArming(this, work));
+    this.#later(work.kind === 'arm' ? delayMs + 100 : delayMs, () => {
       const chance = this.random.fraction();
       const lost: TaskResult = { kind: 'failed', reason: 'lost' };
       const result = chance < 0.03 ? lost : doWork(this, work);
@@ -304,7 +311,7 @@ export class SimulatedShard implements SimulatedWorld {
   /** A client writes on the primary that it was told; nobody else is written to. */
   #write(): void {
     const { published } = this;
-    if (published?.primary == null || this.random.fraction() < 0.6) return;
+    if (published?.primary == null || this.random.fraction() < 0.3) return;
     const node = this.node(published.primary);
     if (!node.running || node.inRecovery || node.waiting.length >= 10) return;
     const entry = `write${++this.#writes}`;
@@ -327,14 +334,18 @@ export class SimulatedShard implements SimulatedWorld {
 
   #later(delayMs: number, run: () => void): void {
     this.#order += 1;
-    this.#timers.push({ at: this.now + delayMs, order: this.#order, run });
+    const at = this.now + delayMs;
+    this.#timers.push({ at, order: this.#order, run });
+    this.#nextAt = Math.min(this.#nextAt, at);
   }
 
   #runTimers(): void {
+    if (this.#nextAt > this.now) return;
     const due = this.#timers
       .filter((timer) => timer.at <= this.now)
       .sort((a, b) => a.at - b.at || a.order - b.order);
     this.#timers = this.#timers.filter((timer) => timer.at > this.now);
+    this.#nextAt = Math.min(...this.#timers.map(({ at }) => at));
     const life = this.#life;
     for (const timer of due) if (life === this.#life) timer.run();
   }

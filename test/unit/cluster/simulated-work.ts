@@ -26,7 +26,7 @@ export function doWork(world: SimulatedWorld, work: FailoverTask): TaskResult {
     case 'install':
       return install(world, work);
     case 'arm':
-      return arm(world, work);
+      return endArming(world, work);
     case 'disarm':
       return disarm(world, work);
     case 'drain':
@@ -73,10 +73,16 @@ function install(world: SimulatedWorld, { intent, names }: Work<'install'>): Tas
   return { kind: 'installed', answer, askedAt: world.now, switchLsn: null };
 }
 
-function arm(world: SimulatedWorld, work: Work<'arm'>): TaskResult {
+/** The setting counts some time before anybody has verified it. */
+export function beginArming(world: SimulatedWorld, work: Work<'arm'>): void {
+  const primary = world.node(work.primary);
+  if (isAnswering(primary)) primary.names = namesFor(work.set);
+}
+
+function endArming(world: SimulatedWorld, work: Work<'arm'>): TaskResult {
   const primary = world.node(work.primary);
   if (!isAnswering(primary)) return failed('no answer');
-  primary.names = namesFor(work.set);
+  if (primary.names !== namesFor(work.set)) return failed('somebody changed the setting');
   return work.set.names.every((id) => isCaughtUp(world.node(id), primary))
     ? { kind: 'armed', startedAt: String(primary.starts) }
     : failed('the standby lags');
