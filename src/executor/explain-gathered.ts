@@ -134,7 +134,7 @@ class GatherTimes implements GatherWatcher {
   readonly #executor: SessionExecutor;
   readonly #gathered: GatheredExplain;
   readonly #begun = new Map<string, number>();
-  #shardLines: string[] = [];
+  readonly #shardLines = new Map<number, string[]>();
   readonly lines: string[] = [];
 
   constructor(executor: SessionExecutor, gathered: GatheredExplain) {
@@ -149,14 +149,15 @@ class GatherTimes implements GatherWatcher {
   shardEnded(result: number, shard: ShardId, received: { rows: number; bytes: number }): void {
     const now = this.#executor.world.clock.now();
     const took = now - (this.#begun.get(`${result} ${shard}`) ?? now);
-    this.#shardLines.push(`  Shard ${shard}: ${sizes(received)}, ${took.toFixed(3)} ms`);
+    const lines = this.#shardLines.get(result) ?? [];
+    lines.push(`  Shard ${shard}: ${sizes(received)}, ${took.toFixed(3)} ms`);
+    this.#shardLines.set(result, lines);
   }
 
   collected(result: number, gathered: { readonly rows: number; readonly bytes: number }): void {
     const names = this.#gathered.target.intermediate[result]?.columns.join(', ') ?? '';
     this.lines.push(`Intermediate result ${result} (${names}): ${sizes(gathered)}`);
-    this.lines.push(...this.#shardLines);
-    this.#shardLines = [];
+    this.lines.push(...(this.#shardLines.get(result) ?? []));
   }
 }
 

@@ -58,7 +58,7 @@ type Arrival = {
 const wholeRange: RowRange = { offset: 0, count: Infinity };
 
 class MultiShardRead implements MultiShardCursor {
-  readonly #request: MultiShardSelect;
+  #request: MultiShardSelect;
   readonly #sink: RowSink;
   readonly #shape: PlanShape;
   #state: State = 'idle';
@@ -191,6 +191,10 @@ class MultiShardRead implements MultiShardCursor {
     for (const { stream, connection, release } of this.#arrivals.splice(0)) {
       stream.open(connection, release, messages);
     }
+    if (this.#streams.some((stream) => stream.isWaiting)) return;
+    // Gathered rows have gone out, and may be many.
+    this.#messages = null;
+    this.#request = { ...this.#request, results: [] };
   }
 
   #ask(first: Arrival): void {

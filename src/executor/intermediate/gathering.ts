@@ -3,7 +3,11 @@ import { assert } from '../../base/assert.ts';
 import type { PgError } from '../../base/pg-error.ts';
 import type { FieldDescription } from '../../protocol/row-description.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
-import type { MultiShardSelect, OpenMultiShardSelect } from '../multi-shard-select.ts';
+import type {
+  MultiShardCursor,
+  MultiShardSelect,
+  OpenMultiShardSelect,
+} from '../multi-shard-select.ts';
 import type { IntermediateRun } from '../target.ts';
 import { CollectedRows } from './collected-rows.ts';
 import { GatherBudget } from './gather-budget.ts';
@@ -11,6 +15,7 @@ import { learn } from './learn.ts';
 import type { LearnedStatement, LearnedStatements } from './learned-statements.ts';
 import { type NeededResults, neededResults, queryOf } from './needed-results.ts';
 import { openResult } from './open-result.ts';
+import { resultsOf } from './query-text.ts';
 import type { GatheredResult } from './result-column.ts';
 import { StyleCheck, textStyles } from './text-styles.ts';
 
@@ -68,9 +73,13 @@ export type GatherWatcher = {
   collected(result: number, size: { readonly rows: number; readonly bytes: number }): void;
 };
 
+/** At the same time, because each of them takes a connection of every shard it reads. */
+const gathersMax = 2;
+
 /**
- * Runs the intermediate results that a query needs, one after the other, and keeps their rows as
- * text; what types they have is asked once per plan. Nothing is sent before it begins.
+ * Runs the intermediate results that a query needs and keeps their rows as text; what types they
+ * have is asked once per plan. Outside of transactions results that do not wait for each other are
+ * gathered at the same time. Nothing is sent before it begins.
  */
 export class Gathering {
   readonly #request: GatherRequest;
@@ -78,7 +87,9 @@ export class Gathering {
   readonly #watcher: GatherWatcher | null;
   readonly #needed: NeededResults;
   readonly #budget: GatherBudget;
-  readonly #results: (GatheredResult | null)[];
+  #results: (GatheredResult | null)[];
+  readonly #running = new Map<number, MultiShardCursor>();
+  /** Gives up the question about types. */
   #stop: () => void = () => {};
   #isOver = false;
 
@@ -95,7 +106,7 @@ export class Gathering {
   begin(): void {
     this.learn((statement) => {
       const columns = this.#needed.rows.flatMap((number) => statement.results.get(number) ?? []);
-      this.#gather(statement, new StyleCheck(textStyles(columns)), 0);
+      this.#gatherMore(statement, new StyleCheck(textStyles(columns)));
     });
   }
 
@@ -118,6 +129,8 @@ export class Gathering {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stop();
+    for (const cursor of this.#running.values()) cursor.close();
+    this.#running.clear();
   }
 
   #ask(known: LearnedStatement | null, answered: (statement: LearnedStatement) => void): void {
@@ -133,6 +146,7 @@ export class Gathering {
         }
         const { columns } = this.#needed;
         this.#stop = learn(connection, this.#request, known, columns, (outcome) => {
+          this.#stop = () => {};
           release();
           if (this.#isOver) return;
           if (outcome.kind === 'failed') this.#fail(outcome.error);
@@ -141,19 +155,37 @@ export class Gathering {
       },
       (error) => {
         isWaiting = false;
-        if (!this.#isOver) this.#fail(error);
+        this.#stop = () => {};
+        this.#fail(error);
       },
     );
     if (isWaiting) this.#stop = giveUp;
   }
 
-  /** The needed results from the `index`-th of them on. */
-  #gather(statement: LearnedStatement, check: StyleCheck, index: number): void {
-    const number = this.#needed.rows[index];
-    if (number === undefined) {
-      this.#finish(statement, check);
-      return;
+  /** Begins what can begin now; ends when there is nothing more. */
+  #gatherMore(statement: LearnedStatement, check: StyleCheck): void {
+    const { rows } = this.#needed;
+    const runningMax = this.#request.inTransaction ? 1 : gathersMax;
+    for (const number of rows) {
+      if (this.#running.size >= runningMax) return;
+      if (this.#isReady(number)) this.#gather(number, statement, check);
+      if (this.#isOver) return;
     }
+    if (rows.every((number) => this.#isHere(number))) this.#finish(statement, check);
+  }
+
+  #isHere(number: number): boolean {
+    return (this.#results[number] ?? null) !== null;
+  }
+
+  #isReady(number: number): boolean {
+    if (this.#isHere(number) || this.#running.has(number)) return false;
+    const run = this.#request.intermediate[number];
+    assert(run !== undefined, 'results are counted from 0');
+    return [...resultsOf(queryOf(run.root)).read].every((other) => this.#isHere(other));
+  }
+
+  #gather(number: number, statement: LearnedStatement, check: StyleCheck): void {
     const run = this.#request.intermediate[number];
     const columns = statement.results.get(number);
     assert(run !== undefined && columns !== undefined, 'what is gathered is known');
@@ -165,27 +197,42 @@ export class Gathering {
       parameters: { ...this.#request.parameters, typeOids: statement.parameterOids },
       inTransaction,
       mergeBytesMax,
-      results: this.#results,
+      results: this.#seen(statement),
       acquire: this.#acquire(number, check),
       shardEnded: this.#shardEnded(number),
     };
     const cursor = openResult(open, { run, columns, rows }, read, {
       collected: () => {
+        this.#running.delete(number);
         this.#results[number] = { columns, arrays: rows.finish() };
         this.#watcher?.collected(number, { rows: rows.rowCount, bytes: rows.bytes });
-        this.#gather(statement, check, index + 1);
+        this.#gatherMore(statement, check);
       },
-      failed: (error) => this.#fail(error),
+      failed: (error) => {
+        this.#running.delete(number);
+        this.#fail(error);
+      },
       notice: (frame) => this.#events.notice(frame),
     });
-    this.#stop = () => cursor.close();
+    this.#running.set(number, cursor);
     cursor.fetch(0);
+  }
+
+  /** What a text may read or name the types of, as it is now. */
+  #seen(statement: LearnedStatement): readonly (GatheredResult | null)[] {
+    return this.#results.map((gathered, number) => {
+      const columns = statement.results.get(number);
+      return gathered ?? (columns === undefined ? null : { columns, arrays: null });
+    });
   }
 
   #finish(statement: LearnedStatement, check: StyleCheck): void {
     this.#isOver = true;
+    const results = this.#seen(statement);
+    // They are whose they are handed to; this lives on in `acquire`.
+    this.#results = [];
     this.#events.gathered({
-      results: this.#results,
+      results,
       parameterOids: statement.parameterOids,
       description: statement.columns,
       acquire: this.#acquire(null, check),
@@ -193,7 +240,8 @@ export class Gathering {
   }
 
   #fail(error: PgError | { readonly frame: Buffer }): void {
-    this.#isOver = true;
+    if (this.#isOver) return;
+    this.close();
     this.#request.learned.forget(this.#request.root);
     this.#events.failed(error);
   }

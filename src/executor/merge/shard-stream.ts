@@ -62,7 +62,8 @@ export class ShardStream implements RowSource, Exchange {
   readonly #buffer = new RowBuffer();
   #state: State = 'waiting';
   #connection: ServerConnection | null = null;
-  #messages: ShardQueryMessages | null = null;
+  /** As in ShardQueryMessages, of which nothing else is kept: they can be long. */
+  #portal: string | null = null;
   #release: () => void = () => {};
   #fields: readonly FieldDescription[] | null = null;
   #row = new Row(0);
@@ -110,7 +111,7 @@ export class ShardStream implements RowSource, Exchange {
   open(connection: ServerConnection, release: () => void, messages: ShardQueryMessages): void {
     this.#connection = connection;
     this.#release = release;
-    this.#messages = messages;
+    this.#portal = messages.portal;
     if (!messages.executes) this.#piece = 'suspended';
     this.#enter('running');
     connection.send(this, messages.first);
@@ -182,7 +183,7 @@ export class ShardStream implements RowSource, Exchange {
 
   onChunkEnd(): void {
     this.#buffer.settle();
-    const isFull = this.#buffer.bytes >= highWaterBytes && this.#messages?.portal === null;
+    const isFull = this.#buffer.bytes >= highWaterBytes && this.#portal === null;
     if (isFull && !this.#isPaused && this.#state === 'running') {
       this.#isPaused = true;
       this.#connection?.pause();
@@ -193,7 +194,7 @@ export class ShardStream implements RowSource, Exchange {
   onReady(status: TransactionStatus, remaining: number): void {
     if (remaining > 0) return;
     this.#buffer.settle();
-    const isPortalOpen = this.#messages?.portal !== null && this.#piece !== 'unfinished';
+    const isPortalOpen = this.#portal !== null && this.#piece !== 'unfinished';
     if (this.#state === 'running' && isPortalOpen && !this.#hasFailed) {
       assert(status === 'in-transaction', 'a portal is read in pieces inside a transaction only');
       if (this.#piece === 'complete' || this.#isDiscarding) this.#closePortal();
@@ -237,7 +238,7 @@ export class ShardStream implements RowSource, Exchange {
   }
 
   #fetchMore(): void {
-    const portal = this.#messages?.portal ?? '';
+    const portal = this.#portal ?? '';
     const rowBytes = Math.max(1, this.#pieceBytes / Math.max(1, this.#pieceRows));
     const fitting = Math.min(pieceRowsMax, Math.max(1, Math.floor(lowWaterBytes / rowBytes)));
     const rowsMax = this.#pieceRows === 0 ? firstPieceRows : fitting;
@@ -251,7 +252,7 @@ export class ShardStream implements RowSource, Exchange {
   }
 
   #closePortal(): void {
-    const name = this.#messages?.portal ?? '';
+    const name = this.#portal ?? '';
     this.#enter('closing');
     this.#connection?.send(this, [encodeClose({ kind: 'portal', name }), syncMessage]);
   }

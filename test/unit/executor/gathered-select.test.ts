@@ -196,6 +196,45 @@ describe('a select that reads gathered rows', () => {
     expect(sqlOf(at(shards, 2))).toContain('last');
   });
 
+  it('gathers two results at the same time, in a transaction one after the other', () => {
+    for (const inTransaction of [false, true]) {
+      const results = ['from t', 'from u', 'from v'].map((piece) => result(piece));
+      const staged = stage(results, reading(0, 1, 2), { inTransaction });
+      staged.cursor.fetch(0);
+      teach(staged, 3);
+      const b = at(staged.shards, 1);
+      expect(b.depth).toBe(inTransaction ? 1 : 2);
+      for (const left of inTransaction ? [1, 1, 0] : [2, 1, 0]) {
+        for (const shard of staged.shards.slice(0, 2)) answer(shard, 'a', '1');
+        expect(b.depth).toBe(left);
+      }
+      expect(sqlOf(at(staged.shards, 2))).toContain('unnest($3::');
+    }
+  });
+
+  it('stops the other results when one fails', () => {
+    const staged = stage([result('from t'), result('from u')], reading(0, 1));
+    staged.cursor.fetch(0);
+    teach(staged, 2);
+    const [a, b] = [at(staged.shards, 0), at(staged.shards, 1)];
+    answer(a, 'a', '1');
+    a.deliver(encodeErrorResponse(new PgError('22012', 'division by zero')));
+    a.ready();
+    expect(staged.sink.events).toEqual(['failed division by zero']);
+    expect(b.cancelled.length).toBeGreaterThan(0);
+    b.ready();
+    b.ready();
+    expect([a.released, b.released]).toEqual([3, 2]);
+  });
+
+  it('names the type of a column whose rows it does not need', () => {
+    const type: QueryPiece = { kind: 'intermediate-type', result: 0, column: 0 };
+    const staged = stage([result('from t')], append(query('select 1::', type)));
+    staged.cursor.fetch(0);
+    teach(staged, 1);
+    expect(sqlOf(at(staged.shards, 2))).toBe('select 1::integer');
+  });
+
   it('fails with what a shard says while it gathers, and gives all connections back', () => {
     const staged = stage([result('from t')], reading(0));
     const { cursor, shards, sink } = staged;
