@@ -13,6 +13,7 @@ import type { RowSource } from './merge/row-source.ts';
 import { cutRowWriter, type RowWriter, wholeRowWriter } from './merge/row-writer.ts';
 import { agreedColumns, mustBeAsDescribed } from './merge/shard-columns.ts';
 import {
+  firstPieceRows,
   formatOf,
   lacksParameterTypes,
   type ShardQueryMessages,
@@ -118,6 +119,11 @@ class MultiShardRead implements MultiShardCursor {
     this.#stopShards(isAtRest ? 'drain' : 'cancel');
   }
 
+  /** How many a shard may compute ahead; nobody knows how many make one group. */
+  #shardRowsWanted(): number {
+    return this.#shape.aggregate === null ? this.#rowsWanted + this.#range.offset : Infinity;
+  }
+
   #begin(inPieces: boolean): void {
     const request = this.#request;
     const shape = this.#shape;
@@ -139,7 +145,7 @@ class MultiShardRead implements MultiShardCursor {
     const { route } = this.#shape;
     this.#messages = shardQueryMessages(route, this.#request, parameterOids, {
       portal: this.#portal,
-      executes: !this.#isStart,
+      firstRows: this.#isStart ? null : Math.min(firstPieceRows, this.#shardRowsWanted()),
     });
   }
 
@@ -162,6 +168,7 @@ class MultiShardRead implements MultiShardCursor {
   #newStream(shard: ShardId): ShardStream {
     const stream = new ShardStream({
       described: () => this.#prepare(),
+      rowsWanted: () => this.#shardRowsWanted(),
       progressed: () => this.#pump(),
       failed: (error) => this.#fail(error),
       ended: () => {

@@ -14,11 +14,11 @@ export type ShardQueryMessages = {
   readonly first: readonly Buffer[];
   /** A named portal that is read in pieces; null: everything in one go. */
   readonly portal: string | null;
-  /** False: without Execute, the portal is only opened. */
-  readonly executes: boolean;
+  /** Of a named portal: rows of the first Execute; null: there is none, it is only opened. */
+  readonly firstRows: number | null;
 };
 
-/** Rows of the first piece, while nothing is known about their size. */
+/** Rows of the first piece at most, while nothing is known about their size. */
 export const firstPieceRows = 64;
 
 /**
@@ -40,9 +40,9 @@ export function shardQueryMessages(
   route: RoutePlan,
   request: MultiShardSelect,
   parameterOids: readonly number[],
-  how: Pick<ShardQueryMessages, 'portal' | 'executes'>,
+  how: Pick<ShardQueryMessages, 'portal' | 'firstRows'>,
 ): ShardQueryMessages {
-  const { portal, executes } = how;
+  const { portal, firstRows } = how;
   const bound = boundQuery(route.query, request, parameterOids);
   const name = portal ?? '';
   return {
@@ -50,13 +50,13 @@ export function shardQueryMessages(
       encodeParse({ name: '', sql: bound.sql, typeOids: bound.typeOids }),
       ...bindMessage(bound, name, shardFormats(route, request.resultFormats)),
       encodeDescribe({ kind: 'portal', name }),
-      ...(executes
-        ? [encodeExecute({ portal: name, rowsMax: portal === null ? 0 : firstPieceRows })]
-        : []),
+      ...(firstRows === null
+        ? []
+        : [encodeExecute({ portal: name, rowsMax: portal === null ? 0 : firstRows })]),
       syncMessage,
     ],
     portal,
-    executes,
+    firstRows,
   };
 }
 

@@ -23,6 +23,11 @@ export type ShardFailure = PgError | { readonly frame: Buffer };
 export type ShardStreamEvents = {
   /** `fields` is known, no row has been read yet. */
   described(): void;
+  /**
+   * Rows to compute ahead in a transaction, at least 1: each of them could be the one that fails,
+   * and the client may never ask for it.
+   */
+  rowsWanted(): number;
   /** advance() may know more than before. */
   progressed(): void;
   /** The shard's error or the loss of its connection; `ended` follows. Not after a cancel of ours. */
@@ -112,7 +117,7 @@ export class ShardStream implements RowSource, Exchange {
     this.#connection = connection;
     this.#release = release;
     this.#portal = messages.portal;
-    if (!messages.executes) this.#piece = 'suspended';
+    if (messages.firstRows === null) this.#piece = 'suspended';
     this.#enter('running');
     connection.send(this, messages.first);
   }
@@ -241,7 +246,10 @@ export class ShardStream implements RowSource, Exchange {
     const portal = this.#portal ?? '';
     const rowBytes = Math.max(1, this.#pieceBytes / Math.max(1, this.#pieceRows));
     const fitting = Math.min(pieceRowsMax, Math.max(1, Math.floor(lowWaterBytes / rowBytes)));
-    const rowsMax = this.#pieceRows === 0 ? firstPieceRows : fitting;
+    const rowsMax = Math.min(
+      this.#pieceRows === 0 ? firstPieceRows : fitting,
+      this.#events.rowsWanted(),
+    );
     this.#piece = 'unfinished';
     this.#earlierRows += this.#pieceRows;
     this.#earlierBytes += this.#pieceBytes;
