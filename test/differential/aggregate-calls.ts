@@ -65,8 +65,8 @@ export class AggregateCalls {
     return this.#dice.pick<() => Fragment>([
       () => sql`${name}(${column(['money2', 'numeric', 'int2'])})`,
       () => sql`${name}(${small})`,
-      () => sql`round(${name}((${small})::float8)::numeric, 6)`,
-      () => sql`round(${pair}((${small})::float8, (${column(['money2'])})::float8)::numeric, 4)`,
+      () => sql`${name}((${small})::float8)`,
+      () => sql`${pair}((${small})::float8, (${column(['money2'])})::float8)`,
     ])();
   }
 

@@ -56,6 +56,22 @@ describe('the comparison of answers', () => {
     expect(difference(query, failure('22012'), failure('22012'), null)).toBeNull();
   });
 
+  it('forgives the last digits of double precision, and of nothing else', () => {
+    const typed = (typeOid: number, value: string): WireAnswer => {
+      const made = answer([value, '7']);
+      const [result] = made.results;
+      if (result === undefined) throw new Error('an answer has a result');
+      const columns = result.columns?.map((column) => ({ ...column, typeOid })) ?? null;
+      return { ...made, results: [{ ...result, columns }] };
+    };
+    const [exact, near, far] = ['0.3', '0.30000000000000004', '0.3001'];
+    expect(difference(query, typed(701, near), typed(701, exact), null)).toBeNull();
+    expect(difference(query, typed(701, far), typed(701, exact), null)).not.toBeNull();
+    expect(difference(query, typed(1700, near), typed(1700, exact), null)).not.toBeNull();
+    const sorted = select({ isTotal: true });
+    expect(difference(sorted, typed(701, near), typed(701, exact), null)).toBeNull();
+  });
+
   it('takes only 0A000 for a refusal', () => {
     expect(isRefusal(failure('0A000'))).toBe(true);
     expect(isRefusal(failure('XX000'))).toBe(false);

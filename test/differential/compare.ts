@@ -1,4 +1,5 @@
 import type { WireAnswer, WireColumn, WireResult } from '../support/wire-client.ts';
+import { alignFloats } from './floats.ts';
 import type { Compound, Query, Select } from './query.ts';
 
 type Row = WireResult['rows'][number];
@@ -57,16 +58,18 @@ function resultDifference(
   if (result.rows.length !== expected.rows.length) {
     return `${result.rows.length} rows instead of ${expected.rows.length}`;
   }
-  if (isOrdered(query)) return orderedDifference(result.rows, expected.rows);
-  if (choosesFreely(query)) {
-    if (unlimited === null) return multisetDifference(result.rows, expected.rows);
-    const strays = surplus(result.rows, unlimited);
+  const isFree = choosesFreely(query);
+  const possible = isFree ? (unlimited ?? expected.rows) : expected.rows;
+  const rows = alignFloats(result.rows, possible, expected.columns ?? []);
+  if (isOrdered(query)) return orderedDifference(rows, expected.rows);
+  if (isFree && unlimited !== null) {
+    const strays = surplus(rows, unlimited);
     if (strays.length > 0) return `a row that the query does not have: ${strays[0]}`;
   } else {
-    const rows = multisetDifference(result.rows, expected.rows);
-    if (rows !== null) return rows;
+    const found = multisetDifference(rows, expected.rows);
+    if (found !== null) return found;
   }
-  return sortDifference(query, result.rows, expected.rows);
+  return sortDifference(query, rows, expected.rows);
 }
 
 function isOrdered(query: Query): boolean {
