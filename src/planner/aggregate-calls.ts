@@ -32,7 +32,7 @@ export type Calls = {
 export function callsIn(expressions: unknown): Calls {
   const found = { aggregates: [] as FunctionCallNode[], windows: [] as FunctionCallNode[] };
   walk(expressions, (node: SqlNode) => {
-    if ('SubLink' in node) return false;
+    if ('SubLink' in node || 'SelectStmt' in node) return false;
     if ('FuncCall' in node) {
       if (node.FuncCall.over !== undefined) found.windows.push(node.FuncCall);
       else if (isAggregateCall(node.FuncCall)) found.aggregates.push(node.FuncCall);

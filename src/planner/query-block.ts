@@ -145,7 +145,7 @@ export class QueryBlocks implements BlockAnalyzer {
     this.subLinks(context, select.whereClause, scope, ctes, filtered);
     const { whereClause, fromClause, withClause, ...others } = select;
     this.subLinks(context, others, scope, ctes);
-    noteOuterAggregates(context, others, scope);
+    noteOuterAggregates(context, [others, whereClause, fromClause], scope);
 
     const outputs = outputsOf(select, scope);
     const traits = blockTraits(select, scope, outputs ?? []);

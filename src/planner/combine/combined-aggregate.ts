@@ -137,6 +137,8 @@ function overDistinctValues(parts: AggregateParts, node: FunctionCallNode): SqlN
   for (const value of values) {
     if (!isFixed(value)) columns.set(normalForm(scope, value), parts.addGroup(value));
   }
+  // Groups of constants alone would be there without a row, too.
+  if (columns.size === 0) return null;
   const above = (value: SqlNode) => columns.get(normalForm(scope, value)) ?? null;
   const order = mapNodes(node.agg_order, above);
   if (!isFixed(withoutColumns(order, columns))) return null;
