@@ -13,10 +13,13 @@ export type Telemetry = {
   statement(route: RouteKind): void;
   /** Time from the first byte sent to a shard to its ReadyForQuery, in milliseconds. */
   shardLatency(shard: string, latencyMs: number): void;
+  /** An intermediate result has come in; bytes are those of its values and their lengths. */
+  gathered(size: { readonly rows: number; readonly bytes: number }): void;
 };
 
 export const silentTelemetry: Telemetry = {
   log() {},
   statement() {},
   shardLatency() {},
+  gathered() {},
 };

@@ -57,6 +57,7 @@ export async function runSupervisor(
     log: (level, message, fields) => log.write(level, message, fields),
     statement() {},
     shardLatency() {},
+    gathered() {},
   };
   const entry = fileURLToPath(new URL('./worker-main.js', import.meta.url));
   const supervisor = new Supervisor({

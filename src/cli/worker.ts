@@ -66,6 +66,7 @@ class Worker implements WorkerHandlers {
       log: (level, message, fields) => this.#log.write(level, message, fields),
       statement: this.#metrics.statement,
       shardLatency: this.#metrics.shardLatency,
+      gathered: this.#metrics.gathered,
     };
     this.#servers = this.#createServers(configuration);
     this.#planner = new StatementPlanner({

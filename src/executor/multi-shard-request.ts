@@ -31,6 +31,7 @@ export function multiShardRequest(
     acquire: acquireInOrder(executor, { locks }),
     acquireToAsk: acquireInOrder(executor, { rowless: true }),
     learned: world.planner.learned,
+    telemetry: world.telemetry,
     open: world.openMultiShardSelect,
   };
 }

@@ -3,7 +3,7 @@ import type { RouteKind, Telemetry } from '../base/telemetry.ts';
 import { type MetricsSnapshot, takeSnapshot } from './metrics-snapshot.ts';
 import { registerUsageMetrics } from './usage-metrics.ts';
 
-export type TrafficMetrics = Pick<Telemetry, 'statement' | 'shardLatency'> & {
+export type TrafficMetrics = Pick<Telemetry, 'statement' | 'shardLatency' | 'gathered'> & {
   snapshot(): Promise<MetricsSnapshot>;
 };
 
@@ -40,6 +40,16 @@ export function createTrafficMetrics(source: string): TrafficMetrics {
     buckets: latencyBuckets,
     registers: [registry],
   });
+  const gatheredRows = new Counter({
+    name: 'pgweave_gathered_rows_total',
+    help: 'Rows of intermediate results, gathered for the servers that read them.',
+    registers: [registry],
+  });
+  const gatheredBytes = new Counter({
+    name: 'pgweave_gathered_bytes_total',
+    help: 'Their bytes.',
+    registers: [registry],
+  });
   const counters = new Map(routeKinds.map((route) => [route, statements.labels(route)]));
   // A route that did not occur yet is 0, not absent: a rate over it needs the first point.
   for (const route of routeKinds) statements.inc({ route }, 0);
@@ -55,6 +65,10 @@ export function createTrafficMetrics(source: string): TrafficMetrics {
         observers.set(shard, observer);
       }
       observer.observe(latencyMs / 1000);
+    },
+    gathered({ rows, bytes }) {
+      gatheredRows.inc(rows);
+      gatheredBytes.inc(bytes);
     },
     snapshot: () => takeSnapshot(registry),
   };

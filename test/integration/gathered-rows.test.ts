@@ -52,7 +52,11 @@ const median = 'select percentile_cont(0.5) within group (order by weight) as me
 describe('gathered rows', () => {
   it('answer what neither one shard nor the proxy can', async () => {
     const client = await connect();
+    const counted = await served.metric('pgweave_gathered_rows_total');
     expect((await client.query(median)).rows).toEqual([{ median: (500 / 8 + 1_000_001 / 8) / 2 }]);
+    await served.until('the rows to be counted', async () => {
+      return (await served.metric('pgweave_gathered_rows_total')) === counted + 1000;
+    });
   });
 
   it('take the parameters of the client, also of a type that servers number on their own', async () => {
@@ -86,6 +90,20 @@ describe('gathered rows', () => {
       { value: 'one', entries: '143' },
       { value: 'two', entries: '144' },
     ]);
+  });
+
+  it('are read through cursors of SQL', async () => {
+    const client = await connect();
+    await client.query('begin');
+    const query = 'select id, row_number() over (order by id desc) from entry order by id desc';
+    await client.query(`declare latest cursor for ${query}`);
+    await client.query('delete from entry where id = 3');
+    expect((await client.query('fetch 2 from latest')).rows).toEqual([
+      { id: 1_000_500, row_number: '1' },
+      { id: 1_000_499, row_number: '2' },
+    ]);
+    expect((await client.query('fetch all from latest')).rows).toHaveLength(998);
+    await client.query('rollback');
   });
 
   it('are fetched in pieces, in a transaction and outside', async () => {

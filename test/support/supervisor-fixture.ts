@@ -33,6 +33,7 @@ export class SupervisorFixture {
         log: (level, message, fields) => this.log.push({ level, message, fields }),
         statement: () => {},
         shardLatency: () => {},
+        gathered: () => {},
       },
       setLogLevel: (level) => this.told.push(`log level ${level}`),
       version: '1.2.3',

@@ -1,6 +1,7 @@
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import { assert } from '../../base/assert.ts';
 import type { PgError } from '../../base/pg-error.ts';
+import type { Telemetry } from '../../base/telemetry.ts';
 import type { FieldDescription } from '../../protocol/row-description.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
 import type {
@@ -38,6 +39,7 @@ export type GatherRequest = Pick<
   /** Like `acquire`, for a question about types, which takes no snapshot. */
   readonly acquireToAsk: Acquire;
   readonly learned: LearnedStatements;
+  readonly telemetry: Telemetry;
   /** From the configuration: bytes of all results together. */
   readonly gatherBytesMax: number;
   readonly open: OpenMultiShardSelect;
@@ -205,7 +207,9 @@ export class Gathering {
       collected: () => {
         this.#running.delete(number);
         this.#results[number] = { columns, arrays: rows.finish() };
-        this.#watcher?.collected(number, { rows: rows.rowCount, bytes: rows.bytes });
+        const size = { rows: rows.rowCount, bytes: rows.bytes };
+        this.#request.telemetry.gathered(size);
+        this.#watcher?.collected(number, size);
         this.#gatherMore(statement, check);
       },
       failed: (error) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ServerConnection } from '../../../src/backend/server-connection.ts';
 import { PgError } from '../../../src/base/pg-error.ts';
+import { silentTelemetry } from '../../../src/base/telemetry.ts';
 import { LearnedStatements } from '../../../src/executor/intermediate/learned-statements.ts';
 import {
   type IntermediateSelect,
@@ -74,6 +75,7 @@ function stage(
     acquire,
     acquireToAsk: acquire,
     learned: new LearnedStatements(),
+    telemetry: silentTelemetry,
     open: openMultiShardSelect,
     ...options,
   };
