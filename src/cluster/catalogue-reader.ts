@@ -7,6 +7,7 @@ import { shardingOf } from './catalogue-schema.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
 import { withControlConnection } from './control-connection.ts';
 import { findSchemaMistakes, ownersOf, type SchemaMistake } from './schema-mistakes.ts';
+import { type TypeDifferences, typeDifferences } from './server-types.ts';
 import { fullName, readShardCatalogue, type ShardCatalogue } from './shard-catalogue.ts';
 
 export type CatalogueReading = {
@@ -40,13 +41,14 @@ export class CatalogueReader {
     const catalogues = new Map(read.map((catalogue) => [catalogue.shard, catalogue]));
     const relations = mergeRelations(shardMap, catalogues);
     const defaultCollation = catalogues.get(shardMap.home)?.defaultCollation ?? 'linguistic';
-    const text = JSON.stringify([defaultCollation, relations]);
+    const types = differences(shardMap, catalogues);
+    const text = JSON.stringify([defaultCollation, relations, types]);
     if (text !== this.#last) {
       this.#last = text;
       this.#version += 1;
     }
     return {
-      snapshot: { version: this.#version, defaultCollation, relations },
+      snapshot: { version: this.#version, defaultCollation, relations, types },
       mistakes: findSchemaMistakes(shardMap, catalogues),
     };
   }
@@ -68,6 +70,17 @@ async function readShard(
   return await withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, (session) =>
     readShardCatalogue(shard, session, { system: shard === shardMap.home }),
   );
+}
+
+function differences(
+  { home, shards }: ShardMap,
+  catalogues: ReadonlyMap<ShardId, ShardCatalogue>,
+): TypeDifferences[] {
+  const homeTypes = catalogues.get(home)?.types ?? [];
+  return shards.flatMap((shard) => {
+    const found = typeDifferences(shard, catalogues.get(shard)?.types ?? [], homeTypes);
+    return found === null ? [] : [found];
+  });
 }
 
 /** Unlisted relations as the home shard has them, listed ones as their first owner has them. */

@@ -1,4 +1,5 @@
 import type { CollationKind, ColumnSchema, RelationKind } from '../planner/schema.ts';
+import type { TypeDifferences } from './server-types.ts';
 
 /** A relation as its server describes it; which shard owns it is not the server's business. */
 export type RelationSnapshot = {
@@ -22,4 +23,6 @@ export type CatalogueSnapshot = {
   /** Of the database's default collation. */
   readonly defaultCollation: CollationKind;
   readonly relations: readonly RelationSnapshot[];
+  /** Of the shards whose servers do not give types the OIDs that the home shard's give them. */
+  readonly types: readonly TypeDifferences[];
 };

@@ -3,6 +3,7 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import type { RelationSnapshot } from './catalogue-snapshot.ts';
 import { collationKind } from './collation-kind.ts';
 import type { ControlConnection } from './control-connection.ts';
+import { readServerTypes, type ServerType } from './server-types.ts';
 
 /** What one shard's primary says about its database. */
 export type ShardCatalogue = {
@@ -14,6 +15,7 @@ export type ShardCatalogue = {
   readonly uniqueIndexes: ReadonlyMap<string, readonly UniqueIndex[]>;
   /** Settings that all shards must agree on, by name. */
   readonly settings: ReadonlyMap<string, string>;
+  readonly types: readonly ServerType[];
 };
 
 export type UniqueIndex = { readonly name: string; readonly columns: readonly string[] };
@@ -57,6 +59,7 @@ export async function readShardCatalogue(
   const settings = await readSettings(session);
   const defaultCollation = await readDefaultCollation(session);
   const rows = await session.query<Row>(relationsSql, [system ? 1 : 0]);
+  const types = await readServerTypes(session);
   await session.execute('commit');
   const relations = rows.map((row) => relationOf(row, defaultCollation));
   return {
@@ -65,6 +68,7 @@ export async function readShardCatalogue(
     relations: new Map(relations.map((relation) => [fullName(relation), relation])),
     uniqueIndexes: new Map(rows.map((row) => [fullName(row), row.indexes])),
     settings,
+    types,
   };
 }
 

@@ -50,7 +50,7 @@ export async function startDemoCluster(options: DemoOptions): Promise<DemoCluste
   onProgress(`starting a primary and a standby for ${names.join(', ')}`);
   const lab = await LabCluster.start({
     shards: names,
-    standbys: true,
+    standbys: 1,
     directory: options.directory,
     bytesMax: shards.length * shardBytesMax,
     database: 'app',

@@ -24,8 +24,8 @@ import { temporaryParents } from './temporary-parents.ts';
 
 export type LabClusterOptions = {
   readonly shards: readonly string[];
-  /** A synchronous streaming standby for each primary. */
-  readonly standbys: boolean;
+  /** Synchronous streaming standbys of each primary. */
+  readonly standbys: number;
   /** null: a temporary one, removed by stop(). One that holds a lab is started again as it is. */
   readonly directory: string | null;
   /** How large a temporary one may grow. */
@@ -243,7 +243,7 @@ export class LabCluster {
 }
 
 async function newRecord(options: LabClusterOptions): Promise<LabRecord> {
-  const nodesPerShard = options.standbys ? 2 : 1;
+  const nodesPerShard = 1 + options.standbys;
   const ports = await findFreePorts(options.shards.length * nodesPerShard);
   return {
     version: 1,

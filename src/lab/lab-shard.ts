@@ -15,39 +15,45 @@ import {
   waitForStreaming,
 } from './standby.ts';
 
-/** One primary and, unless it stands alone, one streaming standby. */
+/** One primary and, unless it stands alone, its streaming standbys. */
 export class LabShard {
   readonly name: string;
   /** As first created; which one is primary later is for the servers to tell. */
   readonly primary: PostgresServer;
-  readonly standby: PostgresServer | null;
+  readonly standbys: readonly PostgresServer[];
 
-  constructor(name: string, [primary, standby]: readonly PostgresServer[]) {
+  constructor(name: string, [primary, ...standbys]: readonly PostgresServer[]) {
     assert(primary !== undefined, `shard ${name} has no server`);
     this.name = name;
     this.primary = primary;
-    this.standby = standby ?? null;
+    this.standbys = standbys;
+  }
+
+  /** The first one; null: there is none. */
+  get standby(): PostgresServer | null {
+    return this.standbys[0] ?? null;
   }
 
   get nodes(): readonly PostgresServer[] {
-    return this.standby === null ? [this.primary] : [this.primary, this.standby];
+    return [this.primary, ...this.standbys];
   }
 
-  /** Makes the data directories. The standby is a copy from before the primary's first start. */
+  /** Makes the data directories. A standby is a copy from before the primary's first start. */
   async create(options: DataDirectoryOptions): Promise<void> {
-    const { primary, standby } = this;
+    const { primary, standbys } = this;
     await mkdir(primary.directory);
     await createDataDirectory(primary.directory, options);
-    if (standby === null) return;
-    await mkdir(standby.directory);
-    await copyStopped(primary, standby);
+    for (const standby of standbys) {
+      await mkdir(standby.directory);
+      await copyStopped(primary, standby);
+    }
   }
 
   /** Writes who follows whom; the ports are settled by now. */
   async assignRoles(password: string | null): Promise<void> {
-    const { primary, standby } = this;
-    await configurePrimary(primary, standby);
-    if (standby !== null) await configureStandby(standby, primary, password);
+    const { primary, standbys } = this;
+    await configurePrimary(primary, standbys);
+    for (const standby of standbys) await configureStandby(standby, primary, password);
   }
 
   /** Starts all nodes in the roles that their data directories hold. */

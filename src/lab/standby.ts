@@ -19,13 +19,14 @@ export async function isStandby(server: PostgresServer): Promise<boolean> {
   );
 }
 
-/** Makes the stopped `primary` wait for the commits of `standby`; null: for nobody. */
+/** Makes commits of the stopped `primary` wait for any one of `standbys`, if there are any. */
 export async function configurePrimary(
   primary: PostgresServer,
-  standby: PostgresServer | null,
+  standbys: readonly PostgresServer[],
 ): Promise<void> {
-  // A name of its own, never '*': whatever connects must not acknowledge in the standby's stead.
-  const names = standby === null ? '' : `FIRST 1 ("${standby.id}")`;
+  // Names of their own, never '*': whatever connects must not acknowledge in a standby's stead.
+  const list = standbys.map(({ id }) => `"${id}"`).join(', ');
+  const names = list === '' ? '' : `ANY 1 (${list})`;
   await writeServerFile(
     join(primary.dataDirectory, 'postgresql.auto.conf'),
     `synchronous_standby_names = '${names}'\n`,

@@ -6,6 +6,7 @@ import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { withSession } from '../../src/lab/sql.ts';
 import { startTestCluster } from '../support/lab.ts';
 import { WatchedCluster } from '../support/watched-cluster.ts';
+import { idsOf, startWriter, writtenSchema } from '../support/watched-writer.ts';
 
 let watched: WatchedCluster | null = null;
 
@@ -18,7 +19,7 @@ async function startPair(): Promise<{ cluster: WatchedCluster; shard: LabShard }
   const lab = await startTestCluster({
     shards: ['a'],
     standbys: true,
-    schema: 'create table written (id int primary key)',
+    schema: writtenSchema,
   });
   watched = await WatchedCluster.start(lab);
   const shard = lab.shard('a');
@@ -203,53 +204,4 @@ async function untilFenced(cluster: WatchedCluster, node: PostgresServer): Promi
     await sleep(25);
   }
   throw new Error(`${node.name} was not fenced:\n${cluster.lines.slice(-20).join('\n')}`);
-}
-
-async function idsOf(cluster: WatchedCluster, node: PostgresServer): Promise<number[]> {
-  const { rows } = await withSession(node, cluster.lab.login, (session) =>
-    session.query<{ id: number }>('select id from written order by id'),
-  );
-  return rows.map((row) => row.id);
-}
-
-/** Inserts one number after another on whatever primary is published; a new one needs a new session. */
-function startWriter(cluster: WatchedCluster, shard: LabShard): { stop(): Promise<number[]> } {
-  const acknowledged: number[] = [];
-  let running = true;
-  let id = 0;
-  const write = async (node: PostgresServer) => {
-    await withSession(node, cluster.lab.login, async (session) => {
-      while (running && cluster.primary(shard) === node) {
-        id += 1;
-        const epoch = cluster.states[0]?.epoch;
-        const answer = session.query('insert into written values ($1)', [id]).then(() => true);
-        const believed = await Promise.race([answer, sleep(2000).then(() => false)]);
-        if (!believed) throw new Error('no answer');
-        if (cluster.states[0]?.epoch === epoch) acknowledged.push(id);
-      }
-    });
-  };
-  const done = (async () => {
-    while (running) {
-      const node = cluster.primary(shard);
-      if (node === null) await sleep(2);
-      else await Promise.race([write(node).catch(() => {}), cutOff(cluster, shard, node)]);
-    }
-  })();
-  return {
-    stop: async () => {
-      running = false;
-      await done;
-      return acknowledged;
-    },
-  };
-}
-
-/** Resolves when another primary than `node` is published, as the workers' cut does. */
-async function cutOff(cluster: WatchedCluster, shard: LabShard, node: PostgresServer) {
-  for (;;) {
-    const primary = cluster.primary(shard);
-    if (primary !== null && primary !== node) return;
-    await sleep(5);
-  }
 }

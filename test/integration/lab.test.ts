@@ -146,7 +146,7 @@ const program = `
   import { LabCluster } from ${JSON.stringify(join(dist, 'lab/lab-cluster.js'))};
   import { pidTree } from ${JSON.stringify(join(dist, 'lab/pid-tree.js'))};
   const cluster = await LabCluster.start({
-    shards: ['s1'], standbys: true, directory: null, bytesMax: 2 ** 29, database: 'app',
+    shards: ['s1'], standbys: 1, directory: null, bytesMax: 2 ** 29, database: 'app',
     authentication: 'scram-sha-256', locale: { provider: 'builtin', name: 'C.UTF-8' },
     durable: false, settings: {},
   });
@@ -198,7 +198,7 @@ describe('a kept directory', () => {
     await chmod(directory, 0o711);
     const options = {
       shards: ['s1'],
-      standbys: true,
+      standbys: 1,
       directory,
       bytesMax: 0,
       database: 'app',
@@ -257,7 +257,7 @@ describe('a start that is interrupted', () => {
     try {
       const starting = LabCluster.start({
         shards: ['s1', 's2'],
-        standbys: true,
+        standbys: 1,
         directory,
         bytesMax: 0,
         database: 'app',

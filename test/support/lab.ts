@@ -6,8 +6,8 @@ import { withSession } from '../../src/lab/sql.ts';
 
 export type TestClusterOptions = {
   readonly shards: readonly string[];
-  /** Synchronous streaming standbys; default false. */
-  readonly standbys?: boolean;
+  /** Synchronous streaming standbys of each primary, true for one; default false. */
+  readonly standbys?: boolean | number;
   /** SQL that the role `app` runs on every shard, in the database `app`. */
   readonly schema?: string;
   /** Default: builtin C.UTF-8. */
@@ -22,7 +22,7 @@ export type TestClusterOptions = {
 export async function startTestCluster(options: TestClusterOptions): Promise<LabCluster> {
   const cluster = await LabCluster.start({
     shards: options.shards,
-    standbys: options.standbys ?? false,
+    standbys: Number(options.standbys ?? 0),
     directory: null,
     bytesMax: 512 * 1024 ** 2,
     database: 'app',

@@ -35,9 +35,17 @@ export class WatchedCluster {
     this.store = new FileRecordStore(config.failover.stateDirectory);
   }
 
-  static async start(lab: LabCluster, failover: Partial<Failover> = {}): Promise<WatchedCluster> {
+  static async start(
+    lab: LabCluster,
+    failover: Partial<Failover> = {},
+    externalShards: readonly string[] = [],
+  ): Promise<WatchedCluster> {
     const stateDirectory = await mkdtemp(join(tmpdir(), 'pgweave-state-'));
-    const watched = new WatchedCluster(lab, watchConfig(lab, { stateDirectory, ...failover }));
+    const config = watchConfig(lab, { stateDirectory, ...failover });
+    const watched = new WatchedCluster(lab, {
+      ...config,
+      externalShards: new Set(externalShards.map((shard) => shard as ShardId)),
+    });
     await watched.startMonitor();
     return watched;
   }
@@ -47,7 +55,8 @@ export class WatchedCluster {
     return this.#monitor;
   }
 
-  async startMonitor(): Promise<void> {
+  /** `failover`: other options than at the first start. */
+  async startMonitor(failover: Failover = this.config.failover): Promise<void> {
     const telemetry: Telemetry = {
       ...silentTelemetry,
       log: (level, message, fields) => {
@@ -55,7 +64,7 @@ export class WatchedCluster {
       },
     };
     this.#monitor = await ClusterMonitor.start({
-      config: this.config,
+      config: { ...this.config, failover },
       store: this.store,
       clock: systemClock,
       telemetry,
@@ -102,7 +111,11 @@ export class WatchedCluster {
     return shard.nodes.find((node) => node.id === state?.primary) ?? null;
   }
 
-  async until(what: string, reached: () => boolean, timeoutMs = 10_000): Promise<void> {
+  async until(
+    what: string,
+    reached: () => boolean | Promise<boolean>,
+    timeoutMs = 10_000,
+  ): Promise<void> {
     if (await waitUntil(reached, { timeoutMs, pollMs: 5 })) return;
     throw new Error(`waited ${timeoutMs} ms for ${what}:\n${this.lines.slice(-40).join('\n')}`);
   }
