@@ -2,11 +2,16 @@ import type { SqlNode, SubLinkNode } from '../../sql/ast.ts';
 import { clockWord } from '../../sql/lexer.ts';
 import { builtinName, stringsOf } from '../../sql/names.ts';
 import { tagOf, walk } from '../../sql/walk.ts';
-import { deterministicFunctions, orderedAggregateFunctions } from '../builtin-functions.ts';
+import { isAggregateCall } from '../aggregate-calls.ts';
+import {
+  deterministicFunctions,
+  orderedAggregateFunctions,
+  setReturningFunctions,
+} from '../builtin-functions.ts';
 import { isPlainReadOfResult } from '../intermediate/is-deterministic.ts';
 import { starFields } from '../outputs.ts';
-import { returnsSets } from '../rows-of-shards.ts';
 import { findItem, resolveColumn, type Scope } from '../scope.ts';
+import { TreeTest } from './tree-test.ts';
 
 /** Nodes that are a value by themselves and can be a column of a result. */
 const values = new Set(
@@ -26,17 +31,80 @@ export function isValue(node: SqlNode): boolean {
   return values.has(tagOf(node));
 }
 
-/**
- * The same value on every server for the same rows: shards may compute it. Aggregates, windows and
- * subqueries are looked into, not ruled out.
- */
+/** What stands in an expression itself, not in a subquery in it, and what it depends on. */
+export class ExpressionFacts {
+  readonly #pure = new TreeTest((node) => {
+    if ('SubLink' in node) return isPureQuery(node);
+    return isConstant(node) && !returnsSet(node) ? null : false;
+  });
+  readonly #fixed = new TreeTest((node) => {
+    if ('ColumnRef' in node) return false;
+    if (!('SubLink' in node)) return null;
+    return isClosed(node.SubLink) && isFixed(node.SubLink.testexpr);
+  });
+  readonly #grouped = without((node) =>
+    'FuncCall' in node ? isAggregateCall(node.FuncCall) : 'GroupingFunc' in node,
+  );
+  readonly #windowed = without((node) => 'FuncCall' in node && node.FuncCall.over !== undefined);
+  readonly #collated = without((node) => 'CollateClause' in node);
+
+  /**
+   * The same value on every server for the same rows: shards may compute it. Aggregates, windows and
+   * subqueries are looked into, not ruled out.
+   */
+  isPure(expression: unknown): boolean {
+    return this.#pure.passes(expression);
+  }
+
+  /** Reads no row, neither of FROM nor of any table but intermediate results. */
+  isFixed(expression: unknown): boolean {
+    return this.#fixed.passes(expression);
+  }
+
+  /** It has an aggregate, or GROUPING(). */
+  isGrouped(expression: unknown): boolean {
+    return !this.#grouped.passes(expression);
+  }
+
+  hasWindow(expression: unknown): boolean {
+    return !this.#windowed.passes(expression);
+  }
+
+  hasCollation(expression: unknown): boolean {
+    return !this.#collated.passes(expression);
+  }
+}
+
 export function isPure(expression: unknown): boolean {
-  let answer = !returnsSets(expression);
-  walk(expression, (node) => {
-    if (!understood.has(tagOf(node)) || isMoving(node)) answer = false;
+  return new ExpressionFacts().isPure(expression);
+}
+
+export function isFixed(expression: unknown): boolean {
+  return new ExpressionFacts().isFixed(expression);
+}
+
+function without(unwanted: (node: SqlNode) => boolean): TreeTest {
+  return new TreeTest((node) => {
+    if ('SubLink' in node) return true;
+    return unwanted(node) ? false : null;
+  });
+}
+
+function isPureQuery(query: SqlNode): boolean {
+  let answer = true;
+  walk(query, (node) => {
+    answer &&= isConstant(node);
     return answer;
   });
   return answer;
+}
+
+function isConstant(node: SqlNode): boolean {
+  return understood.has(tagOf(node)) && !isMoving(node);
+}
+
+function returnsSet(node: SqlNode): boolean {
+  return 'FuncCall' in node && setReturningFunctions.has(builtinName(node.FuncCall.funcname) ?? '');
 }
 
 function isMoving(node: SqlNode): boolean {
@@ -47,18 +115,6 @@ function isMoving(node: SqlNode): boolean {
   if (!('FuncCall' in node)) return false;
   const name = builtinName(node.FuncCall.funcname) ?? '';
   return !deterministicFunctions.has(name) && !orderedAggregateFunctions.has(name);
-}
-
-/** Reads no row, neither of FROM nor of any table but intermediate results. */
-export function isFixed(expression: unknown): boolean {
-  let answer = true;
-  walk(expression, (node) => {
-    if ('ColumnRef' in node) answer = false;
-    if (!('SubLink' in node)) return answer;
-    if (!isClosed(node.SubLink) || !isFixed(node.SubLink.testexpr)) answer = false;
-    return false;
-  });
-  return answer;
 }
 
 /** Its query can run beside any other: it reads nothing, or a result that travels along. */
@@ -81,14 +137,4 @@ export function isWholeRow(scope: Scope, node: SqlNode): boolean {
   if (name === undefined || more.length > 0 || resolveColumn(scope, node) !== null) return false;
   const own = scope.from.filter((item) => !item.open);
   return findItem({ from: own, parent: null }, null, name) !== null;
-}
-
-/** Whether the expression itself, not a subquery in it, has such a node. */
-export function holds(expression: unknown, wanted: (node: SqlNode) => boolean): boolean {
-  let found = false;
-  walk(expression, (node) => {
-    if (wanted(node)) found = true;
-    return !found && !('SubLink' in node);
-  });
-  return found;
 }

@@ -1,12 +1,12 @@
 import type { FunctionCallNode, SelectNode, SqlNode } from '../../sql/ast.ts';
-import { walk } from '../../sql/walk.ts';
-import { callsIn, isAggregateCall } from '../aggregate-calls.ts';
-import { holds, isClosed, isFixed, isPure, isValue, isWholeRow } from './expression-facts.ts';
+import { isAggregateCall } from '../aggregate-calls.ts';
+import { ExpressionFacts, isClosed, isValue, isWholeRow } from './expression-facts.ts';
 import { type Below, isListed, listedNodes } from './final-select.ts';
 import type { KnownBody } from './known-body.ts';
 import { mapNodes } from './map-nodes.ts';
 import { normalForm } from './normal-form.ts';
 import { ShardColumns } from './shard-columns.ts';
+import { TreeTest } from './tree-test.ts';
 
 export type Replace = <Tree>(tree: Tree) => Tree;
 
@@ -14,11 +14,9 @@ export type Replace = <Tree>(tree: Tree) => Tree;
  * Shards can compute it: it stands below whatever combines rows of several shards. Groups and windows
  * are computed below or above as a whole.
  */
-export function isComputedBelow(expression: SqlNode, below: Below): boolean {
-  const { aggregates, windows } = callsIn(expression);
-  if (windows.length > 0 && !below.windows) return false;
-  const isGroup = aggregates.length > 0 || holds(expression, (node) => 'GroupingFunc' in node);
-  return (below.groups || !isGroup) && isPure(expression);
+export function isComputedBelow(facts: ExpressionFacts, node: SqlNode, below: Below): boolean {
+  if (facts.hasWindow(node) && !below.windows) return false;
+  return (below.groups || !facts.isGrouped(node)) && facts.isPure(node);
 }
 
 /** Cuts expressions of the upper clauses into units: the largest parts that shards can compute. */
@@ -32,15 +30,19 @@ export class RowUnits {
    */
   readonly #keepsForm: boolean;
   readonly #isGroupedAbove: boolean;
-  /** Normal forms of columns that are sent anyway. */
-  readonly #bare: ReadonlySet<string>;
+  readonly #facts = new ExpressionFacts();
+  /** Of columns that are sent anyway. */
+  readonly #ofBareColumns: TreeTest;
   #isPossible = true;
 
   constructor(body: KnownBody, below: Below, bare: ReadonlySet<string>) {
     this.columns = new ShardColumns(body.scope);
     this.#body = body;
     this.#below = below;
-    this.#bare = bare;
+    this.#ofBareColumns = new TreeTest((node) => {
+      if ('SubLink' in node) return false;
+      return 'ColumnRef' in node ? bare.has(normalForm(body.scope, node)) : null;
+    });
     this.#isGroupedAbove = body.traits.aggregation !== 'none' && !below.groups;
     const isDistinct = body.traits.distinct !== 'none';
     this.#keepsForm = this.#isGroupedAbove || (isDistinct && !below.groups && !below.windows);
@@ -69,7 +71,7 @@ export class RowUnits {
   }
 
   #replacement(node: SqlNode, keepsForm: boolean): SqlNode | null {
-    if (isFixed(node) && !this.#isCallBelow(node)) return node;
+    if (this.#facts.isFixed(node) && !this.#hasCallBelow(node)) return node;
     if ('SubLink' in node && isClosed(node.SubLink)) {
       const { testexpr, ...query } = node.SubLink;
       const tested = mapNodes(testexpr, (inner) => this.#replacement(inner, keepsForm));
@@ -91,33 +93,19 @@ export class RowUnits {
     return { CollateClause: { ...node.CollateClause, arg: column } };
   }
 
-  #isCallBelow(node: SqlNode): boolean {
-    const { aggregates, windows } = callsIn(node);
-    return (
-      (this.#below.groups && aggregates.length > 0) || (this.#below.windows && windows.length > 0)
-    );
+  #hasCallBelow(node: SqlNode): boolean {
+    const { groups, windows } = this.#below;
+    return (groups && this.#facts.isGrouped(node)) || (windows && this.#facts.hasWindow(node));
   }
 
   #isUnit(node: SqlNode, keepsForm: boolean): boolean {
-    const { scope } = this.#body;
-    if (!isValue(node) || isWholeRow(scope, node)) return false;
+    if (!isValue(node) || isWholeRow(this.#body.scope, node)) return false;
     if ('ColumnRef' in node) return true;
-    if (!isComputedBelow(node, this.#below)) return false;
-    if (keepsForm) return 'SubLink' in node && !this.#isGroupedAbove;
+    if (keepsForm && (this.#isGroupedAbove || !('SubLink' in node))) return false;
+    if (!isComputedBelow(this.#facts, node, this.#below)) return false;
     // Groups and windows are computed as a whole, whatever COLLATE they say.
-    if (this.#below.groups || this.#below.windows) return true;
-    return !holds(node, (inner) => 'CollateClause' in inner) && !this.#isOfBareColumns(node);
-  }
-
-  #isOfBareColumns(node: SqlNode): boolean {
-    const { scope } = this.#body;
-    let answer = true;
-    walk(node, (inner) => {
-      if ('SubLink' in inner) answer = false;
-      if ('ColumnRef' in inner && !this.#bare.has(normalForm(scope, inner))) answer = false;
-      return answer;
-    });
-    return answer;
+    if (keepsForm || this.#below.groups || this.#below.windows) return true;
+    return !this.#facts.hasCollation(node) && !this.#ofBareColumns.passes(node);
   }
 
   /**

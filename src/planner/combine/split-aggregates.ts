@@ -1,17 +1,25 @@
 import type { SqlNode } from '../../sql/ast.ts';
-import { walk } from '../../sql/walk.ts';
-import { callsIn, isAggregateCall } from '../aggregate-calls.ts';
+import { isAggregateCall } from '../aggregate-calls.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { call, cast, integer, plainSelect } from '../tree-builders.ts';
 import { combinedAggregate } from './combined-aggregate.ts';
-import { holds, isClosed, isFixed, isPure, isValue, isWholeRow } from './expression-facts.ts';
+import {
+  ExpressionFacts,
+  isClosed,
+  isFixed,
+  isPure,
+  isValue,
+  isWholeRow,
+} from './expression-facts.ts';
 import { finalSelect, isListed, listedNodes } from './final-select.ts';
 import { groupingExpressions, hasGroupingSets } from './group-clause.ts';
+import { GroupKeys } from './group-keys.ts';
 import type { KnownBody } from './known-body.ts';
 import { mapNodes } from './map-nodes.ts';
-import { normalForm, slotlessForm } from './normal-form.ts';
+import { normalForm } from './normal-form.ts';
 import type { QueryParts } from './query-parts.ts';
 import { ShardColumns } from './shard-columns.ts';
+import { TreeTest } from './tree-test.ts';
 
 /**
  * Shards aggregate their own rows, by all grouping expressions at once; their values are aggregated
@@ -32,15 +40,12 @@ class AggregateSplit {
   readonly #body: KnownBody;
   readonly #resultName: string;
   readonly #columns: ShardColumns;
-  /** By normal form, the columns that hold grouping expressions of the query. */
-  readonly #keys = new Map<string, SqlNode>();
-  /**
-   * Of sets, the forms of grouping expressions without their literals: what a server may find equal to
-   * one of them cannot be made of its parts, which are NULL in other sets than it is.
-   */
-  readonly #setForms = new Set<string>();
+  readonly #keys: GroupKeys;
   /** What the shards group by, by normal form. */
   readonly #groups = new Map<string, SqlNode>();
+  readonly #facts = new ExpressionFacts();
+  /** Made of grouping expressions and values that no row decides. */
+  readonly #ofKeys: TreeTest;
   #takesAny = false;
   #isPossible = true;
 
@@ -49,17 +54,22 @@ class AggregateSplit {
     this.#body = body;
     this.#resultName = resultName;
     this.#columns = new ShardColumns(body.scope);
+    const keys = new GroupKeys(body.scope);
+    this.#keys = keys;
+    this.#ofKeys = new TreeTest((node) => {
+      if (keys.columnOf(node) !== null) return true;
+      if ('SubLink' in node) return isFixed(node);
+      return 'ColumnRef' in node ? false : null;
+    });
   }
 
   split(keys: readonly SqlNode[]): QueryParts | null {
     const { select, scope } = this.#body;
     for (const key of keys) {
       if (!isPure(key) || 'RowExpr' in key || isWholeRow(scope, key)) return null;
-      if (!isFixed(key)) this.#keys.set(normalForm(scope, key), this.#addGroup(key));
-      if (hasGroupingSets(this.#body)) this.#setForms.add(slotlessForm(scope, key));
+      if (!isFixed(key)) this.#keys.add(key, this.#addGroup(key));
     }
-    // Two that differ in their literals only are one expression if these turn out to be equal.
-    if (hasGroupingSets(this.#body) && this.#setForms.size < this.#keys.size) return null;
+    if (hasGroupingSets(this.#body) && !this.#keys.areDistinct) return null;
     const final = finalSelect(
       this.#body,
       this.#resultName,
@@ -95,11 +105,10 @@ class AggregateSplit {
   }
 
   #replacement(node: SqlNode): SqlNode | null {
-    if (isValue(node)) {
-      const key = this.#keys.get(normalForm(this.#body.scope, node));
-      if (key !== undefined) return key;
-      if (this.#setForms.has(slotlessForm(this.#body.scope, node))) return this.#impossible(node);
-    }
+    const key = this.#keys.columnOf(node);
+    if (key !== null) return key;
+    // In sets its parts are NULL where it is not, so it must not be made of them.
+    if (hasGroupingSets(this.#body) && this.#keys.mayBeKey(node)) return this.#impossible(node);
     if ('FuncCall' in node && isAggregateCall(node.FuncCall)) {
       const parts = {
         context: this.#context,
@@ -125,8 +134,7 @@ class AggregateSplit {
   /** GROUPING() names keys; no other expression that gets here can be made of the shards' columns. */
   #argumentsOfGrouping(node: SqlNode): SqlNode | null {
     const args = 'GroupingFunc' in node ? (node.GroupingFunc.args ?? []) : [];
-    const { scope } = this.#body;
-    const areKeys = args.every((argument) => this.#keys.has(normalForm(scope, argument)));
+    const areKeys = args.every((argument) => this.#keys.columnOf(argument) !== null);
     return 'GroupingFunc' in node && areKeys ? null : this.#impossible(node);
   }
 
@@ -135,23 +143,9 @@ class AggregateSplit {
    * written: other columns beside a primary key, or equal literals, which only a server can compare.
    */
   #isOfGroup(node: SqlNode): boolean {
-    if (!isValue(node) || 'GroupingFunc' in node || isWholeRow(this.#body.scope, node))
-      return false;
-    const { aggregates, windows } = callsIn(node);
-    if (aggregates.length > 0 || windows.length > 0 || !isPure(node)) return false;
-    return !holds(node, (inner) => 'GroupingFunc' in inner) && this.#readsMoreThanKeys(node);
-  }
-
-  #readsMoreThanKeys(node: SqlNode): boolean {
-    const { scope } = this.#body;
-    let found = false;
-    walk(node, (inner) => {
-      if (isValue(inner) && this.#keys.has(normalForm(scope, inner))) return false;
-      if ('SubLink' in inner) found ||= !isFixed(inner);
-      if ('ColumnRef' in inner) found = true;
-      return !found && !('SubLink' in inner);
-    });
-    return found;
+    if (!isValue(node) || isWholeRow(this.#body.scope, node)) return false;
+    if (this.#facts.isGrouped(node) || this.#facts.hasWindow(node)) return false;
+    return this.#facts.isPure(node) && !this.#ofKeys.passes(node);
   }
 
   /** The shards see to it that a group has but one. In some sets of several it has none. */

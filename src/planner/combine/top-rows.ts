@@ -1,10 +1,11 @@
 import type { SelectNode, SqlNode } from '../../sql/ast.ts';
 import { builtinName } from '../../sql/names.ts';
+import { walk } from '../../sql/walk.ts';
 import { deterministicFunctions, harmlessFunctions } from '../builtin-functions.ts';
 import { sortExpression } from '../listed-expression.ts';
 import { returnsSets } from '../rows-of-shards.ts';
 import type { StatementContext } from '../statement-context.ts';
-import { holds, isFixed, isPure } from './expression-facts.ts';
+import { ExpressionFacts } from './expression-facts.ts';
 import type { Below } from './final-select.ts';
 import type { KnownBody } from './known-body.ts';
 import { isComputedBelow } from './row-units.ts';
@@ -26,13 +27,14 @@ export function topRows(
     (traits.aggregation !== 'none' && !below.groups) ||
     (traits.windows !== 'none' && !below.windows);
   if (limit === null || isCombined || changesRowCount(body)) return {};
+  const facts = new ExpressionFacts();
   const sortClause: SqlNode[] = [];
   for (const node of select.sortClause ?? []) {
     if (!('SortBy' in node) || node.SortBy.node === undefined) return {};
     const expression = sortExpression(node.SortBy.node, body.outputs);
     if (expression === null) return {};
-    if (isFixed(expression) && isPure(expression)) continue;
-    if (!isComputedBelow(expression, below)) return {};
+    if (facts.isFixed(expression) && facts.isPure(expression)) continue;
+    if (!isComputedBelow(facts, expression, below)) return {};
     sortClause.push({ SortBy: { ...node.SortBy, node: expression } });
   }
   const { limitOption = 'LIMIT_OPTION_COUNT' } = select;
@@ -44,10 +46,13 @@ export function topRows(
 /** A set-returning function does; so would an aggregate that is not known as one. */
 function changesRowCount({ outputs, select }: KnownBody): boolean {
   const expressions = [outputs.map((output) => output.expression), select.sortClause];
-  const isUnknown = (node: SqlNode) => {
-    if (!('FuncCall' in node)) return false;
-    const name = builtinName(node.FuncCall.funcname) ?? '';
-    return !deterministicFunctions.has(name) && !harmlessFunctions.has(name);
-  };
-  return returnsSets(expressions) || holds(expressions, isUnknown);
+  let hasUnknown = false;
+  walk(expressions, (node) => {
+    const name = 'FuncCall' in node ? (builtinName(node.FuncCall.funcname) ?? '') : null;
+    if (name !== null && !deterministicFunctions.has(name) && !harmlessFunctions.has(name)) {
+      hasUnknown = true;
+    }
+    return !hasUnknown && !('SubLink' in node);
+  });
+  return hasUnknown || returnsSets(expressions);
 }
