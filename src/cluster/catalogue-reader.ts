@@ -39,9 +39,9 @@ export class CatalogueReader {
       shardMap.shards.map((shard) => readShard(config, shard, primaryOf(shard))),
     );
     const catalogues = new Map(read.map((catalogue) => [catalogue.shard, catalogue]));
-    const relations = mergeRelations(shardMap, catalogues);
-    const defaultCollation = catalogues.get(shardMap.home)?.defaultCollation ?? 'linguistic';
     const types = differences(shardMap, catalogues);
+    const relations = mergeRelations(shardMap, catalogues, types);
+    const defaultCollation = catalogues.get(shardMap.home)?.defaultCollation ?? 'linguistic';
     const text = JSON.stringify([defaultCollation, relations, types]);
     if (text !== this.#last) {
       this.#last = text;
@@ -83,18 +83,25 @@ function differences(
   });
 }
 
-/** Unlisted relations as the home shard has them, listed ones as their first owner has them. */
+/** Unlisted relations as the home shard has them, listed ones as their first owner has them; types by their OIDs on the home shard. */
 function mergeRelations(
   shardMap: ShardMap,
   catalogues: ReadonlyMap<ShardId, ShardCatalogue>,
+  types: readonly TypeDifferences[],
 ): RelationSnapshot[] {
   const merged = new Map(catalogues.get(shardMap.home)?.relations);
   for (const shard of shardMap.shards.toReversed()) {
     const relations = catalogues.get(shard)?.relations ?? new Map<string, RelationSnapshot>();
+    const homeOids = new Map(types.find((differing) => differing.shard === shard)?.oids);
     for (const relation of relations.values()) {
       const sharding = shardingOf(relation, relations, shardMap);
       if (sharding.kind === 'local') continue;
-      if (ownersOf(sharding, shardMap).includes(shard)) merged.set(fullName(relation), relation);
+      if (!ownersOf(sharding, shardMap).includes(shard)) continue;
+      const columns = relation.columns.map((column) => ({
+        ...column,
+        typeOid: homeOids.get(column.typeOid) ?? column.typeOid,
+      }));
+      merged.set(fullName(relation), { ...relation, columns });
     }
   }
   return [...merged.values()].map((relation) => ({

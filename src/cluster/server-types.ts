@@ -27,7 +27,7 @@ type Row = {
 
 /** Anonymous records and arrays of them may hold anything; of the other built-in types none does. */
 const sql = `
-  select n.nspname || '.' || t.typname as name, t.oid::int8 as oid,
+  select n.nspname || '.' || t.typname as name, t.oid::int8::float8 as oid,
     case
       when t.typsubscript = 'array_subscript_handler'::regproc then 'array'
       when t.typtype = 'c' or t.oid = 'record'::regtype then 'record'
@@ -35,7 +35,7 @@ const sql = `
       when t.typtype = 'm' then 'multirange'
       when t.typtype = 'd' then 'domain'
     end as kind,
-    coalesce(r.rngsubtype, m.rngtypid, nullif(t.typbasetype, 0), 0)::int8 as of
+    coalesce(r.rngsubtype, m.rngtypid, nullif(t.typbasetype, 0), 0)::int8::float8 as of
   from pg_type t
     join pg_namespace n on n.oid = t.typnamespace
     left join pg_range r on r.rngtypid = t.oid
@@ -50,7 +50,8 @@ export async function readServerTypes(session: ControlConnection): Promise<reado
 }
 
 function partsOf(kind: Row['kind'], of: number): TypeParts | null {
-  if (kind === null || kind === 'array' || kind === 'record') return kind === null ? null : { kind };
+  if (kind === null || kind === 'array' || kind === 'record')
+    return kind === null ? null : { kind };
   return { kind, of };
 }
 
@@ -72,7 +73,13 @@ export function typeDifferences(
   return { shard, oids, parts };
 }
 
-export function translationOf({ oids, parts }: TypeDifferences): TypeTranslation {
+export function translationsOf(
+  differences: readonly TypeDifferences[],
+): ReadonlyMap<ShardId, TypeTranslation> {
+  return new Map(differences.map((differing) => [differing.shard, translationOf(differing)]));
+}
+
+function translationOf({ oids, parts }: TypeDifferences): TypeTranslation {
   return {
     toHome: new Map(oids),
     toServer: new Map(oids.map(([shard, home]) => [home, shard])),

@@ -99,7 +99,12 @@ export class SupervisorFixture {
   #readCatalogue(): CatalogueSnapshot {
     this.catalogueReads++;
     if (this.catalogueFails) throw new PgError(SqlState.cannotConnect, 'connection refused');
-    return { version: this.catalogueReads, defaultCollation: 'c', relations: this.relations };
+    return {
+      version: this.catalogueReads,
+      defaultCollation: 'c',
+      relations: this.relations,
+      types: [],
+    };
   }
 }
 
