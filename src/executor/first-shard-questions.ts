@@ -1,5 +1,6 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
-import type { PgError } from '../base/pg-error.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
 import { describeStatement, type StatementDescription } from './describe-statement.ts';
 import { readFloatDigits } from './read-float-digits.ts';
 
@@ -11,6 +12,8 @@ export type Questions = {
     readonly parameterOids: readonly number[];
   } | null;
   readonly floatDigits: boolean;
+  /** Fails with 0A000 when the session shortens floating-point numbers. */
+  readonly exactFloats: boolean;
 };
 
 export type Answers = {
@@ -35,7 +38,8 @@ export function askFirstShard(
   let description: StatementDescription | null = null;
   let extraFloatDigits = 1;
   let failure: PgError | { readonly frame: Buffer } | null = null;
-  let open = (questions.floatDigits ? 1 : 0) + (questions.statement === null ? 0 : 1);
+  const asksForDigits = questions.floatDigits || questions.exactFloats;
+  let open = (asksForDigits ? 1 : 0) + (questions.statement === null ? 0 : 1);
   const answered = () => {
     open--;
     if (open > 0) return;
@@ -53,11 +57,20 @@ export function askFirstShard(
       answered();
     });
   }
-  if (questions.floatDigits) {
+  if (asksForDigits) {
     readFloatDigits(connection, (outcome) => {
       if (outcome.kind === 'read') extraFloatDigits = outcome.extraFloatDigits;
       else failure ??= outcome.error;
+      if (questions.exactFloats && extraFloatDigits < 1) failure ??= shortFloats();
       answered();
     });
   }
+}
+
+function shortFloats(): PgError {
+  return new PgError(
+    SqlState.featureNotSupported,
+    'floating-point numbers cannot be gathered from shards while extra_float_digits is below 1',
+    { hint: 'SET extra_float_digits TO 1, which is the default, or cast the numbers to numeric.' },
+  );
 }

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
-import { SqlState } from '../base/sql-state.ts';
 import { encodeRowDescription, type FieldDescription } from '../protocol/row-description.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { type Answers, askFirstShard } from './first-shard-questions.ts';
@@ -210,18 +209,14 @@ class MultiShardRead implements MultiShardCursor {
     const mustDescribe = isHeld || this.#mustDescribe();
     const questions = {
       statement: mustDescribe ? { text: statementText, parameterOids: parameters.typeOids } : null,
-      floatDigits: floatsMustBeExact === true || mayWriteFloats(this.#shape, resultFormats),
+      floatDigits: mayWriteFloats(this.#shape, resultFormats),
+      exactFloats: floatsMustBeExact === true,
     };
     askFirstShard(first.connection, questions, (outcome) => {
       if (isHeld && !first.stream.isWaiting) first.release();
       if (this.#state !== 'fetching') return;
       if (outcome.kind === 'failed') {
         this.#fail(outcome.error);
-        if (isHeld) first.release();
-        return;
-      }
-      if (floatsMustBeExact === true && outcome.answers.extraFloatDigits < 1) {
-        this.#fail(shortFloats());
         if (isHeld) first.release();
         return;
       }
@@ -390,12 +385,4 @@ class MultiShardRead implements MultiShardCursor {
     assert(transitions[this.#state].includes(state), `select: ${this.#state} to ${state}`);
     this.#state = state;
   }
-}
-
-function shortFloats(): PgError {
-  return new PgError(
-    SqlState.featureNotSupported,
-    'floating-point numbers cannot be gathered from shards while extra_float_digits is below 1',
-    { hint: 'SET extra_float_digits TO 1, which is the default, or cast the numbers to numeric.' },
-  );
 }
