@@ -21,6 +21,8 @@ export const sortable: readonly TypeName[] = [
     'timestamptz',
     'uuid',
     'bytea',
+    'mood',
+    'percent',
   ] as const),
 ];
 

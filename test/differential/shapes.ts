@@ -148,4 +148,4 @@ export class Shapes {
   }
 }
 
-const anyType: readonly TypeName[] = [...sortable, 'interval', 'jsonb'];
+const anyType: readonly TypeName[] = [...sortable, 'interval', 'jsonb', 'place', 'numbers'];

@@ -163,12 +163,38 @@ const types = {
     bare: false,
     random: (dice: Dice) => dice.pick(['{"a": 1}', '[]', '1', 'null', '{"a": [1, 2]}', '"x"']),
   },
+  // Of the user's own types, whose OIDs differ from shard to shard: 0 leaves them to be inferred.
+  mood: {
+    oid: 0,
+    sql: 'mood',
+    bare: false,
+    random: (dice: Dice) => dice.pick(['zealous', 'calm', 'angry']),
+  },
+  percent: { ...number(1700, 'percent', (dice) => dice.int(0, 9999) / 100), oid: 0 },
+  place: {
+    oid: 0,
+    sql: 'place',
+    bare: false,
+    random: (dice: Dice) => `(${dice.int(0, 9)},${dice.pick(['', 'hill', '"a b"'])})`,
+  },
+  numbers: {
+    oid: 1007,
+    sql: 'int4[]',
+    bare: false,
+    random: (dice: Dice) => dice.pick(['{}', '{1}', '{3,NULL}', '{-7,0,9}']),
+  },
   // Only as parameters and literals for `= any(...)`; no column has them.
   textArray: array(1009, 'text[]', 25, text),
   int4Array: array(1007, 'int4[]', 23, (value) => int(4, value)),
   int8Array: array(1016, 'int8[]', 20, (value) => int64(BigInt(value))),
   uuidArray: array(2951, 'uuid[]', 2950, uuidBinary),
 } satisfies { [name: string]: ValueType };
+
+/** Sorted as they are declared, not by name. */
+export const createTypesSql = `
+  create type mood as enum ('zealous', 'calm', 'angry');
+  create domain percent as numeric(5,2) check (value >= 0);
+  create type place as (x int4, label text)`;
 
 export function typeOf(name: TypeName): ValueType {
   return types[name];

@@ -1,13 +1,14 @@
 import type { Locale } from '../../src/lab/data-directory.ts';
 import { findFreePorts } from '../../src/lab/free-port.ts';
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
+import { withSession } from '../../src/lab/sql.ts';
 import { type PlainPostgres, startPlainPostgres, startTestCluster } from '../support/lab.ts';
 import { type RunningPgweave, startPgweave } from '../support/pgweave.ts';
 import { WireClient } from '../support/wire-client.ts';
 import { insertRowsSql, type Row, type Rows } from './rows.ts';
 import type { Sides } from './sides.ts';
 import { createTableSql, type Table, type Tables } from './table.ts';
-import { literal } from './value.ts';
+import { createTypesSql, literal } from './value.ts';
 import { shardNames, worldConfig } from './world-config.ts';
 
 const login = { user: 'app', database: 'app' };
@@ -39,9 +40,10 @@ export async function startWorld(tables: Tables, options: WorldOptions): Promise
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const schema = Object.values(tables).map(createTableSql).join('; ');
-    const cluster = await startTestCluster({ shards, schema, locale });
+    const schema = [createTypesSql, ...Object.values(tables).map(createTableSql)].join('; ');
+    const cluster = await startTestCluster({ shards, locale });
     undo.push(() => cluster.stop());
+    await Promise.all(cluster.shards.map((_, shard) => createSchema(cluster, shard, schema)));
     const plainServer = await startPlainPostgres({ schema, locale });
     undo.push(() => plainServer.stop());
     const [port = 0, adminPort = 0] = await findFreePorts(2);
@@ -73,6 +75,19 @@ export async function loadRows(world: World, rows: Rows): Promise<void> {
       await Promise.all(world.shards.map((shard) => shard.query(bulk)));
     else await loadThroughProxy(world, table, tableRows);
   }
+}
+
+/** The OIDs of its types differ from shard to shard. */
+async function createSchema(cluster: LabCluster, shard: number, schema: string): Promise<void> {
+  const primary = cluster.shards[shard]?.primary;
+  if (primary === undefined) throw new Error('a shard is missing');
+  await withSession(primary, cluster.login, async (session) => {
+    await session.query('set role app');
+    for (let spent = 0; spent < 3 * shard; spent++) {
+      await session.query('create type spent as enum (); drop type spent');
+    }
+    await session.query(schema);
+  });
 }
 
 async function loadThroughProxy(world: World, table: Table, rows: readonly Row[]): Promise<void> {
