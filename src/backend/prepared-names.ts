@@ -1,8 +1,12 @@
-/** The prepared statements of one server session: at most `max`, the least recently used leaves. */
+/**
+ * The prepared statements of one server session, at most `max`. In turn each is looked at for
+ * leaving, and spared when it was used since it was looked at before: nearly the order of use, and
+ * a use, which happens with every statement, moves nothing.
+ */
 export class PreparedNames {
   readonly #max: number;
-  /** In order of use, the latest last. */
-  readonly #names = new Set<string>();
+  /** The next to be looked at first; true: used since. */
+  readonly #names = new Map<string, boolean>();
 
   constructor(max: number) {
     this.#max = max;
@@ -10,19 +14,18 @@ export class PreparedNames {
 
   /** Counts as a use. */
   has(name: string): boolean {
-    if (!this.#names.delete(name)) return false;
-    this.#names.add(name);
+    const isUsed = this.#names.get(name);
+    if (isUsed === undefined) return false;
+    if (!isUsed) this.#names.set(name, true);
     return true;
   }
 
   /** Returns the name that has to leave, or null. */
   add(name: string): string | null {
-    this.#names.delete(name);
-    this.#names.add(name);
-    if (this.#names.size <= this.#max) return null;
-    const [oldest = name] = this.#names;
-    this.#names.delete(oldest);
-    return oldest;
+    if (this.has(name)) return null;
+    const leaving = this.#names.size < this.#max ? null : this.#takeOne();
+    this.#names.set(name, false);
+    return leaving;
   }
 
   delete(name: string): void {
@@ -31,5 +34,15 @@ export class PreparedNames {
 
   clear(): void {
     this.#names.clear();
+  }
+
+  #takeOne(): string | null {
+    // Those that are spared are met again behind the others.
+    for (const [name, isUsed] of this.#names) {
+      this.#names.delete(name);
+      if (!isUsed) return name;
+      this.#names.set(name, false);
+    }
+    return null;
   }
 }

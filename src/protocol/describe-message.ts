@@ -6,6 +6,10 @@ export function decodeDescribe(bytes: Buffer, start: number, end: number): Messa
   return decodeTarget('DESCRIBE', bytes, start, end);
 }
 
+/** The usual ones are the same buffer each time: it must not be written to. */
 export function encodeDescribe(target: MessageTarget): Buffer {
+  if (target.kind === 'portal' && target.name === '') return describeUnnamed;
   return encodeTarget(FrontendCode.describe, target);
 }
+
+const describeUnnamed = encodeTarget(FrontendCode.describe, { kind: 'portal', name: '' });

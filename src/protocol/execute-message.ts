@@ -17,7 +17,12 @@ export function decodeExecute(bytes: Buffer, start: number, end: number): Execut
   return { portal, rowsMax: Math.max(0, rowsMax) };
 }
 
+/** The usual ones are the same buffer each time: it must not be written to. */
 export function encodeExecute(message: ExecuteMessage): Buffer {
+  return message.portal === '' && message.rowsMax === 0 ? executeUnnamed : encode(message);
+}
+
+function encode(message: ExecuteMessage): Buffer {
   const writer = new MessageWriter(message.portal.length + 10);
   return writer
     .begin(FrontendCode.execute)
@@ -26,3 +31,5 @@ export function encodeExecute(message: ExecuteMessage): Buffer {
     .end()
     .take();
 }
+
+const executeUnnamed = encode({ portal: '', rowsMax: 0 });

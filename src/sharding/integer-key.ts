@@ -75,13 +75,31 @@ export function integerFromBinary(target: KeyTarget, bytes: Buffer): KeyReading 
 }
 
 function fromIntegerText(target: KeyTarget, type: IntegerType, text: string): KeyReading {
-  const match = integerPattern.exec(text);
-  if (match === null) return invalidSyntax(titles[type], text);
-  const [, sign, decimal, prefixed] = match;
-  const magnitude = BigInt((decimal ?? prefixed ?? '').replaceAll('_', ''));
-  const value = sign === '-' ? -magnitude : magnitude;
+  const value = plainInteger(text) ?? anyInteger(text);
+  if (value === null) return invalidSyntax(titles[type], text);
   if (fits(value, type)) return fromInteger(target, value);
   return outOfRange(`value "${text}" is out of range for type ${titles[type]}`);
+}
+
+/** The usual case, at a tenth of the price: one to nine digits. null: it must be looked at closely. */
+function plainInteger(text: string): bigint | null {
+  const { length } = text;
+  if (length === 0 || length > 9) return null;
+  let value = 0;
+  for (let at = 0; at < length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return null;
+    value = value * 10 + digit;
+  }
+  return BigInt(value);
+}
+
+function anyInteger(text: string): bigint | null {
+  const match = integerPattern.exec(text);
+  if (match === null) return null;
+  const [, sign, decimal, prefixed] = match;
+  const magnitude = BigInt((decimal ?? prefixed ?? '').replaceAll('_', ''));
+  return sign === '-' ? -magnitude : magnitude;
 }
 
 /** A comparison goes by the wider type; a value too wide for the key then simply finds nothing. */

@@ -101,6 +101,10 @@ describe('frontend messages, against the serializer of pg-protocol', () => {
     const execute = { portal: 'p', rowsMax: 7 };
     expect(decoded(decodeExecute, serialize.execute({ portal: 'p', rows: 7 }))).toEqual(execute);
     expect(encodeExecute(execute)).toEqual(serialize.execute({ portal: 'p', rows: 7 }));
+    for (const rows of [0, 7]) {
+      expect(encodeExecute({ portal: '', rowsMax: rows })).toEqual(serialize.execute({ rows }));
+    }
+    expect(encodeDescribe({ kind: 'portal', name: '' })).toEqual(serialize.describe({ type: 'P' }));
   });
 
   it('encodes the messages without a decoder', () => {

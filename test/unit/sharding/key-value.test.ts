@@ -10,6 +10,12 @@ import { parameterType } from '../../../src/sharding/value-type.ts';
 describe('a text value', () => {
   it('becomes the key that its type means', () => {
     expect(read('int4', '0x_1F')).toBe('31');
+    for (const digits of ['0', '7', '999999999', '1000000000', '2147483647']) {
+      for (const text of [digits, `+${digits}`, ` ${digits} `])
+        expect(read('int4', text)).toBe(digits);
+      expect(read('int4', `-${digits}`)).toBe(digits === '0' ? '0' : `-${digits}`);
+    }
+    expect(read('int4', '007')).toBe('7');
     expect(read('bpchar', 'Kim  ')).toBe('Kim');
     expect(read('text', 'Kim  ')).toBe('Kim  ');
     expect(read('date', '0044-03-15 BC')).toBe('0044-03-15 BC');
@@ -29,6 +35,8 @@ describe('a text value', () => {
 
   it('that the type refuses is refused with its SQLSTATE', () => {
     expect(read('int2', '32768')).toBe('22003');
+    expect(read('int4', '2147483648')).toBe('22003');
+    expect(read('int4', '')).toBe('22P02');
     expect(read('int4', 'x')).toBe('22P02');
     expect(read('date', '2024-02-30')).toBe('22008');
     expect(read('bytea', '\\x0')).toBe('22023');
