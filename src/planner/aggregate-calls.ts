@@ -31,13 +31,16 @@ export type Calls = {
 /** The aggregate and window calls in the expressions of one query, not those in its subqueries. */
 export function callsIn(expressions: unknown): Calls {
   const found = { aggregates: [] as FunctionCallNode[], windows: [] as FunctionCallNode[] };
-  walk(expressions, (node: SqlNode) => {
+  const visit = (node: SqlNode): boolean => {
+    // What is looked for in a subquery's rows is computed outside of it.
+    if ('SubLink' in node) walk(node.SubLink.testexpr, visit);
     if ('SubLink' in node || 'SelectStmt' in node) return false;
     if ('FuncCall' in node) {
       if (node.FuncCall.over !== undefined) found.windows.push(node.FuncCall);
       else if (isAggregateCall(node.FuncCall)) found.aggregates.push(node.FuncCall);
     }
     return true;
-  });
+  };
+  walk(expressions, visit);
   return found;
 }

@@ -84,10 +84,12 @@ export function isFixed(expression: unknown): boolean {
 }
 
 function without(unwanted: (node: SqlNode) => boolean): TreeTest {
-  return new TreeTest((node) => {
-    if ('SubLink' in node) return true;
+  // What is looked for in the rows of a subquery stands outside of it.
+  const test: TreeTest = new TreeTest((node) => {
+    if ('SubLink' in node) return test.passes(node.SubLink.testexpr);
     return unwanted(node) ? false : null;
   });
+  return test;
 }
 
 function isPureQuery(query: SqlNode): boolean {
