@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Locale } from '../../src/lab/data-directory.ts';
 import { Dice } from './dice.ts';
@@ -57,4 +58,7 @@ for (const [index, shardCount] of shardCounts.entries()) {
 
 afterAll(() => {
   process.stdout.write(`seed ${seed}\n${report}\n`);
+  if (process.env['DIFFERENTIAL_RECORD'] !== '1') return;
+  const counts = { seed, shards: shardCounts, constructs: report.shares };
+  writeFileSync('test/golden/support/refusals.json', `${JSON.stringify(counts, null, 2)}\n`);
 });

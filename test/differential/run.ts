@@ -98,7 +98,7 @@ export class Differential {
           const message = verdict.proxied.error?.message ?? '';
           const failed = verdict.plain !== null && verdict.plain.error !== null;
           this.#report.refused(scenario, message, failed);
-          if (index > 0 && scenario.alone) await rollBack(sides);
+          if (index > 0) await rollBack(sides);
           if (scenario.expectation === 'either') return null;
           return { kind: 'refused', scenario, index, message, goesOn: true };
         }

@@ -56,6 +56,7 @@ export class Scenarios {
       ),
       ...this.#lookups(selects),
       ...this.#writes(writes),
+      cursor: { expectation: 'either', alone: false, make: () => this.#cursor(selects) },
       ...this.#transactions(writes, selects, () => this.#dice.pick(reads)()),
       ...this.#surroundings(selects),
     };
@@ -201,6 +202,31 @@ export class Scenarios {
     }
     if (this.#dice.chance(0.15)) inner.push(plainText('select 1 / 0'), plainText('select 1'));
     return [plainText(begin), ...inner, plainText(end)];
+  }
+
+  /** SQL's cursors: some rows, more rows, the rest. */
+  #cursor(selects: Selects): readonly Query[] {
+    const query = render(selects.sorted(this.#distributed()));
+    const kind = this.#dice.pick(['', 'no scroll ', 'insensitive ']);
+    const some = String(this.#dice.int(1, 30));
+    const fetches = this.#dice.sample(
+      [
+        `fetch ${some} from c`,
+        'fetch c',
+        'fetch forward 2 from c',
+        `move ${some} in c`,
+        'fetch 0 c',
+      ],
+      this.#dice.int(1, 3),
+    );
+    return [
+      plainText('begin'),
+      ordered(sql`declare c ${kind}cursor for ${query}`),
+      ...fetches.map((fetch) => ordered([fetch])),
+      ordered(['fetch all from c']),
+      plainText('close c'),
+      plainText('commit'),
+    ];
   }
 
   #written(): Table {

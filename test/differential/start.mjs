@@ -8,6 +8,7 @@ const help = `Compares pgweave with one PostgreSQL on generated statements.
   --statements N   how many (default 20000), in runs of at most 100000: tables grow with each
   --seed N         of the first run: another schema, other rows and statements (default 1)
   --shards N,N     how many shards, one after the other (default 1,2,4,7)
+  --record         write the shares of refused statements for docs/sql-support.md
 `;
 
 const statementsMax = 100_000;
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     statements: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
     shards: { type: 'string', default: '1,2,4,7' },
+    record: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -38,6 +40,7 @@ if (values.help) {
           DIFFERENTIAL_SEED: String(seed),
           DIFFERENTIAL_STATEMENTS: String(statements),
           DIFFERENTIAL_SHARDS: values.shards,
+          DIFFERENTIAL_RECORD: values.record ? '1' : '0',
         },
       },
     );

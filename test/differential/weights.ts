@@ -52,6 +52,7 @@ export const weights = {
   'time of the statement': 2,
   'volatile function': 1,
   'locking read': 1,
+  cursor: 1,
   // Writes.
   'write to one key': 4,
   'write to several keys': 2,
