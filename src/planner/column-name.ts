@@ -22,6 +22,7 @@ function strongName(node: SqlNode): string | null {
   if ('A_Expr' in node) return node.A_Expr.kind === 'AEXPR_NULLIF' ? 'nullif' : null;
   if ('CaseExpr' in node) return inner(node.CaseExpr.defresult, strongName);
   if ('CoalesceExpr' in node) return 'coalesce';
+  if ('GroupingFunc' in node) return 'grouping';
   if ('MinMaxExpr' in node) return node.MinMaxExpr.op === 'IS_LEAST' ? 'least' : 'greatest';
   if ('A_ArrayExpr' in node) return 'array';
   if ('RowExpr' in node) return 'row';

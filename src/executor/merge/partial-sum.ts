@@ -65,7 +65,8 @@ export function float8Sum(extraFloatDigits: number): PartialSum<number> {
     encode,
     average: {
       typeOid: TypeOid.float8,
-      encode: (sum, count, format) => encode(sum / Number(count), format),
+      // avg() begins with 0, to which it adds: unlike a sum, it is never -0.
+      encode: (sum, count, format) => encode((sum + 0) / Number(count), format),
     },
   };
 }

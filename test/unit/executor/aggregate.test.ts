@@ -116,6 +116,13 @@ describe('an aggregate without groups', () => {
     expect(aggregate([[[float8(Infinity)]], [[float8(1)]]], options)).toEqual([['Infinity']]);
   });
 
+  it('averages zeros to 0 whatever their signs, as avg() begins with 0', () => {
+    const average: AggregateOutput[] = [{ kind: 'avg', hiddenSum: 0, hiddenCount: 1 }];
+    const shards = [[[float8(-0), int8(1)]], [[float8(-0), int8(2)]]];
+    const types = [TypeOid.float8, TypeOid.int8];
+    expect(aggregate(shards, { types, outputs: average })).toEqual([['0']]);
+  });
+
   it('answers in the format that the client asked for', () => {
     const options = { types: [TypeOid.int8], outputs: [count, sum], formats: [1, 0] };
     expect(aggregate([[[int8(5)]]], options)).toEqual([[int8(5).toString('latin1'), '5']]);
