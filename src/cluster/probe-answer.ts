@@ -34,6 +34,8 @@ export type ProbeAnswer = {
   readonly revoked: boolean;
   /** Age of the last message from the primary; null without a streaming receiver. */
   readonly receiverAgeMs: number | null;
+  /** As a primary: how long it may have nothing to say to a standby; Infinity: for ever. */
+  readonly keepaliveMs: number;
   readonly synchronousStandbyNames: string;
   readonly synchronousCommit: string;
   readonly standbys: readonly StandbyRow[];

@@ -16,6 +16,7 @@ type ProbeRow = {
   readonly epoch: { readonly epoch: number; readonly uuid: string } | null;
   readonly conninfo: string | null;
   readonly cluster_name: string;
+  readonly sender_timeout_ms: number;
   readonly receiver_age_ms: number | null;
   readonly synchronous_standby_names: string;
   readonly synchronous_commit: string;
@@ -84,6 +85,8 @@ function probeSql(withEpoch: boolean): string {
       case when r.status = 'streaming' then
         extract(epoch from clock_timestamp() - r.last_msg_receipt_time)::float8 * 1000
       end as receiver_age_ms,
+      extract(epoch from current_setting('wal_sender_timeout')::interval)::float8 * 1000
+        as sender_timeout_ms,
       current_setting('synchronous_standby_names') as synchronous_standby_names,
       current_setting('synchronous_commit') as synchronous_commit,
       coalesce((select json_agg(json_build_object(
@@ -107,6 +110,8 @@ function answerOf(row: ProbeRow): ProbeAnswer {
     upstream: row.conninfo === null ? null : conninfoAddress(row.conninfo),
     revoked: readConninfo(row.conninfo ?? '').get('host') === nowhere.host,
     receiverAgeMs: row.receiver_age_ms,
+    // It asks for a reply after half of the time.
+    keepaliveMs: row.sender_timeout_ms === 0 ? Infinity : row.sender_timeout_ms / 2,
     synchronousStandbyNames: row.synchronous_standby_names,
     synchronousCommit: row.synchronous_commit,
     standbys: row.standbys.map((standby) => ({

@@ -3,6 +3,9 @@ import type { FailoverState } from './failover-state.ts';
 import { isResponsive, misfit, type NodeView } from './node-view.ts';
 import type { ShardRecord } from './shard-record.ts';
 
+/** A message is that late at most on its way from a primary to the row that tells of it. */
+const deliveryMs = 50;
+
 /**
  * `late`: something is wrong, and nothing is proved. `misfit`: alive, but not the primary that the
  * record names.
@@ -56,7 +59,26 @@ function judgeSilent(state: FailoverState, primary: NodeView, now: number): Verd
     return { kind: 'late', reason: `no answer for ${Math.round(silentMs)} ms` };
   }
   if (standbysHear(state, primary, primary.aliveAt)) return judgeCut(state, primary.aliveAt, now);
+  if (!standbysShouldHear(state, primary, now)) {
+    return { kind: 'late', reason: 'it is silent, and its standby could not have heard it yet' };
+  }
   return { kind: 'dead', reason: 'it is silent on every connection, and so it is to its standby' };
+}
+
+/**
+ * A standby's silence says something only when a message was due: without work a primary sends no
+ * more than keepalives. A receiver that has ended says that the link has.
+ */
+function standbysShouldHear(state: FailoverState, primary: NodeView, now: number): boolean {
+  const { partitionMs } = state.settings;
+  const keepaliveMs = primary.answer?.keepaliveMs ?? 0;
+  const dueMs = Math.min(keepaliveMs + deliveryMs, partitionMs);
+  return state.nodes.every((node) => {
+    if (node.id === primary.id || node.answer === null) return true;
+    if (!isResponsive(node, now, state.settings.suspectAfterMs)) return true;
+    const { receiverAgeMs } = node.answer;
+    return receiverAgeMs === null || receiverAgeMs >= dueMs;
+  });
 }
 
 /** Where commits wait for nobody, a primary that we cannot reach may go on to acknowledge them. */
@@ -70,7 +92,6 @@ function judgeCut(state: FailoverState, since: number, now: number): Verdict {
 
 /** A standby has proof of a message from the primary after `since`, give or take a late delivery. */
 function standbysHear(state: FailoverState, primary: NodeView, since: number): boolean {
-  const deliveryMs = 50;
   return state.nodes.some((node) => {
     if (node.id === primary.id || node.answer === null) return false;
     const { receiverAgeMs } = node.answer;

@@ -52,7 +52,8 @@ const ours: ServerSettings = {
   // What a clone may fall behind while it is copied.
   wal_keep_size: '96MB',
   checkpoint_timeout: '15min',
-  wal_sender_timeout: '4s',
+  // Idle, a primary speaks to its standbys after half of this: they know soon that it is silent.
+  wal_sender_timeout: '1s',
   wal_receiver_timeout: '4s',
   wal_receiver_status_interval: '1s',
   wal_retrieve_retry_interval: '200ms',

@@ -6,6 +6,8 @@ export type WrittenRow = { readonly id: number; readonly atMs: number };
 export type LoadReport = {
   /** Acknowledged, in the order of their answers. */
   readonly written: readonly WrittenRow[];
+  /** What was answered with an error, or not at all. */
+  readonly failed: readonly { readonly id: number; readonly code: string }[];
   /** How often each SQLSTATE (or message, without one) was answered. */
   readonly errors: ReadonlyMap<string, number>;
   /** The longest time without an answer that was good. */
@@ -18,7 +20,7 @@ export class Load {
   readonly #run: (client: Client, id: number) => Promise<unknown>;
   readonly #firstId: number;
   readonly #written: WrittenRow[] = [];
-  readonly #errors = new Map<string, number>();
+  readonly #failed: { readonly id: number; readonly code: string }[] = [];
   readonly #running: Promise<void>;
   readonly #startedAt = systemClock.now();
   #stopped = false;
@@ -38,11 +40,11 @@ export class Load {
   static async stopAll(loads: readonly Load[]): Promise<LoadReport> {
     const reports = await Promise.all(loads.map((load) => load.#stop()));
     const errors = new Map<string, number>();
-    for (const [code, count] of reports.flatMap((report) => [...report.errors])) {
-      errors.set(code, (errors.get(code) ?? 0) + count);
-    }
+    const failed = reports.flatMap((report) => report.failed);
+    for (const { code } of failed) errors.set(code, (errors.get(code) ?? 0) + 1);
     return {
       written: reports.flatMap(({ written }) => written).sort((a, b) => a.atMs - b.atMs),
+      failed,
       errors,
       longestGapMs: Math.max(...reports.map(({ longestGapMs }) => longestGapMs)),
     };
@@ -52,12 +54,12 @@ export class Load {
     return this.#written.length;
   }
 
-  async #stop(): Promise<LoadReport> {
+  async #stop(): Promise<Omit<LoadReport, 'errors'>> {
     this.#stopped = true;
     await this.#running;
     const times = [this.#startedAt, ...this.#written.map(({ atMs }) => atMs), systemClock.now()];
     const gaps = times.slice(1).map((at, index) => at - (times[index] ?? at));
-    return { written: this.#written, errors: this.#errors, longestGapMs: Math.max(...gaps) };
+    return { written: this.#written, failed: this.#failed, longestGapMs: Math.max(...gaps) };
   }
 
   async #loop(): Promise<void> {
@@ -68,8 +70,7 @@ export class Load {
         await this.#run(client, id);
         this.#written.push({ id, atMs: systemClock.now() });
       } catch (error) {
-        const code = codeOf(error);
-        this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+        this.#failed.push({ id, code: codeOf(error) });
         const broken: Client | null = client;
         client = null;
         await broken?.end().catch(() => {});

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client, type ClientConfig } from 'pg';
 import { findFreePorts } from '../../src/lab/free-port.ts';
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
+import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { waitUntil } from '../../src/lab/wait-until.ts';
 import { ChildRun } from './child-run.ts';
 import { startTestCluster, type TestClusterOptions } from './lab.ts';
@@ -17,6 +18,8 @@ export type ServedOptions = TestClusterOptions & {
   readonly failover?: string;
   /** YAML of whole sections, added at the end. */
   readonly more?: string;
+  /** `host:port` under which pgweave knows a node; default: its own. */
+  readonly prepare?: (lab: LabCluster) => Promise<(node: PostgresServer) => string>;
 };
 
 export type ConsoleRow = { readonly [column: string]: string | null };
@@ -52,7 +55,8 @@ export class ServedCluster {
     const directory = await mkdtemp(join(tmpdir(), 'pgweave-served-'));
     const configPath = join(directory, 'pgweave.yaml');
     const [adminPort = 0] = await findFreePorts(1);
-    const configText = servedConfig(lab, options, adminPort);
+    const addressOf = (await options.prepare?.(lab)) ?? (({ id }) => id);
+    const configText = servedConfig(lab, options, { adminPort, addressOf });
     await writeFile(configPath, configText);
     const run = new ChildRun(['serve', '--config', configPath]);
     try {
@@ -140,10 +144,17 @@ export class ServedCluster {
   }
 }
 
-function servedConfig(lab: LabCluster, options: ServedOptions, adminPort: number): string {
+function servedConfig(
+  lab: LabCluster,
+  options: ServedOptions,
+  {
+    adminPort,
+    addressOf,
+  }: { readonly adminPort: number; readonly addressOf: (node: PostgresServer) => string },
+): string {
   const { shards } = options;
   const nodes = lab.shards.map(({ name, nodes }) => {
-    return `  ${name}: { nodes: [${nodes.map(({ id }) => `"${id}"`).join(', ')}] }\n`;
+    return `  ${name}: { nodes: [${nodes.map((node) => `"${addressOf(node)}"`).join(', ')}] }\n`;
   });
   const ranges = shards.map((shard, index) => {
     const from = index === 0 ? '' : `, from: ${index * 1_000_000}`;

@@ -58,6 +58,14 @@ describe('the death of a primary', () => {
     expect(scene.at(710).phase).toBe('claiming');
   });
 
+  it('is not believed before the standby, which hears a keepalive at times, should have heard', () => {
+    const idle = (receiverAgeMs: number) => ({ ...standbyAnswer, receiverAgeMs });
+    const scene = new Scene(armed).settle().answer(one, { ...primaryAnswer, keepaliveMs: 2000 });
+    for (let now = 100; now <= 2000; now += 100) scene.at(now).answer(two, idle(now));
+    expect(scene.phase).toBe('suspect');
+    expect(scene.at(2100).answer(two, idle(2100)).phase).toBe('claiming');
+  });
+
   it('waits for a server that restarts', () => {
     const scene = new Scene(armed).settle().at(10).lost(one).connect(one, 'starting');
     scene.at(400).answer(two, standbyAnswer).connect(one, 'starting');

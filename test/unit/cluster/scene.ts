@@ -42,6 +42,7 @@ export const primaryAnswer: ProbeAnswer = {
   upstream: null,
   revoked: false,
   receiverAgeMs: null,
+  keepaliveMs: 500,
   synchronousStandbyNames: 'FIRST 1 ("h:2")',
   synchronousCommit: 'on',
   standbys: [{ applicationName: two, state: 'streaming', syncState: 'sync', flushLsn: 100n }],

@@ -115,6 +115,7 @@ export class SimulatedNode {
       upstream: this.inRecovery ? (this.upstream?.id ?? '/nowhere:1') : null,
       revoked: this.revoked,
       receiverAgeMs: this.inRecovery && this.streams ? now - this.lastMessageAt : null,
+      keepaliveMs: 20,
       synchronousStandbyNames: this.names,
       synchronousCommit: 'on',
       standbys: others

@@ -1,0 +1,173 @@
+import { sleep } from '../../src/base/clock.ts';
+import { pointedTo } from '../../src/cluster/conninfo.ts';
+import { findFreePorts } from '../../src/lab/free-port.ts';
+import type { LabCluster } from '../../src/lab/lab-cluster.ts';
+import type { LabShard } from '../../src/lab/lab-shard.ts';
+import type { PostgresServer } from '../../src/lab/postgres-server.ts';
+import { withSession } from '../../src/lab/sql.ts';
+import { Relay } from '../support/relay.ts';
+import { entrySchema, ServedCluster } from '../support/served-cluster.ts';
+
+/** The links of one node: from pgweave to it, and from it to its primary. */
+type Links = { readonly front: Relay; readonly upstream: Relay };
+
+export type ChaosOptions = {
+  readonly standbys: number;
+  readonly durability: 'sync' | 'strict' | 'async';
+};
+
+/** One shard behind `pgweave serve`, every link of which is in the hands of the test. */
+export class ChaosWorld {
+  readonly served: ServedCluster;
+  readonly #links: ReadonlyMap<PostgresServer, Links>;
+
+  private constructor(served: ServedCluster, links: ReadonlyMap<PostgresServer, Links>) {
+    this.served = served;
+    this.#links = links;
+  }
+
+  static async start({ standbys, durability }: ChaosOptions): Promise<ChaosWorld> {
+    let links: ReadonlyMap<PostgresServer, Links> = new Map();
+    const accept = durability === 'async' ? ', accept_data_loss: true' : '';
+    const served = await ServedCluster.start({
+      shards: ['a'],
+      standbys,
+      schema: entrySchema,
+      failover: `durability: ${durability}${accept}`,
+      prepare: async (lab) => {
+        links = await relayAll(lab);
+        return (node) => `127.0.0.1:${linksOf(links, node).front.port}`;
+      },
+    });
+    const world = new ChaosWorld(served, links);
+    await world.restore();
+    return world;
+  }
+
+  get shard(): LabShard {
+    return this.served.lab.shard('a');
+  }
+
+  front(node: PostgresServer): Relay {
+    return linksOf(this.#links, node).front;
+  }
+
+  upstream(node: PostgresServer): Relay {
+    return linksOf(this.#links, node).upstream;
+  }
+
+  async row(): Promise<{ readonly [column: string]: string | null }> {
+    const [row] = await this.served.console('show shards');
+    return row ?? {};
+  }
+
+  async epoch(): Promise<number> {
+    return Number((await this.row())['epoch']);
+  }
+
+  /** As pgweave says; null: none. */
+  async findPrimary(): Promise<PostgresServer | null> {
+    const { primary } = await this.row();
+    const port = Number(primary?.split(':').at(-1));
+    return this.shard.nodes.find((node) => this.front(node).port === port) ?? null;
+  }
+
+  async primary(): Promise<PostgresServer> {
+    const node = await this.findPrimary();
+    if (node === null) throw new Error('the shard has no primary');
+    return node;
+  }
+
+  async standbys(): Promise<readonly PostgresServer[]> {
+    const primary = await this.primary();
+    return this.shard.nodes.filter((node) => node !== primary);
+  }
+
+  /** All links pass, all nodes run, one is primary and the others follow it by their own links. */
+  async restore(): Promise<void> {
+    for (const node of this.shard.nodes) {
+      await this.front(node).set({ kind: 'pass' });
+      await this.upstream(node).set({ kind: 'pass' });
+      if (node.pid !== null) await node.resume();
+    }
+    await this.served.until('a primary', async () => (await this.findPrimary()) !== null, 30_000);
+    const primary = await this.primary();
+    for (const node of this.shard.nodes) {
+      if (node === primary) continue;
+      if (!(await this.#follows(node))) await this.#rebuild(node);
+      await this.#pointToLink(node, primary);
+    }
+    await this.served.until('the shard to be settled', async () => this.#isSettled(), 30_000);
+  }
+
+  async stop(): Promise<void> {
+    for (const node of this.shard.nodes) {
+      if (node.pid !== null) await node.resume();
+    }
+    await this.served.stop();
+    for (const { front, upstream } of this.#links.values()) {
+      await front.stop();
+      await upstream.stop();
+    }
+  }
+
+  async #isSettled(): Promise<boolean> {
+    const [row] = await this.served.console('show durability');
+    const { state, waits_for: waitsFor } = row ?? {};
+    const { state: phase, standbys } = await this.row();
+    if (phase !== 'open') return false;
+    const all = this.shard.nodes.length - 1;
+    if (state === 'async') return standbys?.split(', ').length === all;
+    return state === 'armed' && waitsFor?.split(', ').length === all;
+  }
+
+  /** A standby that still has a stream, or gets one again by itself. */
+  async #follows(node: PostgresServer): Promise<boolean> {
+    if (node.pid === null) return false;
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      const { rows } = await withSession(node, this.served.lab.login, (session) =>
+        session.query(
+          `select pg_is_in_recovery() as standby,
+            exists (select from pg_stat_wal_receiver where status = 'streaming') as streams`,
+        ),
+      );
+      if (rows[0]?.standby !== true) return false;
+      if (rows[0]?.streams === true) return true;
+      await sleep(100);
+    }
+    return false;
+  }
+
+  async #rebuild(node: PostgresServer): Promise<void> {
+    await this.served.lab.rebuild(node);
+  }
+
+  async #pointToLink(node: PostgresServer, primary: PostgresServer): Promise<void> {
+    const link = this.upstream(node);
+    link.leadTo(primary.port);
+    await withSession(node, this.served.lab.login, async (session) => {
+      const { rows } = await session.query("select current_setting('primary_conninfo') as now");
+      const after = pointedTo(rows[0]?.now, { host: '127.0.0.1', port: link.port });
+      if (after === rows[0]?.now) return;
+      await session.query(`alter system set primary_conninfo = '${after.replaceAll("'", "''")}'`);
+      await session.query('select pg_reload_conf()');
+    });
+  }
+}
+
+async function relayAll(lab: LabCluster): Promise<ReadonlyMap<PostgresServer, Links>> {
+  const ports = [...(await findFreePorts(2 * lab.nodes.length))];
+  const links = new Map<PostgresServer, Links>();
+  for (const node of lab.nodes) {
+    const front = await Relay.start(ports.pop() ?? 0, node.port);
+    const upstream = await Relay.start(ports.pop() ?? 0, lab.shard('a').primary.port);
+    links.set(node, { front, upstream });
+  }
+  return links;
+}
+
+function linksOf(links: ReadonlyMap<PostgresServer, Links>, node: PostgresServer): Links {
+  const found = links.get(node);
+  if (found === undefined) throw new Error(`${node.name} has no links`);
+  return found;
+}

@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seededRandom } from '../support/random.ts';
+import { runRound } from './chaos-round.ts';
+import { ChaosWorld } from './chaos-world.ts';
+import { faults } from './faults.ts';
+
+// One round of each; `npm run chaos` runs as many as one likes, and measures.
+const seed = 7;
+const clients = 4;
+
+let world: ChaosWorld;
+let round = 0;
+
+describe.each([1, 2])('with %i standby', (standbys) => {
+  beforeAll(async () => {
+    world = await ChaosWorld.start({ standbys, durability: 'sync' });
+  });
+
+  afterAll(async () => {
+    await world?.stop();
+  });
+
+  const chosen =
+    standbys === 1 ? ['F1', 'F2', 'F6', 'F7', 'F10', 'F14', 'F19', 'F23'] : ['F1', 'F8'];
+
+  it.each(chosen)('%s breaks no promise', async (name) => {
+    const fault = faults.find((candidate) => candidate.name === name);
+    if (fault === undefined) throw new Error(`no fault ${name}`);
+    await world.restore();
+    round += 1;
+    const random = seededRandom(seed + round);
+    const result = await runRound(world, { fault, clients, random, firstId: round * 1_000_000 });
+    expect(result).toMatchObject({ lost: [], unexpected: [], findings: [] });
+  });
+});

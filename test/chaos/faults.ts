@@ -1,0 +1,222 @@
+import { sleep } from '../../src/base/clock.ts';
+import type { PostgresServer } from '../../src/lab/postgres-server.ts';
+import { withSession } from '../../src/lab/sql.ts';
+import type { ChaosWorld } from './chaos-world.ts';
+
+export type Fault = {
+  readonly name: string;
+  readonly title: string;
+  /** How many changes of the primary are right. */
+  readonly failovers: { readonly min: number; readonly max: number };
+  /** No statement outside of a transaction may get an error. */
+  readonly errorless?: boolean;
+  /** Resolves when statements may be expected to flow again, if only after a while. */
+  inject(world: ChaosWorld): Promise<void>;
+};
+
+const none = { min: 0, max: 0 };
+const once = { min: 1, max: 1 };
+const atMostOnce = { min: 0, max: 1 };
+
+/** The faults of the design that need nothing but processes and links. */
+export const faults: readonly Fault[] = [
+  {
+    name: 'F1',
+    title: 'kill -9 of the primary',
+    failovers: once,
+    inject: async (world) => (await world.primary()).kill(),
+  },
+  {
+    name: 'F2',
+    title: 'SIGSTOP of all its processes, woken 5 s later',
+    failovers: once,
+    async inject(world) {
+      const primary = await world.primary();
+      await primary.pause();
+      await sleep(5000);
+      await primary.resume();
+    },
+  },
+  {
+    name: 'F3',
+    title: 'SIGSTOP of its postmaster only',
+    failovers: none,
+    async inject(world) {
+      const { pid } = await world.primary();
+      if (pid === null) throw new Error('the primary does not run');
+      process.kill(pid, 'SIGSTOP');
+      await sleep(4000);
+      process.kill(pid, 'SIGCONT');
+    },
+  },
+  {
+    name: 'F4',
+    title: 'kill -9 of one of its backends',
+    failovers: atMostOnce,
+    async inject(world) {
+      const pid = await withSession(
+        await world.primary(),
+        world.served.lab.login,
+        async (session) => {
+          const { rows } = await session.query<{ pid: number }>(
+            "select pid from pg_stat_activity where backend_type = 'background writer'",
+          );
+          return rows[0]?.pid;
+        },
+      );
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    },
+  },
+  {
+    name: 'F5',
+    title: 'fast stop of the primary',
+    failovers: once,
+    inject: async (world) => (await world.primary()).stop('fast'),
+  },
+  {
+    name: 'F6',
+    title: 'black hole between pgweave and the primary for 1.5 s',
+    failovers: none,
+    async inject(world) {
+      const link = world.front(await world.primary());
+      await link.set({ kind: 'black-hole' });
+      await sleep(1500);
+      await link.set({ kind: 'pass' });
+    },
+  },
+  {
+    name: 'F6L',
+    title: 'the same, until pgweave believes itself',
+    failovers: once,
+    inject: async (world) => world.front(await world.primary()).set({ kind: 'black-hole' }),
+  },
+  {
+    name: 'F7',
+    title: 'black hole between the primary and its standbys for 4 s',
+    failovers: none,
+    async inject(world) {
+      const links = (await world.standbys()).map((node) => world.upstream(node));
+      for (const link of links) await link.set({ kind: 'black-hole' });
+      await sleep(4000);
+      for (const link of links) await link.set({ kind: 'pass' });
+    },
+  },
+  {
+    name: 'F8',
+    title: 'the primary isolated from all, healed 3 s later',
+    failovers: once,
+    async inject(world) {
+      const links = [
+        world.front(await world.primary()),
+        ...(await world.standbys()).map((node) => world.upstream(node)),
+      ];
+      for (const link of links) await link.set({ kind: 'black-hole' });
+      await sleep(3000);
+      for (const link of links) await link.set({ kind: 'pass' });
+    },
+  },
+  {
+    name: 'F9',
+    title: 'links to all servers late by 100 ms for 5 s',
+    failovers: none,
+    errorless: true,
+    async inject(world) {
+      const links = world.shard.nodes.map((node) => world.front(node));
+      for (const link of links) await link.set({ kind: 'delay', delayMs: 100 });
+      await sleep(5000);
+      for (const link of links) await link.set({ kind: 'pass' });
+    },
+  },
+  {
+    name: 'F10',
+    title: 'the supervisor does not run for 2 s',
+    failovers: none,
+    errorless: true,
+    async inject(world) {
+      world.served.run.kill('SIGSTOP');
+      await sleep(2000);
+      world.served.run.kill('SIGCONT');
+    },
+  },
+  {
+    name: 'F13',
+    title: 'kill -9 of the primary while the replay of its standbys is paused',
+    failovers: once,
+    async inject(world) {
+      for (const standby of await world.standbys()) {
+        await withSession(standby, world.served.lab.login, (session) =>
+          session.query('select pg_wal_replay_pause()'),
+        );
+      }
+      await sleep(300);
+      await (await world.primary()).kill();
+    },
+  },
+  {
+    name: 'F14',
+    title: 'all standbys die, then the primary, which returns 2 s later',
+    failovers: none,
+    async inject(world) {
+      const standbys = await world.standbys();
+      const primary = await world.primary();
+      for (const standby of standbys) await standby.kill();
+      await world.served.until('solo', async () => (await world.row())['durability'] === 'solo');
+      await primary.kill();
+      for (const standby of standbys) await standby.start();
+      await sleep(2000);
+      if ((await world.findPrimary()) !== null) throw new Error('promoted while solo');
+      await primary.start();
+    },
+  },
+  {
+    name: 'F15',
+    title: 'all die at once; the standbys return first',
+    failovers: atMostOnce,
+    async inject(world) {
+      const standbys = await world.standbys();
+      const primary = await world.primary();
+      await Promise.all([primary, ...standbys].map((node) => node.kill()));
+      await sleep(500);
+      await Promise.all(standbys.map((node) => node.start()));
+      await sleep(1500);
+      await primary.start();
+    },
+  },
+  {
+    name: 'F16',
+    title: 'each new primary is killed after 1 s, three times',
+    failovers: { min: 1, max: 3 },
+    async inject(world) {
+      for (let turn = 0; turn < 3; turn += 1) {
+        const primary = await waitForPrimary(world);
+        await primary.kill();
+        await sleep(1000);
+        await primary.start();
+      }
+    },
+  },
+  {
+    name: 'F19',
+    title: 'the killed primary is started again at once by another supervisor',
+    failovers: atMostOnce,
+    async inject(world) {
+      const primary = await world.primary();
+      await primary.kill();
+      await primary.start();
+    },
+  },
+  {
+    name: 'F23',
+    title: 'planned switchover',
+    failovers: once,
+    errorless: true,
+    async inject(world) {
+      await world.served.console('switchover a');
+    },
+  },
+];
+
+async function waitForPrimary(world: ChaosWorld): Promise<PostgresServer> {
+  await world.served.until('a primary', async () => (await world.findPrimary()) !== null, 30_000);
+  return await world.primary();
+}

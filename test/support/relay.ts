@@ -1,0 +1,123 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { systemClock } from '../../src/base/clock.ts';
+
+/**
+ * `pass`; `delay`: each chunk is late by so much, both ways; `black-hole`: connections stay open and
+ * new ones are taken, but nothing is read any more; `cut`: all are reset, new ones too; `refuse`: nobody
+ * listens.
+ */
+export type RelayMode =
+  | { readonly kind: 'pass' }
+  | { readonly kind: 'delay'; readonly delayMs: number }
+  | { readonly kind: 'black-hole' }
+  | { readonly kind: 'cut' }
+  | { readonly kind: 'refuse' };
+
+type Pair = { readonly client: Socket; readonly server: Socket };
+
+/** One link of a network, of which a test decides how good it is. */
+export class Relay {
+  readonly port: number;
+  readonly #pairs = new Set<Pair>();
+  #target: number;
+  #mode: RelayMode = { kind: 'pass' };
+  #server: Server | null = null;
+
+  private constructor(port: number, target: number) {
+    this.port = port;
+    this.#target = target;
+  }
+
+  static async start(port: number, target: number): Promise<Relay> {
+    const relay = new Relay(port, target);
+    await relay.#listen();
+    return relay;
+  }
+
+  /** Where new connections lead; those that there are are cut when it is another place. */
+  leadTo(target: number): void {
+    if (target === this.#target) return;
+    this.#target = target;
+    this.#reset();
+  }
+
+  async set(mode: RelayMode): Promise<void> {
+    this.#mode = mode;
+    if (mode.kind === 'cut' || mode.kind === 'refuse') this.#reset();
+    if (mode.kind === 'refuse') await this.#close();
+    else await this.#listen();
+    for (const { client, server } of this.#pairs) {
+      for (const socket of [client, server]) {
+        if (mode.kind === 'black-hole') socket.pause();
+        else socket.resume();
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#reset();
+    await this.#close();
+  }
+
+  async #listen(): Promise<void> {
+    if (this.#server !== null) return;
+    const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.#accept(socket),
+    );
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.port, '127.0.0.1', resolve);
+    });
+    this.#server = server;
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    if (server !== null) await new Promise((resolve) => server.close(resolve));
+  }
+
+  #accept(client: Socket): void {
+    if (this.#mode.kind === 'cut') {
+      client.on('error', () => {});
+      client.resetAndDestroy();
+      return;
+    }
+    const server = connect({ host: '127.0.0.1', port: this.#target, noDelay: true });
+    const pair = { client, server };
+    this.#pairs.add(pair);
+    this.#forward(client, server);
+    this.#forward(server, client);
+    if (this.#mode.kind === 'black-hole') server.pause();
+    else client.resume();
+    // A server that refuses is refused to the client as a connection that ends at once.
+    for (const socket of [client, server]) {
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        this.#pairs.delete(pair);
+        if (this.#mode.kind === 'black-hole') return;
+        client.destroy();
+        server.destroy();
+      });
+    }
+  }
+
+  #forward(from: Socket, to: Socket): void {
+    from.on('data', (chunk) => this.#soon(() => to.write(chunk)));
+    from.on('end', () => this.#soon(() => to.end()));
+  }
+
+  /** In order: all are late by the same time. */
+  #soon(act: () => void): void {
+    if (this.#mode.kind === 'delay') systemClock.after(this.#mode.delayMs, act);
+    else act();
+  }
+
+  #reset(): void {
+    for (const { client, server } of this.#pairs) {
+      client.resetAndDestroy();
+      server.resetAndDestroy();
+    }
+    this.#pairs.clear();
+  }
+}
