@@ -85,10 +85,20 @@ export class Groups {
     const groupBy = groups.map((each, index): Fragment => [ordinals ? String(index + 1) : each]);
     const select: Select = { ...this.#from(relation), columns, groupBy };
     if (shown.length === 0 || this.#dice.chance(0.35)) return this.#selects.limited(select, 0.1);
-    const byAggregate: OrderItem[] =
-      isExact(calls[0]) && this.#dice.chance(0.3) ? [this.#aggregateItem(groups.length)] : [];
+    const byAggregate: OrderItem[] = [];
+    if (this.#dice.chance(0.12)) byAggregate.push(this.#hiddenItem(relation));
+    else if (isExact(calls[0]) && this.#dice.chance(0.3)) {
+      byAggregate.push(this.#aggregateItem(groups.length));
+    }
     const orderBy = [...byAggregate, ...this.#order(groups)];
     return this.#selects.limited({ ...select, orderBy, isTotal: true }, 0.4);
+  }
+
+  /** By an aggregate that is not in the answer. */
+  #hiddenItem(relation: Relation): OrderItem {
+    const number = columnName(relation, ['int4', 'int2', 'money2'], this.#dice);
+    const call = this.#dice.pick(['count(*)', `max(${number})`, `sum(${number}) - count(*)`]);
+    return { expression: [call], direction: this.#selects.direction(), output: null };
   }
 
   /** The first aggregate, by its position. */

@@ -17,6 +17,8 @@ type Construct = {
   readonly alone: boolean;
   /** Instead of a random one. */
   readonly mode?: Mode;
+  /** All rows with one Execute: what PostgreSQL counts of FETCH in portions is its own affair. */
+  readonly atOnce?: boolean;
   make(): readonly Query[];
 };
 
@@ -56,7 +58,12 @@ export class Scenarios {
       ),
       ...this.#lookups(selects),
       ...this.#writes(writes),
-      cursor: { expectation: 'either', alone: false, make: () => this.#cursor(selects) },
+      cursor: {
+        expectation: 'either',
+        alone: false,
+        atOnce: true,
+        make: () => this.#cursor(selects),
+      },
       ...this.#transactions(writes, selects, () => this.#dice.pick(reads)()),
       ...this.#surroundings(selects),
     };
@@ -76,7 +83,7 @@ export class Scenarios {
       const steps = construct.make().map(
         (query): Step => ({
           query,
-          mode: construct.mode ?? this.#mode(),
+          mode: construct.mode ?? this.#mode(construct.atOnce === true ? 0 : 0.12),
         }),
       );
       const session = this.#dice.int(0, this.#sessionCount - 1);
@@ -249,7 +256,7 @@ export class Scenarios {
     return randomValue(table.key.type, this.#dice);
   }
 
-  #mode(): Mode {
+  #mode(inPortions: number): Mode {
     if (this.#dice.chance(0.4)) return { protocol: 'simple' };
     return {
       protocol: 'extended',
@@ -257,7 +264,7 @@ export class Scenarios {
       declareTypes: this.#dice.chance(0.3),
       binaryParameters: this.#dice.chance(0.5),
       binaryResults: this.#dice.chance(0.5),
-      rowsPerFetch: this.#dice.chance(0.12) ? this.#dice.int(1, 40) : 0,
+      rowsPerFetch: this.#dice.chance(inPortions) ? this.#dice.int(1, 40) : 0,
     };
   }
 }

@@ -112,6 +112,9 @@ export class Shapes {
       `case when ${int4} > 0 then 'plus' when ${int4} < 0 then 'minus' end`,
       `length(${text})`,
       `${int4} is null`,
+      ...relation.sources.map(({ alias }) => `${alias}::text`),
+      ...relation.sources.map(({ alias }) => `to_jsonb(${alias}) ? 'rid'`),
+      ...relation.sources.map(({ alias }) => `${alias} is null`),
     ]);
   }
 

@@ -1,4 +1,5 @@
-import { plainText } from './query.ts';
+import { slot, sql } from './fragment.ts';
+import { plainText, unordered } from './query.ts';
 import type { Tables } from './table.ts';
 import { type Trap, trapColumn } from './trap.ts';
 
@@ -6,7 +7,15 @@ import { type Trap, trapColumn } from './trap.ts';
 export function foundTraps({ booking }: Tables): readonly Trap[] {
   const int4 = trapColumn(booking, 'int4');
   const date = trapColumn(booking, 'date');
+  const calm = slot({ type: 'mood', text: 'calm' }, { asParameter: true, typed: false });
+  const most = slot({ type: 'int8', text: '60' }, { asParameter: true, typed: false });
   return [
+    [
+      'a parameter of an enum in a subquery',
+      unordered(
+        sql`select count(*) from account where rid > (select avg(rid) from booking where ${calm} = 'calm'::mood) and rid < ${most}`,
+      ),
+    ],
     [
       'a limit that is a subquery',
       plainText('select count(*) from (select 1 from booking limit (select count(*) from item)) s'),

@@ -10,6 +10,8 @@ export function selectTraps(tables: Tables): readonly Trap[] {
   const money = trapColumn(booking, 'money2');
   const text = trapColumn(booking, 'text');
   const date = trapColumn(booking, 'date');
+  // Whole numbers: with fractions, what should be 0 is noise on any server.
+  const pair = `(${int4} % 100)::float8, (item_id % 7)::float8`;
   return [
     ...limits(),
     ...joins(int4),
@@ -41,6 +43,18 @@ export function selectTraps(tables: Tables): readonly Trap[] {
       plainText(`select percentile_cont(0.5) within group (order by ${int4}) from booking`),
     ],
     ['mode', plainText(`select mode() within group (order by ${date}) from booking`)],
+    [
+      'correlation of what is null here and there',
+      plainText(
+        `select item_id % 3, corr(${pair}), regr_r2(${pair}), regr_slope(${pair}), regr_intercept(${pair}) from booking group by 1`,
+      ),
+    ],
+    [
+      'squares of what is null here and there',
+      plainText(
+        `select item_id % 3, regr_sxx(${pair}), regr_syy(${pair}), regr_sxy(${pair}), regr_avgx(${pair}), regr_count(${pair}), covar_pop(${pair}) from booking group by 1`,
+      ),
+    ],
     [
       'standard deviation',
       plainText(`select stddev(${money}), variance(${int4} % 100) from booking`),
