@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { Limits, NodeAddress, User } from '../config/config.ts';
+import type { TypeTranslation } from '../protocol/type-translation.ts';
 import { OpenBackoff } from './open-backoff.ts';
 import { type ConnectionOwner, PipelineConnection } from './pipeline-connection.ts';
 import { type LoggedInSocket, shakeHands } from './server-handshake.ts';
@@ -12,6 +13,8 @@ export type OpenerOptions = {
   readonly allowCleartext: boolean;
   readonly clock: Clock;
   readonly owner: ConnectionOwner;
+  /** As in PipelineOptions. */
+  readonly types: () => TypeTranslation | null;
   onOpened(connection: PipelineConnection, user: User): void;
   onFailed(error: PgError, user: User): void;
 };
@@ -62,13 +65,14 @@ export class ConnectionOpener {
   }
 
   #connection(session: LoggedInSocket): PipelineConnection {
-    const { node, limits, clock, owner } = this.#options;
+    const { node, limits, clock, owner, types } = this.#options;
     const options = {
       node,
       clock,
       frameBytesMax: limits.messageBytesMax,
       preparedStatementsMax: limits.preparedStatementsPerServerMax,
       connectTimeoutMs: limits.connectTimeoutMs,
+      types,
     };
     return new PipelineConnection(options, session, owner);
   }

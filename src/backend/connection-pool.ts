@@ -8,6 +8,7 @@ import { ConnectionOpener } from './connection-opener.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { isNodeTrouble, noneCameFree } from './node-failure.ts';
 import type { ConnectionEnd, PipelineConnection } from './pipeline-connection.ts';
+import type { PipelineOptions } from './pipeline-options.ts';
 import type { LeaseRequest, Pool, PoolCounts } from './pool.ts';
 import { PoolSlot } from './pool-slot.ts';
 import { PoolSlots } from './pool-slots.ts';
@@ -23,6 +24,7 @@ export type ConnectionPoolOptions = {
   readonly allowCleartext: boolean;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  readonly types: PipelineOptions['types'];
   /** The server cannot be reached, or ended a connection without being asked to. */
   onNodeTrouble(error: PgError): void;
 };

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { NodeAddress } from '../config/config.ts';
@@ -10,26 +9,19 @@ import { FrameReader } from '../protocol/frame-reader.ts';
 import { BackendCode } from '../protocol/message-code.ts';
 import { decodeParameterStatus } from '../protocol/parameter-status.ts';
 import { decodeReadyForQuery } from '../protocol/ready-for-query.ts';
+import type { TypeTranslation } from '../protocol/type-translation.ts';
 import { answerCodes } from './answer-codes.ts';
+import { AnswerTranslator } from './answer-translator.ts';
 import { type CancelOutcome, sendCancelRequest } from './cancel-request.ts';
 import { Cancellation } from './cancellation.ts';
 import type { Exchange, TransactionStatus } from './exchange.ts';
 import { connectionLost, unexpectedMessage } from './node-failure.ts';
+import type { PipelineOptions } from './pipeline-options.ts';
 import { PreparedNames } from './prepared-names.ts';
 import type { ServerConnection } from './server-connection.ts';
 import type { LoggedInSocket } from './server-handshake.ts';
 import { emptySettings, type SessionSettings } from './session-settings.ts';
 import { TurnWriter } from './turn-writer.ts';
-
-export type PipelineOptions = {
-  readonly node: NodeAddress;
-  readonly clock: Clock;
-  /** Bytes of one server message that has to be held whole. */
-  readonly frameBytesMax: number;
-  readonly preparedStatementsMax: number;
-  /** For cancel requests. */
-  readonly connectTimeoutMs: number;
-};
 
 /**
  * `lost`: the server or the network ended it; `failed`: what the server said cannot be right, or
@@ -82,6 +74,7 @@ export class PipelineConnection implements ServerConnection {
   #rangeChunk: Buffer | null = null;
   #isTainted = false;
   #isPaused = false;
+  readonly #translator: AnswerTranslator;
   /** null until something is to be cancelled. */
   #cancellation: Cancellation | null = null;
   #notify: ((frame: Buffer) => void) | null = null;
@@ -96,6 +89,7 @@ export class PipelineConnection implements ServerConnection {
     this.#prepared = new PreparedNames(options.preparedStatementsMax);
     this.#reader = new FrameReader({ frameBytesMax: options.frameBytesMax });
     this.#writer = new TurnWriter(this.#socket);
+    this.#translator = new AnswerTranslator(options.types);
     session.link.receive = (chunk) => this.#receive(chunk);
     const { rest } = session;
     if (rest.length > 0) setImmediate(() => this.#receive(rest));
@@ -123,6 +117,10 @@ export class PipelineConnection implements ServerConnection {
 
   get parameters(): ReadonlyMap<string, string> {
     return this.#parameters;
+  }
+
+  get types(): TypeTranslation | null {
+    return this.#options.types();
   }
 
   get unsentBytes(): number {
@@ -301,6 +299,7 @@ export class PipelineConnection implements ServerConnection {
       this.#endRange();
       this.#rangeChunk = chunk;
     }
+    this.#translator.translate(code, chunk, start, end);
     if (reader.isPart) head.onFramePart?.(code, chunk, start, end, reader.remaining);
     else head.onFrame(code, chunk, start, end);
   }
@@ -334,7 +333,8 @@ export class PipelineConnection implements ServerConnection {
     const head = this.#queue[0];
     this.#head = head;
     this.#readyLeft = head?.readyCount ?? 0;
-    this.#reader.parts = head?.onFramePart !== undefined;
+    const mayPart = head === undefined || this.#translator.begin(head);
+    this.#reader.parts = mayPart && head?.onFramePart !== undefined;
     this.#cancellation?.headIs(this.#queue);
   }
 

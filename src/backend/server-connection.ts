@@ -1,4 +1,5 @@
 import type { NodeAddress } from '../config/config.ts';
+import type { TypeTranslation } from '../protocol/type-translation.ts';
 import type { Exchange, TransactionStatus } from './exchange.ts';
 import type { SessionSettings } from './session-settings.ts';
 
@@ -11,6 +12,11 @@ export type ServerConnection = {
   /** False once it broke or was closed; then every exchange got its onLost. */
   readonly alive: boolean;
   readonly settings: SessionSettings;
+  /**
+   * null: types have the OIDs of the home shard's servers. Else answers are translated already, but
+   * what is sent must name the types of this server: see serverTypeOids.
+   */
+  readonly types: TypeTranslation | null;
   /** The server's ParameterStatus values as they are now: server_version, TimeZone ... */
   readonly parameters: ReadonlyMap<string, string>;
   /**

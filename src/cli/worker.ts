@@ -7,6 +7,7 @@ import { SqlState } from '../base/sql-state.ts';
 import type { Telemetry } from '../base/telemetry.ts';
 import { schemaFromSnapshot } from '../cluster/catalogue-schema.ts';
 import { PooledShardServers } from '../cluster/pooled-shard-servers.ts';
+import { translationsOf } from '../cluster/server-types.ts';
 import type { Config, NodeAddress, NodeId } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { openMultiShardSelect } from '../executor/open-multi-shard-select.ts';
@@ -15,6 +16,8 @@ import { StatementPlanner } from '../executor/statement-planner.ts';
 import { ClientGate, type GateWorld } from '../frontend/client-gate.ts';
 import { createLog } from '../observability/log.ts';
 import { createTrafficMetrics } from '../observability/traffic-metrics.ts';
+import type { TypeTranslation } from '../protocol/type-translation.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
 import { loadParser } from '../sql/parser.ts';
 import type { WorkerConfiguration } from '../supervisor/messages.ts';
 import type {
@@ -42,6 +45,7 @@ class Worker implements WorkerHandlers {
   readonly #metrics: ReturnType<typeof createTrafficMetrics>;
   readonly #telemetry: Telemetry;
   readonly #servers: PooledShardServers;
+  #types: ReadonlyMap<ShardId, TypeTranslation>;
   readonly #planner: StatementPlanner;
   readonly #world: ExecutorWorld;
   readonly #gateWorld: GateWorld;
@@ -68,6 +72,7 @@ class Worker implements WorkerHandlers {
       shardLatency: this.#metrics.shardLatency,
       gathered: this.#metrics.gathered,
     };
+    this.#types = translationsOf(configuration.catalogue.types);
     this.#servers = this.#createServers(configuration);
     this.#planner = new StatementPlanner({
       shardMap: this.#config.shardMap,
@@ -108,6 +113,7 @@ class Worker implements WorkerHandlers {
 
   catalogue(catalogue: WorkerConfiguration['catalogue']): void {
     const { shardMap } = this.#config;
+    this.#types = translationsOf(catalogue.types);
     this.#schemaVersion += 1;
     this.#planner.replace(shardMap, schemaFromSnapshot(catalogue, shardMap, this.#schemaVersion));
   }
@@ -163,6 +169,7 @@ class Worker implements WorkerHandlers {
       allowCleartext: allowCleartextToServers,
       clock: this.#clock,
       telemetry: this.#telemetry,
+      types: () => this.#types.get(node.shard) ?? null,
       onNodeTrouble: () => this.#link.serverLost(node.id),
     });
   }

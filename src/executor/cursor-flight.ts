@@ -1,25 +1,39 @@
 import { encodeBind } from '../protocol/bind-message.ts';
 import { syncMessage } from '../protocol/constant-messages.ts';
+import { encodeDescribe } from '../protocol/describe-message.ts';
 import { encodeExecute } from '../protocol/execute-message.ts';
 import { encodeParse } from '../protocol/parse-message.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { Flight } from './flight.ts';
 import { type Reply, ReplyScript } from './reply-script.ts';
+import { serverTypeOids } from './server-type-oids.ts';
 import type { StatementRun } from './statement-run.ts';
 
 /** The client's own text to the shard, answered in the protocol that it came in. */
 export function cursorFlight(run: StatementRun, shard: ShardId, write: boolean): Flight {
   const { planned, padding, parameters, resultFormats } = run;
   if (run.describe) return plainFlight(shard, write, [encodeQuery(padding + planned.text)], null);
-  const { typeOids, formats, values } = parameters;
-  const messages = [
-    encodeParse({ name: '', sql: planned.text, typeOids }),
-    encodeBind({ portal: '', statement: '', formats, values, resultFormats }),
-    encodeExecute({ portal: '', rowsMax: 0 }),
-    syncMessage,
-  ];
-  return plainFlight(shard, write, messages, [swallow, swallow, forward]);
+  const { formats, values } = parameters;
+  return {
+    shard,
+    write,
+    traffic: null,
+    build(connection) {
+      const typeOids = serverTypeOids(connection, parameters.typeOids);
+      // It must know the types of binary rows then.
+      const describes = connection.types !== null && resultFormats.includes(1);
+      const messages = [
+        encodeParse({ name: '', sql: planned.text, typeOids }),
+        encodeBind({ portal: '', statement: '', formats, values, resultFormats }),
+        ...(describes ? [encodeDescribe({ kind: 'portal', name: '' })] : []),
+        encodeExecute({ portal: '', rowsMax: 0 }),
+        syncMessage,
+      ];
+      const unseen = messages.slice(2).map(() => swallow);
+      return { messages, script: new ReplyScript([...unseen, forward]) };
+    },
+  };
 }
 
 /** `replies` null: the simple protocol. */

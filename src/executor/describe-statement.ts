@@ -9,6 +9,7 @@ import { decodeParameterDescription } from '../protocol/parameter-description.ts
 import { encodeParse } from '../protocol/parse-message.ts';
 import { decodeRowDescription, type FieldDescription } from '../protocol/row-description.ts';
 import { internalExchange } from './internal-exchange.ts';
+import { serverTypeOids } from './server-type-oids.ts';
 
 export type StatementDescription = {
   readonly parameterOids: readonly number[];
@@ -56,8 +57,9 @@ export function describeStatement(
       done({ kind: 'described', description: { parameterOids, columns } });
     }
   }, onFrame);
+  const typeOids = serverTypeOids(connection, statement.parameterOids);
   connection.send(exchange, [
-    encodeParse({ name: '', sql: statement.text, typeOids: statement.parameterOids }),
+    encodeParse({ name: '', sql: statement.text, typeOids }),
     encodeDescribe({ kind: 'statement', name: '' }),
     syncMessage,
   ]);

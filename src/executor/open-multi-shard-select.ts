@@ -15,7 +15,8 @@ import {
   firstPieceRows,
   formatOf,
   lacksParameterTypes,
-  type ShardQueryMessages,
+  messagesFor,
+  type SharedQueryMessages,
   shardQueryMessages,
 } from './merge/shard-query-messages.ts';
 import { type ShardFailure, ShardStream } from './merge/shard-stream.ts';
@@ -71,7 +72,7 @@ class MultiShardRead implements MultiShardCursor {
   /** null until the first shard has answered. */
   #answers: Answers | null = null;
   /** null until everything is known that they are made of. */
-  #messages: ShardQueryMessages | null = null;
+  #messages: SharedQueryMessages | null = null;
   /** Connections that wait for `#messages`; the first one may still be answering. */
   #arrivals: Arrival[] = [];
   #range = wholeRange;
@@ -195,7 +196,7 @@ class MultiShardRead implements MultiShardCursor {
     const messages = this.#messages;
     if (messages === null) return;
     for (const { stream, connection, release } of this.#arrivals.splice(0)) {
-      stream.open(connection, release, messages);
+      stream.open(connection, release, messagesFor(messages, connection));
     }
     if (this.#streams.some((stream) => stream.isWaiting)) return;
     // Gathered rows have gone out, and may be many.

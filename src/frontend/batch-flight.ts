@@ -2,6 +2,7 @@ import type { ServerConnection } from '../backend/server-connection.ts';
 import { unreachable } from '../base/assert.ts';
 import { queryPlanDescription } from '../executor/query-plan-description.ts';
 import { type Reply, ReplyScript } from '../executor/reply-script.ts';
+import { serverTypeOids } from '../executor/server-type-oids.ts';
 import { encodeBindHead } from '../protocol/bind-message.ts';
 import { encodeClose } from '../protocol/close-message.ts';
 import {
@@ -75,6 +76,7 @@ export class BatchFlight {
         );
         break;
       case 'execute': {
+        this.#describeRows(step.portal);
         const message = encodeExecute({ portal: step.portal.name, rowsMax: step.rowsMax });
         this.#onPortal(step, step.portal, message);
         break;
@@ -92,6 +94,15 @@ export class BatchFlight {
     }
   }
 
+  /** The connection must know the types of binary rows in order to translate them. */
+  #describeRows(portal: Portal): void {
+    if (this.#connection.types === null || portal.target?.kind !== 'shard') return;
+    if (!portal.resultFormats.includes(1)) return;
+    if (portal.boundOn !== this.#connection) this.#bind(portal, false);
+    this.#messages.push(encodeDescribe({ kind: 'portal', name: portal.name }));
+    this.#replies.push({ kind: 'swallow', prepared: null });
+  }
+
   #forward(message: Buffer): void {
     this.#messages.push(message);
     this.#replies.push({ kind: 'forward' });
@@ -105,7 +116,7 @@ export class BatchFlight {
     }
     if (serverName === '') {
       this.#unnamed = statement;
-      this.#messages.push(encodeParseHead('', statement.tail), statement.tail);
+      this.#pushParse('', statement);
       this.#replies.push(answer ? { kind: 'forward' } : { kind: 'swallow', prepared: null });
       return;
     }
@@ -118,12 +129,18 @@ export class BatchFlight {
       this.#messages.push(encodeClose({ kind: 'statement', name: evicted }));
       this.#replies.push({ kind: 'swallow-close' });
     }
-    this.#messages.push(encodeParseHead(serverName, statement.tail), statement.tail);
+    this.#pushParse(serverName, statement);
     this.#replies.push(
       answer
         ? { kind: 'forward-parse', prepared: serverName }
         : { kind: 'swallow', prepared: serverName },
     );
+  }
+
+  #pushParse(name: string, { tail, typeOids }: PreparedStatement): void {
+    const { types } = this.#connection;
+    const own = types === null ? tail : withTypeOids(tail, serverTypeOids({ types }, typeOids));
+    this.#messages.push(encodeParseHead(name, own), own);
   }
 
   #require(statement: PreparedStatement): void {
@@ -151,6 +168,14 @@ export class BatchFlight {
     if (portal.boundOn !== this.#connection) this.#bind(portal, false);
     this.#forward(message);
   }
+}
+
+/** The tail of a Parse ends with its types. */
+function withTypeOids(tail: Buffer, typeOids: readonly number[]): Buffer {
+  const copy = Buffer.from(tail);
+  let at = copy.length - 4 * typeOids.length;
+  for (const oid of typeOids) at = copy.writeUInt32BE(oid, at);
+  return copy;
 }
 
 /** The answer to a step that needs no server. */

@@ -26,7 +26,7 @@ const directions: { readonly [name: string]: FetchCommand['direction'] } = {
 /** DECLARE, FETCH, MOVE and CLOSE; null for every other statement. */
 export function planCursor(statement: SqlNode, text: string): Plan | null {
   if ('DeclareCursorStmt' in statement) return declare(statement.DeclareCursorStmt, text);
-  if ('FetchStmt' in statement) return { kind: 'cursor', command: fetch(statement.FetchStmt) };
+  if ('FetchStmt' in statement) return { kind: 'cursor', command: fetchCommand(statement.FetchStmt) };
   if (!('ClosePortalStmt' in statement)) return null;
   const { portalname: name = null } = statement.ClosePortalStmt;
   return { kind: 'cursor', command: { kind: 'close', name } };
@@ -54,7 +54,7 @@ function declare(node: DeclareNode, text: string): Plan {
 }
 
 /** The grammar leaves out what is 0. */
-function fetch(node: FetchNode): FetchCommand {
+function fetchCommand(node: FetchNode): FetchCommand {
   const { portalname: name = '', direction = 'FETCH_FORWARD', howMany = 0, ismove = false } = node;
   const count = Number(howMany);
   return {

@@ -67,6 +67,7 @@ export function poolOn(options: {
     allowCleartext,
     clock: systemClock,
     telemetry: silentTelemetry,
+    types: () => null,
     ...others,
   });
 }

@@ -134,6 +134,7 @@ export class RealShards {
       allowCleartext: false,
       clock: systemClock,
       telemetry: silentTelemetry,
+      types: () => null,
       onNodeTrouble() {},
     });
   }

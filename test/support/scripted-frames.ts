@@ -1,5 +1,10 @@
+import { PgError } from '../../src/base/pg-error.ts';
+import { encodeCommandComplete } from '../../src/protocol/command-complete.ts';
 import { encodeDataRow } from '../../src/protocol/data-row.ts';
+import { encodeErrorResponse, encodeNoticeResponse } from '../../src/protocol/error-response.ts';
 import { MessageWriter } from '../../src/protocol/message-writer.ts';
+import { encodeParameterDescription } from '../../src/protocol/parameter-description.ts';
+import { encodeParameterStatus } from '../../src/protocol/parameter-status.ts';
 import { encodeRowDescription } from '../../src/protocol/row-description.ts';
 
 /** Text columns: `value`, and one for each that pgweave adds to the statement. */
@@ -45,3 +50,38 @@ export const tags: { readonly [word: string]: string } = {
   create: 'CREATE TABLE',
   move: 'MOVE 1',
 };
+
+export const madeUpNotice = encodeNoticeResponse({
+  severity: 'NOTICE',
+  sqlState: '00000',
+  message: 'made up',
+});
+
+/** All parameters of the text are text. */
+export function madeUpParameters(sql: string): Buffer {
+  const numbers = [...sql.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number));
+  return encodeParameterDescription(new Array<number>(Math.max(0, ...numbers)).fill(25));
+}
+
+/** What a server reports when SET changes what it reports. */
+export function settingStatus(sql: string): Buffer | null {
+  const [, name = '', value = ''] =
+    /^\w+\s+(?:local\s+|session\s+)?"?([\w.]+)"?\s*(?:=|to)?\s*(.*)$/i.exec(sql) ?? [];
+  if (!/^application_name$/i.test(name)) return null;
+  return encodeParameterStatus('application_name', value.replaceAll("'", ''));
+}
+
+export function declaredCursor(sql: string): { readonly name: string; readonly query: string } {
+  const [, name = '', query = ''] = /^\w+\s+(\w+).*?\bfor\s+(.*)$/is.exec(sql) ?? [];
+  return { name, query };
+}
+
+export function rowsComplete(sql: string, count: number): Buffer {
+  return encodeCommandComplete(`${/^\s*fetch/i.test(sql) ? 'FETCH' : 'SELECT'} ${count}`);
+}
+
+export function errorFrame(code: string, message: string, severity?: 'FATAL'): Buffer {
+  return encodeErrorResponse(
+    new PgError(code, message, severity === undefined ? {} : { severity }),
+  );
+}

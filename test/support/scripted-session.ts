@@ -1,4 +1,3 @@
-import { PgError } from '../../src/base/pg-error.ts';
 import { decodeBind } from '../../src/protocol/bind-message.ts';
 import { decodeClose } from '../../src/protocol/close-message.ts';
 import { encodeCommandComplete } from '../../src/protocol/command-complete.ts';
@@ -11,17 +10,26 @@ import {
   portalSuspended,
 } from '../../src/protocol/constant-messages.ts';
 import { decodeDescribe } from '../../src/protocol/describe-message.ts';
-import { encodeErrorResponse, encodeNoticeResponse } from '../../src/protocol/error-response.ts';
 import { decodeExecute } from '../../src/protocol/execute-message.ts';
-import { encodeParameterDescription } from '../../src/protocol/parameter-description.ts';
-import { encodeParameterStatus } from '../../src/protocol/parameter-status.ts';
 import { decodeParse } from '../../src/protocol/parse-message.ts';
 import { decodeQuery } from '../../src/protocol/query-message.ts';
 import { readyForQuery } from '../../src/protocol/ready-for-query.ts';
 import { lexStatements } from '../../src/sql/lexer.ts';
 import type { FakeSession } from './fake-server.ts';
 import type { ScriptedDirectives } from './scripted-directives.ts';
-import { copyFormat, copyRow, madeUpDescription, madeUpRow, tags } from './scripted-frames.ts';
+import {
+  copyFormat,
+  copyRow,
+  declaredCursor,
+  errorFrame,
+  madeUpDescription,
+  madeUpNotice,
+  madeUpParameters,
+  madeUpRow,
+  rowsComplete,
+  settingStatus,
+  tags,
+} from './scripted-frames.ts';
 import { clientMessageText, serverMessageText } from './wire-text.ts';
 
 type Portal = { readonly sql: string; sent: number };
@@ -125,7 +133,7 @@ export class ScriptedSession {
   #run(sql: string, how: How, done: (ok: boolean) => void): void {
     const fail = (code: string, message: string) => {
       if (this.#status === 'in-transaction') this.#status = 'failed';
-      this.#out.push(encodeErrorResponse(new PgError(code, message)));
+      this.#out.push(errorFrame(code, message));
       done(false);
     };
     const word = /^\s*(\w+)/.exec(sql)?.[1]?.toLowerCase() ?? '';
@@ -141,9 +149,7 @@ export class ScriptedSession {
     }
     const fatal = this.#directives.find(sql, 'fatal');
     if (fatal !== null) {
-      this.#out.push(
-        encodeErrorResponse(new PgError(fatal, 'terminating connection', { severity: 'FATAL' })),
-      );
+      this.#out.push(errorFrame(fatal, 'terminating connection', 'FATAL'));
       this.#send();
       this.#die();
       return;
@@ -165,11 +171,7 @@ export class ScriptedSession {
       this.#out.push(encodeCommandComplete(tag));
       done(true);
     };
-    if (this.#directives.find(sql, 'notice') !== null) {
-      this.#out.push(
-        encodeNoticeResponse({ severity: 'NOTICE', sqlState: '00000', message: 'made up' }),
-      );
-    }
+    if (this.#directives.find(sql, 'notice') !== null) this.#out.push(madeUpNotice);
     switch (word) {
       case 'begin':
       case 'start':
@@ -187,16 +189,13 @@ export class ScriptedSession {
         return;
       case 'set':
       case 'reset': {
-        const [, name = '', value = ''] =
-          /^\w+\s+(?:local\s+|session\s+)?"?([\w.]+)"?\s*(?:=|to)?\s*(.*)$/i.exec(sql) ?? [];
-        if (/^application_name$/i.test(name)) {
-          this.#out.push(encodeParameterStatus('application_name', value.replaceAll("'", '')));
-        }
+        const status = settingStatus(sql);
+        if (status !== null) this.#out.push(status);
         complete(word.toUpperCase());
         return;
       }
       case 'declare': {
-        const [, name = '', query = ''] = /^\w+\s+(\w+).*?\bfor\s+(.*)$/is.exec(sql) ?? [];
+        const { name, query } = declaredCursor(sql);
         this.#portals.set(name, { sql: query, sent: 0 });
         complete('DECLARE CURSOR');
         return;
@@ -241,9 +240,7 @@ export class ScriptedSession {
     const failed = this.#status === 'failed';
     this.#status = 'idle';
     if (wish === 'fail') {
-      this.#out.push(
-        encodeErrorResponse(new PgError('23503', `made up by ${this.#directives.shard}`)),
-      );
+      this.#out.push(errorFrame('23503', `made up by ${this.#directives.shard}`));
       done(false);
     } else complete(failed ? 'ROLLBACK' : 'COMMIT');
   }
@@ -262,10 +259,7 @@ export class ScriptedSession {
     }
     if (how.portal !== null) how.portal.sent += count;
     if (how.rowsMax > 0 && count === how.rowsMax) this.#out.push(portalSuspended);
-    else {
-      const tag = /^\s*fetch/i.test(sql) ? 'FETCH' : 'SELECT';
-      this.#out.push(encodeCommandComplete(`${tag} ${count}`));
-    }
+    else this.#out.push(rowsComplete(sql, count));
     done(true);
   }
 
@@ -293,7 +287,7 @@ export class ScriptedSession {
 
   #copyFailed(code: string, message: string): void {
     if (this.#status === 'in-transaction') this.#status = 'failed';
-    this.#out.push(encodeErrorResponse(new PgError(code, message)));
+    this.#out.push(errorFrame(code, message));
     this.#endCopy(false);
     this.#send();
   }
@@ -334,7 +328,7 @@ export class ScriptedSession {
     if (this.#skipping) return;
     const fail = (sqlState: string, message: string) => {
       if (this.#status === 'in-transaction') this.#status = 'failed';
-      this.#out.push(encodeErrorResponse(new PgError(sqlState, message)));
+      this.#out.push(errorFrame(sqlState, message));
       this.#skipping = true;
     };
     this.#extended(code, frame, fail);
@@ -377,9 +371,7 @@ export class ScriptedSession {
           return;
         }
         if (kind === 'statement') {
-          const numbers = [...sql.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number));
-          const count = Math.max(0, ...numbers);
-          this.#out.push(encodeParameterDescription(new Array<number>(count).fill(25)));
+          this.#out.push(madeUpParameters(sql));
         }
         this.#out.push(
           /^\s*(select|show|with|values|fetch)/i.test(sql) ? madeUpDescription(sql) : noData,

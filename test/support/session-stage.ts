@@ -71,6 +71,7 @@ export class SessionStage {
           allowCleartext: false,
           clock: systemClock,
           telemetry: silentTelemetry,
+          types: () => null,
           onNodeTrouble() {},
         }),
     });

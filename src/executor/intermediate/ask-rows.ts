@@ -8,6 +8,7 @@ import { encodeExecute } from '../../protocol/execute-message.ts';
 import { BackendCode } from '../../protocol/message-code.ts';
 import { encodeParse } from '../../protocol/parse-message.ts';
 import { internalExchange } from '../internal-exchange.ts';
+import { serverTypeOids } from '../server-type-oids.ts';
 import { type BoundQuery, bindMessage } from './bound-query.ts';
 
 export type RowsOutcome =
@@ -38,8 +39,9 @@ export function askRows(
     else if (malformed !== null) done({ kind: 'failed', error: malformed });
     else done({ kind: 'rows', rows });
   }, onFrame);
+  const typeOids = serverTypeOids(connection, query.typeOids);
   connection.send(exchange, [
-    encodeParse({ name: '', sql: query.sql, typeOids: query.typeOids }),
+    encodeParse({ name: '', sql: query.sql, typeOids }),
     ...bindMessage(query, '', []),
     encodeExecute({ portal: '', rowsMax: 0 }),
     syncMessage,

@@ -19,7 +19,7 @@ const noElements = new TextArray().finish();
 /** A text for the servers with its parameters: the client's, then the arrays that it reads. */
 export type BoundQuery = {
   readonly sql: string;
-  /** For Parse. */
+  /** For Parse, as the home shard calls them: see serverTypeOids. */
   readonly typeOids: readonly number[];
   readonly parameters: Omit<BoundParameters, 'typeOids'>;
   /** In order; null: the rows are not here, and count as none. */
@@ -50,8 +50,8 @@ export function boundQuery(
   return {
     sql,
     typeOids: [
-      // A server that sees no use of a parameter must be told a type, and it has its own OIDs.
-      ...typeOids.map((oid, index) => portableType(oid, unused[index] === true)),
+      // A server that sees no use of a parameter must be told a type, and needs no value.
+      ...typeOids.map((oid, index) => (unused[index] === true ? TypeOid.text : oid)),
       ...(arrays.length === 0 ? [] : zeros(values.length - typeOids.length)),
       ...arrays.map(() => TypeOid.textArray),
     ],
@@ -79,11 +79,6 @@ export function bindMessage(
     longValues: bound.arrays.map((array) => array ?? noElements),
     resultFormats,
   });
-}
-
-function portableType(oid: number, unused: boolean): number {
-  if (unused) return TypeOid.text;
-  return oid < userOidMin ? oid : 0;
 }
 
 /** Perhaps only in a string: then the server asks for the type, which is an error and no harm. */

@@ -1,3 +1,4 @@
+import type { ServerConnection } from '../../backend/server-connection.ts';
 import type { PlanNode } from '../../planner/plan.ts';
 import { syncMessage } from '../../protocol/constant-messages.ts';
 import { encodeDescribe } from '../../protocol/describe-message.ts';
@@ -5,6 +6,7 @@ import { encodeExecute } from '../../protocol/execute-message.ts';
 import { encodeParse } from '../../protocol/parse-message.ts';
 import { bindMessage, boundQuery } from '../intermediate/bound-query.ts';
 import type { MultiShardSelect } from '../multi-shard-select.ts';
+import { serverTypeOids } from '../server-type-oids.ts';
 
 export type RoutePlan = Extract<PlanNode, { readonly kind: 'route' }>;
 
@@ -16,6 +18,13 @@ export type ShardQueryMessages = {
   readonly portal: string | null;
   /** Of a named portal: rows of the first Execute; null: there is none, it is only opened. */
   readonly firstRows: number | null;
+  /** A write: only RETURNING makes rows. */
+  readonly mayLackRows?: boolean;
+};
+
+/** The same for every shard; the first message is what `parse` says. */
+export type SharedQueryMessages = ShardQueryMessages & {
+  readonly parse: { readonly sql: string; readonly typeOids: readonly number[] };
 };
 
 /** Rows of the first piece at most, while nothing is known about their size. */
@@ -41,13 +50,15 @@ export function shardQueryMessages(
   request: MultiShardSelect,
   parameterOids: readonly number[],
   how: Pick<ShardQueryMessages, 'portal' | 'firstRows'>,
-): ShardQueryMessages {
+): SharedQueryMessages {
   const { portal, firstRows } = how;
   const bound = boundQuery(route.query, request, parameterOids);
   const name = portal ?? '';
+  const parse = { sql: bound.sql, typeOids: bound.typeOids };
   return {
+    parse,
     first: [
-      encodeParse({ name: '', sql: bound.sql, typeOids: bound.typeOids }),
+      encodeParse({ name: '', ...parse }),
       ...bindMessage(bound, name, shardFormats(route, request.resultFormats)),
       encodeDescribe({ kind: 'portal', name }),
       ...(firstRows === null
@@ -58,6 +69,17 @@ export function shardQueryMessages(
     portal,
     firstRows,
   };
+}
+
+/** They say what the home shard understands; `connection` may have other OIDs. */
+export function messagesFor(
+  messages: SharedQueryMessages,
+  connection: ServerConnection,
+): ShardQueryMessages {
+  if (connection.types === null) return messages;
+  const { sql, typeOids } = messages.parse;
+  const parse = encodeParse({ name: '', sql, typeOids: serverTypeOids(connection, typeOids) });
+  return { ...messages, first: [parse, ...messages.first.slice(1)] };
 }
 
 function shardFormats(route: RoutePlan, asked: readonly number[]): readonly number[] {

@@ -1,80 +1,12 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import {
-  type ConnectionOwner,
-  PipelineConnection,
-} from '../../../src/backend/pipeline-connection.ts';
-import { shakeHands } from '../../../src/backend/server-handshake.ts';
-import { systemClock } from '../../../src/base/clock.ts';
+import { describe, expect, it } from 'vitest';
 import { PgError } from '../../../src/base/pg-error.ts';
-import type { User } from '../../../src/config/config.ts';
-import { encodeCommandComplete } from '../../../src/protocol/command-complete.ts';
 import { encodeDataRow } from '../../../src/protocol/data-row.ts';
 import { encodeErrorResponse, encodeNoticeResponse } from '../../../src/protocol/error-response.ts';
 import { encodeParameterStatus } from '../../../src/protocol/parameter-status.ts';
 import { encodeQuery } from '../../../src/protocol/query-message.ts';
-import { readyForQuery } from '../../../src/protocol/ready-for-query.ts';
-import { type FakeScript, FakeServer } from '../../support/fake-server.ts';
+import { connected, done, send, until } from '../../support/pipeline-fixture.ts';
 import { seededRandom } from '../../support/random.ts';
-import { type RecordedExchange, recordedExchange } from '../../support/recorded-exchange.ts';
-
-const user: User = {
-  name: 'kim',
-  verifier: null,
-  serverUser: 'app',
-  serverPassword: null,
-  admin: false,
-};
-const servers: FakeServer[] = [];
-
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.stop()));
-});
-
-type Notes = { readonly notes: string[] };
-
-async function connected(
-  script: FakeScript = {},
-  frameBytesMax = 1000,
-): Promise<{ server: FakeServer; connection: PipelineConnection } & Notes> {
-  const server = await FakeServer.start(script);
-  servers.push(server);
-  const notes: string[] = [];
-  const owner: ConnectionOwner = {
-    received: () => {},
-    advanced: (connection) => notes.push(`advanced ${connection.depth}`),
-    released: () => notes.push('released'),
-    cancelSettled: () => notes.push('cancel settled'),
-    ended: (_connection, error, end) => notes.push(`${end} ${error.sqlState}`),
-  };
-  const { node } = server;
-  const options = {
-    node,
-    clock: systemClock,
-    frameBytesMax,
-    preparedStatementsMax: 2,
-    connectTimeoutMs: 200,
-  };
-  const connection = await new Promise<PipelineConnection>((resolve, reject) => {
-    shakeHands(
-      { node, user, database: 'app', clock: systemClock, timeoutMs: 1000, allowCleartext: false },
-      (session) => resolve(new PipelineConnection(options, session, owner)),
-      reject,
-    );
-  });
-  return { server, connection, notes };
-}
-
-function send(connection: PipelineConnection, sql: string, readyCount = 1): RecordedExchange {
-  const exchange = recordedExchange(readyCount);
-  connection.send(exchange, [encodeQuery(sql)]);
-  return exchange;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
-
-const done = (tag = 'SELECT 0') => Buffer.concat([encodeCommandComplete(tag), readyForQuery.idle]);
+import { recordedExchange } from '../../support/recorded-exchange.ts';
 
 describe('a pipeline connection', () => {
   it('gives each exchange its own answer, in order', async () => {
@@ -314,93 +246,5 @@ describe('a pipeline connection', () => {
     expect(connection.hasPrepared('a')).toBe(false);
     connection.forgetAllPrepared();
     expect(connection.hasPrepared('c')).toBe(false);
-  });
-});
-
-describe('cancelling in a pipeline', () => {
-  const canceled = Buffer.concat([
-    encodeErrorResponse(new PgError('57014', 'canceling statement due to user request')),
-    readyForQuery.idle,
-  ]);
-
-  it('is sent only for the exchange at the head', async () => {
-    const { connection, server, notes } = await connected({ onQuery: () => {} });
-    const [first, second] = [send(connection, 'one'), send(connection, 'two')];
-    connection.cancel(second);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(server.cancels).toEqual([]);
-    connection.cancel(first);
-    expect(connection.isCancelling).toBe(true);
-    await until(() => notes.includes('cancel settled'));
-    expect(server.cancels).toEqual([{ backendId: 1, secret: Buffer.from([1, 2, 3, 4]) }]);
-    expect(connection.isCancelling).toBe(false);
-  });
-
-  it('waits until the exchange is at the head', async () => {
-    const { connection, server } = await connected({
-      onQuery: ({ socket }, sql) =>
-        void (sql === 'one' && setTimeout(() => socket.write(done()), 30)),
-      onCancel: (_, close) => {
-        close();
-        server.sessions[0]?.socket.write(canceled);
-      },
-    });
-    const [first, second] = [send(connection, 'one'), send(connection, 'two')];
-    connection.cancel(second);
-    await Promise.all([first.ended, second.ended]);
-    expect(first.events).toEqual(['C', '.', 'ready idle 0']);
-    expect(second.events).toEqual(['error 57014', '.', 'ready idle 0']);
-    expect(server.cancels).toHaveLength(1);
-  });
-
-  it('reaches the exchange that asked for it', async () => {
-    const { connection } = await connected({
-      onQuery: ({ socket }, sql) =>
-        void (sql === 'one' && setTimeout(() => socket.write(canceled), 20)),
-    });
-    const first = send(connection, 'one');
-    connection.cancel(first);
-    await first.ended;
-    expect(first.events).toEqual(['error 57014', '.', 'ready idle 0']);
-  });
-
-  it('asks again when the server had not begun yet', async () => {
-    const { server, connection } = await connected({ onQuery: () => {} });
-    const exchange = send(connection, 'one');
-    connection.cancel(exchange);
-    await until(() => server.cancels.length === 3);
-    const startedAt = performance.now();
-    for (let more = 50; more > 0; more--) connection.cancel(exchange);
-    await until(() => server.cancels.length >= 6);
-    expect(performance.now() - startedAt).toBeGreaterThan(150);
-  });
-
-  it('breaks the connection rather than telling a bystander that it was canceled', async () => {
-    const { connection } = await connected({
-      onQuery: ({ socket }, sql) => {
-        if (sql === 'two') socket.write(Buffer.concat([done(), canceled]));
-      },
-    });
-    const [first, second] = [send(connection, 'one'), send(connection, 'two')];
-    connection.cancel(first);
-    await Promise.all([first.ended, second.ended]);
-    expect(first.events).toEqual(['C', '.', 'ready idle 0']);
-    expect(second.events).toEqual(['lost 08006']);
-  });
-
-  it('makes the session unfit for others when nobody knows whether it still comes', async () => {
-    const { connection, notes } = await connected({ onCancel: () => {}, onQuery: () => {} });
-    connection.cancel(send(connection, 'one'));
-    await until(() => notes.includes('cancel settled'));
-    expect(connection.isUnfit).toBe(true);
-  });
-
-  it('stops what a destroyed session was doing', async () => {
-    const { connection, server } = await connected({ onQuery: () => {} });
-    const exchange = send(connection, 'select pg_sleep(1000)');
-    await until(() => server.sessions[0]?.queries.length === 1);
-    connection.destroy('the client has gone');
-    await until(() => server.cancels.length === 1);
-    expect(exchange.events).toEqual(['lost 08006']);
   });
 });
