@@ -97,8 +97,6 @@ export class ScriptedSession {
     else this.#message(frame);
   }
 
-  // Simple protocol
-
   #query(sql: string): void {
     const texts = lexStatements(sql, { standardConformingStrings: true }).map(
       ({ start }, index, all) => sql.slice(start, all[index + 1]?.start).replace(/;\s*$/, ''),
@@ -311,8 +309,6 @@ export class ScriptedSession {
       this.#copyFailed('08P01', 'unexpected message during COPY');
     }
   }
-
-  // Extended protocol
 
   #message(frame: Buffer): void {
     const code = String.fromCharCode(frame[0] ?? 0);
