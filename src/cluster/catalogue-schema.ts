@@ -16,7 +16,7 @@ export function schemaFromSnapshot(
   );
   const schemas = new Map<string, Map<string, RelationSchema>>();
   for (const relation of snapshot.relations) {
-    const { schema, name, kind, columns, uniqueKeys, estimatedRows } = relation;
+    const { schema, name, kind, columns, uniqueKeys, estimatedRows, definition } = relation;
     const inSchema = schemas.get(schema) ?? new Map<string, RelationSchema>();
     schemas.set(schema, inSchema);
     inSchema.set(name, {
@@ -26,6 +26,7 @@ export function schemaFromSnapshot(
       columns,
       uniqueKeys,
       estimatedRows,
+      definition,
       sharding: shardingOf(relation, relations, shardMap),
       readsDistributed:
         kind === 'view' && readsDistributed(relation, relations, shardMap, new Set()),

@@ -10,6 +10,8 @@ export type RelationSnapshot = {
   readonly uniqueKeys: readonly (readonly string[])[];
   /** pg_class.reltuples, in a snapshot of all shards summed up and rounded; null: never analysed. */
   readonly estimatedRows: number | null;
+  /** The query of a view, all names in it with their schemas; null for everything else. */
+  readonly definition: string | null;
   /** `schema.name` of what it is a partition of or inherits from, directly. */
   readonly parents: readonly string[];
   /** `schema.name` of what a view or materialized view reads, directly. */

@@ -37,6 +37,7 @@ type Row = {
   readonly parents: readonly string[];
   readonly reads: readonly string[];
   readonly rows: number;
+  readonly definition: string | null;
 };
 
 const relationKinds: { readonly [relkind: string]: RelationKind } = {
@@ -111,6 +112,7 @@ function relationOf(row: Row, defaultCollation: CollationKind): RelationSnapshot
     parents: row.parents,
     reads: row.reads,
     estimatedRows: row.rows > 0 ? row.rows : null,
+    definition: row.definition,
   };
 }
 
@@ -176,6 +178,7 @@ const relationsSql = `
   )
   select r.nspname as schema, r.relname as name, r.relkind::text as relkind,
     r.reltuples::float8 as rows,
+    case when r.relkind = 'v' and not r.is_system then pg_get_viewdef(r.oid) end as definition,
     coalesce((
       select json_agg(json_build_object(
           'name', a.attname, 'typeOid', t.base::int8, 'typeName', t.typname,

@@ -70,7 +70,9 @@ export class MultiShardPortal {
   #open(): MultiShardCursor {
     const { world } = this.#executor;
     const request = multiShardRequest(this.#executor, this.#run);
-    return this.#run.target.intermediate.length === 0
+    const { intermediate, describedOn, shards } = this.#run.target;
+    // The shards that answer may not know all names of the client's own statement.
+    return intermediate.length === 0 && describedOn === shards[0]
       ? world.openMultiShardSelect(request, this.#sink())
       : openIntermediateSelect(request, this.#sink());
   }

@@ -1,7 +1,14 @@
 import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { MultiShardPlan, Plan, PlanNode, Routing, ShardQuery } from '../planner/plan.ts';
+import type {
+  MultiShardPlan,
+  Plan,
+  PlanNode,
+  Reject,
+  Routing,
+  ShardQuery,
+} from '../planner/plan.ts';
 import { PlanCache } from '../planner/plan-cache.ts';
 import { type ResolvedRouting, resolveRouting } from '../planner/resolve-routing.ts';
 import type { Schema } from '../planner/schema.ts';
@@ -180,6 +187,7 @@ export class StatementPlanner {
         }
         if (plan.routing.kind === 'any') return shards;
         if (plan.routing.withHome) return [home];
+        if (plan.kind === 'select' && plan.expandsViews) return [home];
         return distributions.get(plan.routing.groups[0]?.distribution ?? '')?.shards ?? shards;
       case 'transaction':
       case 'setting':
@@ -202,6 +210,9 @@ export class StatementPlanner {
     const { plan } = planned;
     assert(plan.kind === 'select' || plan.kind === 'modify', 'a statement that is routed');
     const write = plan.kind === 'modify' || !plan.readOnly;
+    if (plan.kind === 'select' && plan.expandsViews && resolved.kind !== 'error') {
+      return this.#multiTarget(session, planned, plan.multi, parameters);
+    }
     switch (resolved.kind) {
       case 'single': {
         const stays = plan.routing.kind === 'home' && plan.routing.anywhere;
@@ -212,13 +223,22 @@ export class StatementPlanner {
       case 'any':
         return { kind: 'shard', shard: this.#anyOf(session, this.#candidates(plan)), write };
       case 'many':
-        if (plan.multi.kind === 'reject') return { kind: 'error', error: rejection(plan.multi) };
-        return this.#multiShard(session, planned, plan.multi, parameters);
+        return this.#multiTarget(session, planned, plan.multi, parameters);
       case 'error':
         return { kind: 'error', error: resolved.error };
       default:
         return unreachable(resolved);
     }
+  }
+
+  #multiTarget(
+    session: PlanningSession,
+    planned: PlannedStatement,
+    plan: MultiShardPlan | Reject,
+    parameters: BoundParameters,
+  ): Target {
+    if (plan.kind === 'reject') return { kind: 'error', error: rejection(plan) };
+    return this.#multiShard(session, planned, plan, parameters);
   }
 
   #multiShard(
@@ -228,6 +248,7 @@ export class StatementPlanner {
     parameters: BoundParameters,
   ): Target {
     const { home } = this.#shardMap;
+    const hasViews = planned.plan.kind === 'select' && planned.plan.expandsViews;
     const shardsOf = (routing: Routing) =>
       this.#shardsOf(session, this.resolve(session, planned, routing, parameters));
     try {
@@ -244,7 +265,8 @@ export class StatementPlanner {
       const isMovable = routing.kind === 'any' || (routing.kind === 'home' && routing.anywhere);
       const runsAnywhere = isGathered && isMovable;
       const shards = runsAnywhere ? [this.#leastLoaded(session)] : shardsOf(routing);
-      const describedOn = isGathered ? home : (shards[0] ?? home);
+      const isKnownAtHome = isGathered || hasViews;
+      const describedOn = isKnownAtHome ? home : (shards[0] ?? home);
       const locks = planned.plan.kind === 'select' && !planned.plan.readOnly;
       const run = { intermediate, shards, root, locks, runsAnywhere, describedOn };
       return { kind: 'multi-shard', ...run };

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts';
-import type { AliasNode, JoinNode, RangeVarNode, SqlNode } from '../sql/ast.ts';
+import type { AliasNode, JoinNode, SqlNode } from '../sql/ast.ts';
 import { stringsOf } from '../sql/names.ts';
 import type { BlockAnalyzer } from './block-analyzer.ts';
 import { applyConjuncts, type Filtered, tieColumns } from './conjuncts.ts';
@@ -14,7 +14,9 @@ import {
   renamed,
   type Scope,
 } from './scope.ts';
-import type { StatementContext } from './statement-context.ts';
+import type { StatementContext, ViewReference } from './statement-context.ts';
+import { noteStatementFacts } from './statement-facts.ts';
+import { viewQuery } from './view-query.ts';
 
 /** What the elements of a FROM clause are analysed with. */
 export type FromSurroundings = {
@@ -42,7 +44,7 @@ function analyzeItem(
 ): FromItem {
   const { context, parent } = surroundings;
   const start = context.ties.count;
-  if ('RangeVar' in node) return rangeVar(surroundings, node.RangeVar);
+  if ('RangeVar' in node) return rangeVar(surroundings, node);
   if ('JoinExpr' in node) return join(surroundings, node.JoinExpr, before);
   if ('RangeSubselect' in node) {
     const { subquery, alias, lateral } = node.RangeSubselect;
@@ -63,18 +65,43 @@ function analyzeItem(
   return openItem('', 'replicated', start, context.ties.count);
 }
 
-function rangeVar(surroundings: FromSurroundings, node: RangeVarNode): FromItem {
+function rangeVar(surroundings: FromSurroundings, reference: ViewReference['node']): FromItem {
   const { context, ctes } = surroundings;
+  const node = reference.RangeVar;
   const start = context.ties.count;
   context.visited.add(node);
   const cte = node.schemaname === undefined ? findCte(ctes, node.relname ?? '') : null;
-  if (cte === null) return relationItem(context, node);
+  if (cte === null) {
+    return viewItem(surroundings, reference) ?? relationItem(context, node);
+  }
   const alias: AliasNode = node.alias ?? { aliasname: cte.name };
   const nested = surroundings.blocks.cte(context, cte);
   if (nested === null) {
     return openItem(alias.aliasname ?? '', 'replicated', start, context.ties.count);
   }
   return subqueryItem(nested, alias, start, context.ties.count);
+}
+
+/** A view over distributed tables is the query behind it. */
+function viewItem(
+  { context, blocks }: FromSurroundings,
+  node: ViewReference['node'],
+): FromItem | null {
+  const { schemaname, relname = '', alias } = node.RangeVar;
+  const relation = context.schema.relation(schemaname ?? null, relname, context.searchPath);
+  const query = relation?.readsDistributed === true ? viewQuery(relation) : null;
+  if (relation === null || query === null) return null;
+  context.visited.add(node.RangeVar);
+  context.views.push({ node, relation, query });
+  if (!noteStatementFacts(context, { SelectStmt: query })) context.writes = true;
+  const start = context.ties.count;
+  const nested = blocks.nested(context, { SelectStmt: query }, null, null);
+  const named = renamed(
+    nested.columns,
+    relation.columns.map((column) => column.name),
+  );
+  const name = { aliasname: alias?.aliasname ?? relname, colnames: alias?.colnames ?? [] };
+  return subqueryItem({ ...nested, columns: named }, name, start, context.ties.count);
 }
 
 function openItem(alias: string, shape: FromItem['shape'], start: number, end: number): FromItem {

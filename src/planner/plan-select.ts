@@ -1,5 +1,6 @@
 import type { SelectNode } from '../sql/ast.ts';
 import { analyze } from './analysis.ts';
+import { expandViews } from './expand-views.ts';
 import { lockingSelect, lockRouting } from './locking-select.ts';
 import type { Plan } from './plan.ts';
 import { planMultiShard } from './plan-multi-shard.ts';
@@ -10,7 +11,8 @@ import type { StatementSource } from './statement-context.ts';
 
 /** SELECT, VALUES, TABLE and set operations, with whatever their WITH holds. */
 export function planSelect(source: StatementSource, select: SelectNode): Plan {
-  const analysis = analyze(source, select);
+  const asked = analyze(source, select);
+  const analysis = expandViews(asked);
   const { context } = analysis;
   const into = select.intoClause;
   if (into?.rel !== undefined) relationOf(context, into.rel);
@@ -26,7 +28,13 @@ export function planSelect(source: StatementSource, select: SelectNode): Plan {
       ? plan(analysis)
       : refuse('a statement without distributed tables runs on one shard');
   const readOnly = analysis.isHarmless;
-  return { kind: 'select', routing: locks ? lockRouting(routing) : routing, multi, readOnly };
+  return {
+    kind: 'select',
+    routing: locks ? lockRouting(routing) : routing,
+    multi,
+    expandsViews: analysis !== asked,
+    readOnly,
+  };
 }
 
 const intoHint = 'Create the table, then INSERT what SELECT returns.';

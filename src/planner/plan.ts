@@ -250,6 +250,8 @@ export type Plan =
       readonly kind: 'select';
       readonly routing: Routing;
       readonly multi: MultiShardPlan | Reject;
+      /** It names views over distributed tables, which the home shard knows: `multi` runs in any case. */
+      readonly expandsViews: boolean;
       readonly readOnly: boolean;
     }
   /** Writes whole on one shard; `multi` says why it is refused on several. */

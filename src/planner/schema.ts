@@ -31,6 +31,8 @@ export type RelationSchema = {
   readonly sharding: TableSharding;
   /** In attribute order, dropped columns left out. */
   readonly columns: readonly ColumnSchema[];
+  /** The query of a view, all names in it with their schemas; null for everything else. */
+  readonly definition: string | null;
   /**
    * For a view: a relation it reads, directly or through other views, is distributed (so that it
    * cannot be answered by one shard). Partitions and inheritance children carry their parent's

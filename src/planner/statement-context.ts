@@ -43,6 +43,13 @@ export type Leaf = {
   readonly filters: SqlNode[];
 };
 
+/** A name in FROM that stands for a query. */
+export type ViewReference = {
+  readonly node: Extract<SqlNode, { readonly RangeVar: unknown }>;
+  readonly relation: RelationSchema;
+  readonly query: SelectNode;
+};
+
 /** A query as it was found. */
 export type BlockRecord = {
   readonly select: SelectNode;
@@ -69,6 +76,8 @@ export class StatementContext {
   readonly visited = new Set<object>();
   /** Tables of the snapshot, in order of their appearance. */
   readonly leaves: Leaf[] = [];
+  /** Views that read distributed tables. */
+  readonly views: ViewReference[] = [];
   /** Queries, inner ones before those around them. */
   readonly blocks: BlockRecord[] = [];
   /** What queries are there for: `value` a scalar, `members` and `existence` no row more than once. */

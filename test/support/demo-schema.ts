@@ -96,6 +96,7 @@ function relation(name: string, list: string, more: Partial<RelationSchema> = {}
     readsDistributed: false,
     uniqueKeys: [],
     estimatedRows: null,
+    definition: null,
     ...more,
   };
 }
@@ -110,7 +111,13 @@ const relations: readonly RelationSchema[] = [
   relation('event', 'event_id int8, kind text c, amount int4, payload jsonb'),
   relation('item', 'item_id int4, name text, price numeric'),
   relation('note', 'id int4, cust_id text, body text'),
-  relation('big_spender', 'cust_id text', { kind: 'view', readsDistributed: true }),
+  relation('big_spender', 'cust_id text c, total numeric', {
+    kind: 'view',
+    readsDistributed: true,
+    definition:
+      ' SELECT reservation.cust_id,\n    sum(reservation.payment) AS sum\n   FROM public.reservation\n' +
+      '  WHERE (reservation.payment > (100)::numeric)\n  GROUP BY reservation.cust_id;',
+  }),
 ];
 
 export function demoSchema(defaultCollation: CollationKind = 'linguistic'): Schema {

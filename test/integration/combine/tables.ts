@@ -52,6 +52,7 @@ export function combineSchema(): Schema {
     readsDistributed: false,
     uniqueKeys: [],
     estimatedRows: null,
+    definition: null,
     ...more,
   });
   const column = (name: string, typeName: string, collation: CollationKind, typeOid: number) => ({

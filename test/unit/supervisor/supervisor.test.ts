@@ -39,6 +39,7 @@ const relation: RelationSnapshot = {
   columns: [],
   uniqueKeys: [],
   estimatedRows: null,
+  definition: null,
   parents: [],
   reads: [],
 };
