@@ -1,5 +1,5 @@
 import { slot, sql } from './fragment.ts';
-import { plainText, unordered } from './query.ts';
+import { ordered, plainText, unordered } from './query.ts';
 import type { Tables } from './table.ts';
 import { type Trap, trapColumn } from './trap.ts';
 
@@ -10,6 +10,18 @@ export function foundTraps({ booking }: Tables): readonly Trap[] {
   const calm = slot({ type: 'mood', text: 'calm' }, { asParameter: true, typed: false });
   const most = slot({ type: 'int8', text: '60' }, { asParameter: true, typed: false });
   return [
+    [
+      'the first groups of the key, by a count and a collation',
+      ordered([
+        'select cust_id from booking group by cust_id order by count(*) desc, cust_id collate "und-x-icu" limit 5',
+      ]),
+    ],
+    [
+      'the last groups of the key, by a count that is selected',
+      ordered([
+        'select cust_id, count(*) from booking group by 1 order by 2, cust_id collate "und-x-icu" limit 5',
+      ]),
+    ],
     [
       'a parameter of an enum in a subquery',
       unordered(

@@ -123,8 +123,8 @@ function shares({ seed, shards, constructs }: RefusalCounts): string {
   });
   return [
     '## How much is refused\n',
-    `Of ${all.toLocaleString('en')} generated statements over ${shards.join(', ')} shards, seed ${seed} (\`npm run differential -- --record\`);`,
-    'all others had the answer of one PostgreSQL.\n',
+    `Of ${all.toLocaleString('en')} generated statements over ${shards.join(', ')} shards, seed ${seed}, by construct`,
+    "(`npm run differential -- --record`; the test fails when an answer differs from one PostgreSQL's):\n",
     '| construct | statements | refused |',
     '| --- | ---: | ---: |',
     ...rows,
