@@ -92,7 +92,7 @@ function translateValue(
     case 'array': {
       if (end - start < 12) return;
       const element = translateOid(types, bytes, start + 8);
-      const dimensions = bytes.readInt32BE(start);
+      const dimensions = bytes.readUInt32BE(start);
       translateItems(types, element, bytes, start + 12 + 8 * dimensions, end);
       return;
     }
