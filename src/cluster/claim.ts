@@ -32,6 +32,12 @@ export function claim(draft: Draft, { record, cause, how }: ClaimOptions): void 
     previous: record.primary,
   });
   draft.change({ epochMax: epoch });
+  if (how.kind === 'drain') {
+    // Statements are held from now on.
+    draft.change({
+      times: { ...draft.state.times, suspectedAt: draft.now, confirmedAt: draft.now },
+    });
+  }
   const { request } = draft.state;
   if (request !== null && cause === 'operator') {
     draft.change({ request: { ...request, accepted: true } });

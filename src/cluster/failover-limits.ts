@@ -16,6 +16,8 @@ export const failoverLimits = {
   fenceEveryMs: 5000,
   /** A standby that receives nothing is pointed to the primary again after this long. */
   repointEveryMs: 3000,
+  /** One that has been pointed there and got nothing for so long has parted from its history. */
+  partedAfterMs: 10_000,
   /** After a rejoin hook that asked for it. */
   rejoinAgainMs: 30_000,
 } as const;

@@ -21,8 +21,10 @@ export function findings(state: FailoverState, from: NodeId): readonly string[] 
       `${primary.id} ends ${acknowledgedLsn - answer.lsn} bytes before an acknowledged commit`,
     );
   }
+  // One of an older epoch is quarantined, as every old primary.
   for (const node of state.nodes) {
-    if (isStray(node, record) && node.id !== from) wrong.push(`${node.id} takes writes as well`);
+    const isOlder = (node.answer?.epoch?.epoch ?? 0) < record.epoch;
+    if (isStray(node, record) && !isOlder) wrong.push(`${node.id} takes writes as well`);
   }
   return wrong;
 }

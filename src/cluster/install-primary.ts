@@ -82,6 +82,8 @@ async function endOfRecovery(session: ControlConnection): Promise<string | null>
 async function promote(session: ControlConnection, options: InstallOptions): Promise<void> {
   const { clock, promoteTimeoutMs, node } = options;
   if (!(await isInRecovery(session))) return;
+  // A paused replay would notice the promotion only with its next look, up to a second later.
+  await session.query('select pg_wal_replay_resume() where pg_is_wal_replay_paused()');
   await session.query('select pg_promote(wait => false)');
   const deadline = clock.now() + promoteTimeoutMs;
   while (await isInRecovery(session)) {

@@ -77,8 +77,12 @@ export class NodeCommands {
     await this.#locked(primary, async (session) => {
       await this.#untilIdle(session);
       await raiseFence(session);
-      await pause(this.#parts.clock, reloadMs);
+      await this.#untilReloaded(primary);
       await terminateClients(session);
+      // Whoever is left could still commit behind the position that is sampled now.
+      await this.#until('the last client to end', drainMs, async () => {
+        return (await clients(session, '')).length === 0;
+      });
       const [sample] = await session.query<{ lsn: string }>(
         'select pg_current_wal_flush_lsn()::text as lsn',
       );
@@ -98,14 +102,18 @@ export class NodeCommands {
     const { clock } = this.#parts;
     const deadline = clock.now() + drainMs;
     while (clock.now() < deadline) {
-      const rows = await session.query(
-        `select from pg_stat_activity where backend_type = 'client backend'
-          and state <> 'idle' and application_name <> $1 limit 1`,
-        [controlApplicationName],
-      );
-      if (rows.length === 0) return;
+      if ((await clients(session, "and state <> 'idle'")).length === 0) return;
       await pause(clock, pollMs);
     }
+  }
+
+  /** A new session has what the postmaster has: from then on nobody is born without the fence. */
+  async #untilReloaded(node: NodeAddress): Promise<void> {
+    await this.#until(`${node.id} to reload its settings`, drainMs, () =>
+      this.#connected(node, async (session) => {
+        return (await setting(session, 'synchronous_standby_names')) === fencedNames;
+      }),
+    );
   }
 
   async #until(what: string, timeoutMs: number, reached: () => Promise<boolean>): Promise<void> {
@@ -152,6 +160,18 @@ export async function setNames(session: ControlConnection, names: string): Promi
 async function raiseFence(session: ControlConnection): Promise<void> {
   await session.execute('alter system set default_transaction_read_only = on');
   await setNames(session, fencedNames);
+}
+
+/** Sessions that are not ours, idle ones too. */
+async function clients(
+  session: ControlConnection,
+  condition: string,
+): Promise<readonly { readonly pid: number }[]> {
+  return await session.query<{ pid: number }>(
+    `select pid from pg_stat_activity
+      where backend_type = 'client backend' and application_name <> $1 ${condition} limit 1`,
+    [controlApplicationName],
+  );
 }
 
 /** Also ends commits that wait for a standby: without a tag, so nobody takes them for done. */

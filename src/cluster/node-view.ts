@@ -26,7 +26,8 @@ export type NodeView = {
   readonly startingSince: number | null;
   readonly probedAt: number;
   readonly fencedAt: number;
-  readonly repointedAt: number;
+  /** It was pointed to the primary of this epoch, first and last; null: not yet. */
+  readonly repoint: { readonly epoch: number; readonly since: number; readonly at: number } | null;
   /** The run of its rejoin hook, or what became of the last one; null: none yet. */
   readonly rejoin: Rejoin | null;
 };
@@ -54,7 +55,7 @@ export function unseenNode(id: NodeId, now: number): NodeView {
     startingSince: null,
     probedAt: -Infinity,
     fencedAt: -Infinity,
-    repointedAt: -Infinity,
+    repoint: null,
     rejoin: null,
   };
 }

@@ -36,7 +36,7 @@ function mayRepoint(draft: Draft, record: ShardRecord, node: NodeView): boolean 
   const { answer } = node;
   if (answer === null || !answer.inRecovery || answer.systemId !== record.systemId) return false;
   if (answer.receiverAgeMs !== null || answer.upstream === null) return false;
-  if (draft.now - node.repointedAt < failoverLimits.repointEveryMs) return false;
+  if (draft.now - (node.repoint?.at ?? -Infinity) < failoverLimits.repointEveryMs) return false;
   if (!isResponsive(node, draft.now, draft.state.settings.suspectAfterMs)) return false;
   if (node.rejoin?.state === 'running' || answer.upstream === record.primary) return false;
   return answer.revoked || (answer.epoch?.epoch ?? 0) < record.epoch;
@@ -49,16 +49,28 @@ function repoint(draft: Draft, record: ShardRecord, node: NodeView): void {
     before: node.answer?.revoked === true ? 'nowhere' : node.answer?.upstream,
   });
   draft.actions.push({ kind: 'repoint', node: node.id, primary: record.primary });
-  draft.changeNode(node.id, { repointedAt: draft.now });
+  const { epoch } = record;
+  const since = node.repoint?.epoch === epoch ? node.repoint.since : draft.now;
+  draft.changeNode(node.id, { repoint: { epoch, since, at: draft.now } });
 }
 
-/** Only what is fenced: nobody's acknowledged work is on it alone, and nobody works on it. */
+/** Only what is fenced or receives nothing: nobody works on it. */
 function mayRejoin(draft: Draft, record: ShardRecord, node: NodeView): boolean {
   const { rejoin, answer } = node;
-  if (!draft.state.settings.rejoin || record.paused) return false;
-  if (!isStray(node, record) || answer?.synchronousStandbyNames !== fencedNames) return false;
+  if (answer === null || !draft.state.settings.rejoin || record.paused) return false;
+  const isFenced = isStray(node, record) && answer.synchronousStandbyNames === fencedNames;
+  if (!isFenced && !hasParted(draft, record, node)) return false;
   if (!isResponsive(node, draft.now, draft.state.settings.suspectAfterMs)) return false;
   if ((answer.epoch?.epoch ?? 0) > record.epoch) return false;
   if (rejoin === null || rejoin.epoch !== record.epoch) return true;
   return rejoin.state === 'later' && draft.now - rejoin.at >= failoverLimits.rejoinAgainMs;
+}
+
+/** A standby that was told where the primary is, long ago, and got nothing from it: it cannot follow. */
+function hasParted(draft: Draft, record: ShardRecord, { answer, repoint }: NodeView): boolean {
+  if (answer?.inRecovery !== true || answer.receiverAgeMs !== null) return false;
+  if (repoint === null || repoint.epoch !== record.epoch) return false;
+  if ((answer.epoch?.epoch ?? 0) >= record.epoch || answer.systemId !== record.systemId)
+    return false;
+  return draft.now - repoint.since >= failoverLimits.partedAfterMs;
 }

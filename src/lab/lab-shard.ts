@@ -84,17 +84,30 @@ export class LabShard {
     await waitForStreaming(primary, node, login, signal);
   }
 
+  /** Of several that take writes, an old primary among them, the one of the newest timeline. */
   async #primaryBeside(node: PostgresServer, login: Login): Promise<PostgresServer> {
-    for (const candidate of this.nodes) {
-      if (candidate === node || candidate.pid === null) continue;
-      const { rows } = await withSession(candidate, login, (session) =>
-        session.query<{ recovering: boolean }>('select pg_is_in_recovery() as recovering'),
-      );
-      if (rows[0]?.recovering === false) return candidate;
+    let newest: { readonly server: PostgresServer; readonly timeline: number } | null = null;
+    for (const server of this.nodes) {
+      if (server === node || server.pid === null) continue;
+      const timeline = await timelineOf(server, login);
+      if (timeline > (newest?.timeline ?? 0)) newest = { server, timeline };
     }
+    if (newest !== null) return newest.server;
     throw new PgError(
       SqlState.objectNotInPrerequisiteState,
       `shard ${this.name} has no primary from which ${node.name} could be rebuilt`,
     );
   }
+}
+
+/** On which the server writes; 0: it is a standby. */
+async function timelineOf(server: PostgresServer, login: Login): Promise<number> {
+  const { rows } = await withSession(server, login, (session) =>
+    session.query<{ timeline: number }>(
+      `select case when pg_is_in_recovery() then 0
+        else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+        end as timeline`,
+    ),
+  );
+  return rows[0]?.timeline ?? 0;
 }

@@ -10,6 +10,8 @@ export type Round = {
   readonly stallMs: number;
   readonly errors: ReadonlyMap<string, number>;
   readonly failovers: number;
+  /** Milliseconds from the first suspicion to its proof, the claim, the promotion, the release. */
+  readonly steps: readonly number[];
   /** Acknowledged rows that are not there. */
   readonly lost: readonly number[];
   /** Rows whose client was told that they are certainly not written. */
@@ -35,7 +37,7 @@ export type RoundOptions = {
 /** One fault in a world that is as it should be, with clients writing all the time. */
 export async function runRound(world: ChaosWorld, options: RoundOptions): Promise<Round> {
   const { fault, clients, random, firstId } = options;
-  const epoch = await world.epoch();
+  const before = await world.failovers();
   const loads = startLoads(world, clients, firstId);
   try {
     await flowing(world, loads);
@@ -48,9 +50,17 @@ export async function runRound(world: ChaosWorld, options: RoundOptions): Promis
   }
   const single = await Load.stopAll(loads.single);
   const blocks = await Load.stopAll(loads.blocks);
-  const failovers = (await world.epoch()) - epoch;
+  const failovers = (await world.failovers()) - before;
   const stored = await storedIds(world, firstId);
-  return judge(fault, { single, blocks, failovers, stored });
+  const steps = failovers === 0 ? [] : await lastSteps(world);
+  return { ...judge(fault, { single, blocks, failovers, stored }), steps };
+}
+
+async function lastSteps(world: ChaosWorld): Promise<readonly number[]> {
+  const [last] = await world.served.console('show failovers');
+  return ['confirmed_ms', 'claimed_ms', 'promoted_ms', 'opened_ms'].map((name) =>
+    Number(last?.[name]),
+  );
 }
 
 type Loads = { readonly single: readonly Load[]; readonly blocks: readonly Load[] };
@@ -116,7 +126,7 @@ function judge(
     readonly failovers: number;
     readonly stored: ReadonlySet<number>;
   },
-): Round {
+): Omit<Round, 'steps'> {
   const written = [...single.written, ...blocks.written];
   const failed = [...single.failed, ...blocks.failed];
   const lost = written.map(({ id }) => id).filter((id) => !stored.has(id));
@@ -130,7 +140,7 @@ function judge(
     ...(unexpected.length > 0 ? [`${unexpected.length} rows were denied and are there`] : []),
     ...(errors.has('23505') ? ['a statement ran twice'] : []),
     ...(failovers < min ? ['nobody was promoted'] : []),
-    ...(failovers > max ? [`${failovers} changes of the primary`] : []),
+    ...(failovers > max ? [`${failovers} promotions`] : []),
     ...(fault.errorless === true && single.errors.size > 0
       ? [`errors outside of transactions: ${[...single.errors.keys()].join(', ')}`]
       : []),

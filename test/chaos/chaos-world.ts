@@ -61,8 +61,9 @@ export class ChaosWorld {
     return row ?? {};
   }
 
-  async epoch(): Promise<number> {
-    return Number((await this.row())['epoch']);
+  /** Promotions so far. */
+  async failovers(): Promise<number> {
+    return Number((await this.row())['failovers']);
   }
 
   /** As pgweave says; null: none. */
@@ -144,7 +145,7 @@ export class ChaosWorld {
 
   async #pointToLink(node: PostgresServer, primary: PostgresServer): Promise<void> {
     const link = this.upstream(node);
-    link.leadTo(primary.port);
+    await link.leadTo(primary.port);
     await withSession(node, this.served.lab.login, async (session) => {
       const { rows } = await session.query("select current_setting('primary_conninfo') as now");
       const after = pointedTo(rows[0]?.now, { host: '127.0.0.1', port: link.port });

@@ -27,6 +27,9 @@ const { values } = parseArgs({
   },
 });
 
+/** Rows of earlier rounds stay: every round has its own. */
+let nextId = 1;
+
 if (values.help) print(help);
 else if (values.fault === 'list')
   print(faults.map(({ name, title }) => `${name}\t${title}\n`).join(''));
@@ -53,8 +56,6 @@ async function main(): Promise<number> {
   }
 }
 
-let nextId = 1;
-
 async function runRounds(world: ChaosWorld, fault: Fault): Promise<readonly Round[]> {
   const random = seededRandom(Number(values.seed));
   const rounds: Round[] = [];
@@ -64,8 +65,9 @@ async function runRounds(world: ChaosWorld, fault: Fault): Promise<readonly Roun
     const round = await runRound(world, { fault, clients, random, firstId: nextId });
     nextId += clients * 100_000;
     rounds.push(round);
-    const { stallMs, findings } = round;
-    print(`${fault.name} ${number}: stall ${Math.round(stallMs)} ms ${findings.join('; ')}\n`);
+    const { stallMs, steps, findings } = round;
+    const text = [`stall ${Math.round(stallMs)} ms`, steps.join(' < '), ...findings].join('; ');
+    print(`${fault.name} ${number}: ${text}\n`);
   }
   return rounds;
 }

@@ -6,7 +6,7 @@ import type { ChaosWorld } from './chaos-world.ts';
 export type Fault = {
   readonly name: string;
   readonly title: string;
-  /** How many changes of the primary are right. */
+  /** How many promotions are right. */
   readonly failovers: { readonly min: number; readonly max: number };
   /** No statement outside of a transaction may get an error. */
   readonly errorless?: boolean;

@@ -13,6 +13,8 @@ export type RelayMode =
   | { readonly kind: 'cut' }
   | { readonly kind: 'refuse' };
 
+const lookEveryMs = 10;
+
 type Pair = { readonly client: Socket; readonly server: Socket };
 
 /** One link of a network, of which a test decides how good it is. */
@@ -35,10 +37,12 @@ export class Relay {
   }
 
   /** Where new connections lead; those that there are are cut when it is another place. */
-  leadTo(target: number): void {
+  async leadTo(target: number): Promise<void> {
     if (target === this.#target) return;
     this.#target = target;
     this.#reset();
+    // A refusal of the old place is none of the new one.
+    if (this.#mode.kind === 'pass') await this.set({ kind: 'pass' });
   }
 
   async set(mode: RelayMode): Promise<void> {
@@ -55,6 +59,7 @@ export class Relay {
   }
 
   async stop(): Promise<void> {
+    this.#mode = { kind: 'refuse' };
     this.#reset();
     await this.#close();
   }
@@ -90,7 +95,9 @@ export class Relay {
     this.#forward(server, client);
     if (this.#mode.kind === 'black-hole') server.pause();
     else client.resume();
-    // A server that refuses is refused to the client as a connection that ends at once.
+    server.on('error', (error) => {
+      if ('code' in error && error.code === 'ECONNREFUSED') this.#mirrorRefusal();
+    });
     for (const socket of [client, server]) {
       socket.on('error', () => {});
       socket.on('close', () => {
@@ -100,6 +107,24 @@ export class Relay {
         server.destroy();
       });
     }
+  }
+
+  /** What nobody listens to any more is refused here as well, until somebody does. */
+  #mirrorRefusal(): void {
+    const mode = this.#mode;
+    if (this.#server === null || mode.kind !== 'pass') return;
+    // Both settle by themselves; a mode that is set meanwhile has the last word.
+    void this.#close();
+    const look = () => {
+      if (this.#mode !== mode) return;
+      const socket = connect({ host: '127.0.0.1', port: this.#target });
+      socket.once('connect', () => {
+        socket.destroy();
+        if (this.#mode === mode) void this.#listen();
+      });
+      socket.once('error', () => systemClock.after(lookEveryMs, look));
+    };
+    look();
   }
 
   #forward(from: Socket, to: Socket): void {

@@ -111,6 +111,23 @@ describe('a rejoin', () => {
     expect(answerOf(scene)).toMatchObject({ kind: 'done' });
   });
 
+  it('is run for a standby that cannot follow the primary that it was pointed to', () => {
+    const older = { epoch: 0, uuid: 'u0' };
+    const parted = { ...standbyAnswer, receiverAgeMs: null, upstream: 'h:9', epoch: older };
+    const scene = new Scene(solo, 'failover', { rejoin: true });
+    for (let now = 0; now <= 9900; now += 100) {
+      scene.at(now).answer(two, parted).answer(one, primaryAnswer);
+    }
+    expect(scene.kinds()).toContain('repoint');
+    expect(scene.kinds()).not.toContain('hook');
+    for (let now = 10_000; now <= 10_200; now += 100) {
+      scene.at(now).answer(two, parted).answer(one, primaryAnswer);
+    }
+    expect(scene.actions.filter(({ kind }) => kind === 'hook')).toMatchObject([
+      { call: { hook: 'rejoin', node: two } },
+    ]);
+  });
+
   it('is refused for the primary, and without a hook', () => {
     const scene = new Scene(armed, 'failover', { rejoin: true }).settle();
     expect(answerOf(scene.order({ kind: 'rejoin', node: one }))).toMatchObject({

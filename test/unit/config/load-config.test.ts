@@ -303,6 +303,16 @@ const cases: readonly (readonly [title: string, Options, readonly string[]])[] =
       '6:67 a node is given up before it is suspected',
     ],
   ],
+  [
+    'failover that may lose commits without anybody having said so',
+    { failover: '{ durability: async }' },
+    ['6:25 async failover may lose acknowledged commits, and nothing fences an old primary'],
+  ],
+  [
+    'a fence that is required and missing',
+    { failover: '{ durability: async, hooks: { fence_required: true } }' },
+    ['6:57 a fence is required, and there is no program for it'],
+  ],
 ];
 
 describe('a configuration with mistakes', () => {

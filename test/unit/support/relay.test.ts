@@ -5,11 +5,13 @@ import { findFreePorts } from '../../../src/lab/free-port.ts';
 import { Relay } from '../../support/relay.ts';
 
 let echo: Server;
+let echoPort = 0;
 let relay: Relay;
 const clients: Socket[] = [];
 
 beforeEach(async () => {
-  const [echoPort = 0, port = 0] = await findFreePorts(2);
+  const [first = 0, port = 0] = await findFreePorts(2);
+  echoPort = first;
   echo = createServer((socket) => {
     socket.on('error', () => {});
     socket.pipe(socket);
@@ -88,6 +90,21 @@ describe('a relay', () => {
     await until(() => old.ended === 'ECONNRESET');
     const fresh = open();
     await until(() => fresh.ended !== null);
+  });
+
+  it('refuses while nobody listens behind it', async () => {
+    await new Promise((resolve) => echo.close(resolve));
+    open();
+    await sleep(50);
+    const refused = open();
+    await until(() => refused.ended === 'ECONNREFUSED');
+    await new Promise<void>((resolve) => {
+      echo.listen(echoPort, '127.0.0.1', resolve);
+    });
+    await sleep(100);
+    const line = open();
+    line.socket.write('y');
+    await until(() => line.heard === 'y');
   });
 
   it('refuses, and listens again on the same port', async () => {
