@@ -11,6 +11,7 @@ import { translationsOf } from '../cluster/server-types.ts';
 import type { Config, NodeAddress, NodeId } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { openMultiShardSelect } from '../executor/open-multi-shard-select.ts';
+import { SharedPlanningSettings } from '../executor/planning-settings.ts';
 import type { ExecutorWorld } from '../executor/session-executor.ts';
 import { StatementPlanner } from '../executor/statement-planner.ts';
 import { ClientGate, type GateWorld } from '../frontend/client-gate.ts';
@@ -84,6 +85,7 @@ class Worker implements WorkerHandlers {
       telemetry: this.#telemetry,
       servers: this.#servers,
       planner: this.#planner,
+      planningSettings: new SharedPlanningSettings(),
       openMultiShardSelect,
       limits: this.#config.limits,
       schemaChanged: () => link.schemaChanged(),

@@ -42,17 +42,26 @@ export class AutocommitRun implements LeaseRequest, RelayOptions {
   readonly whenDone: (ok: boolean) => void;
   readonly mode: 'exclusive' | 'shared';
   readonly #owner: RunOwner;
+  readonly #mayKeep: boolean;
   #script: ReplyScript | null = null;
   #connection: ServerConnection | null = null;
   #relay: Relay | null = null;
   #startedAt = 0;
   #isWaiting = true;
 
-  constructor(owner: RunOwner, flight: Flight, rerunsLeft: number, done: (ok: boolean) => void) {
+  /** `mayKeep`: it runs for the first time, so that statements may be used that servers have kept. */
+  constructor(
+    owner: RunOwner,
+    flight: Flight,
+    rerunsLeft: number,
+    done: (ok: boolean) => void,
+    mayKeep: boolean,
+  ) {
     this.#owner = owner;
     this.flight = flight;
     this.rerunsLeft = rerunsLeft;
     this.whenDone = done;
+    this.#mayKeep = mayKeep;
     this.mode = !flight.write && flight.traffic?.shareable === true ? 'shared' : 'exclusive';
   }
 
@@ -93,7 +102,7 @@ export class AutocommitRun implements LeaseRequest, RelayOptions {
     }
     this.#isWaiting = false;
     this.#startedAt = this.#owner.world.clock.now();
-    const { messages, script } = this.flight.build(connection);
+    const { messages, script } = this.flight.build(connection, this.#mayKeep && this.shared);
     this.#script = script;
     const relay = new Relay(connection, this);
     this.#connection = connection;

@@ -10,8 +10,15 @@ export type Flight = {
   /** See ConnectionRequest. */
   readonly rowless?: boolean;
   readonly traffic: ShardTraffic | null;
-  /** Built when the connection is known: which statements it has already prepared differs. */
-  build(connection: ServerConnection): {
+  /**
+   * Built when the connection is known: which statements it has already prepared differs.
+   * `keeping`: unnamed statements may be left on it under a name, because an error that comes of
+   * that will be answered by building and running the flight again without.
+   */
+  build(
+    connection: ServerConnection,
+    keeping: boolean,
+  ): {
     readonly messages: readonly Buffer[];
     readonly script: ReplyScript | null;
   };

@@ -1,6 +1,7 @@
 import type { Exchange, TransactionStatus } from '../backend/exchange.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
 import { decodeErrorFields, type ErrorFields, isFatal } from '../protocol/error-response.ts';
 import type { ClientOutput } from './client-output.ts';
 import type { ReplyScript } from './reply-script.ts';
@@ -13,6 +14,11 @@ export type RelayOutcome = {
   readonly status: TransactionStatus;
   /** The server answered with an ErrorResponse, which has been passed on. */
   readonly errored: boolean;
+  /**
+   * The server did not accept a statement that it keeps for unnamed ones, and the client has been
+   * told nothing.
+   */
+  readonly keptFailed: boolean;
   /** The connection ended before the answer did; nothing has been said to the client about it. */
   readonly lost: PgError | null;
   /** Something has been passed on: the statement must not be run again. */
@@ -44,6 +50,7 @@ export class Relay implements Exchange {
   #start = 0;
   #end = 0;
   #errored = false;
+  #keptFailed = false;
   #forwarded = false;
   #bytes = 0;
 
@@ -61,7 +68,13 @@ export class Relay implements Exchange {
     const script = this.#options.script;
     const error = code === errorResponse ? decodeErrorFields(chunk, start, end) : null;
     // The connection ends now: what that means for the client is not the server's to say.
-    if (error !== null && isFatal(error)) return;
+    if (this.#keptFailed || (error !== null && isFatal(error))) return;
+    if (error !== null && this.#isOfKept(error)) {
+      this.#keptFailed = true;
+      this.#chunk = null;
+      this.#noteUnanswered(error);
+      return;
+    }
     // Not earlier: as long as the server is silent the statement may still be run elsewhere.
     if (script !== null) this.#pushLocals();
     if (error !== null) this.#noteError(error);
@@ -92,11 +105,12 @@ export class Relay implements Exchange {
   onReady(status: TransactionStatus, remaining: number): void {
     if (remaining > 0) return;
     // A flight that needed nothing of the server still has its answers.
-    this.#pushLocals();
+    if (!this.#keptFailed) this.#pushLocals();
     this.#writeRange();
     this.#options.done({
       status,
       errored: this.#errored,
+      keptFailed: this.#keptFailed,
       lost: null,
       forwarded: this.#forwarded,
     });
@@ -107,6 +121,7 @@ export class Relay implements Exchange {
     this.#options.done({
       status: 'failed',
       errored: this.#errored,
+      keptFailed: this.#keptFailed,
       lost: error,
       forwarded: this.#forwarded,
     });
@@ -115,6 +130,16 @@ export class Relay implements Exchange {
   #noteError(error: ErrorFields): void {
     this.#errored = true;
     this.#options.onError();
+    this.#noteUnanswered(error);
+  }
+
+  /** Whatever the reason is: without the kept name the client gets PostgreSQL's own words. */
+  #isOfKept(error: ErrorFields): boolean {
+    if (this.#options.script?.isKeptAtStake !== true || this.#forwarded) return false;
+    return error.get('C') !== SqlState.queryCanceled;
+  }
+
+  #noteUnanswered(error: ErrorFields): void {
     const unanswered = this.#options.script?.unanswered();
     for (const name of unanswered?.prepared ?? []) this.#connection.forgetPrepared(name);
     // A statement stayed behind that nobody knows any more, or one that a changed table has made

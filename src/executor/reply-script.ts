@@ -18,6 +18,8 @@ export type Reply =
 const endsReply = new Uint8Array(256);
 for (const letter of '123TnCIs') endsReply[letter.charCodeAt(0)] = 1;
 
+const bindComplete = 0x32; // 2
+
 /**
  * Walks through the replies as the server's frames arrive. Source: PostgreSQL manual, section
  * "Message Flow, Extended Query": exactly one of these codes ends the answer to each message.
@@ -26,9 +28,12 @@ export class ReplyScript {
   readonly #replies: readonly Reply[];
   #index = 0;
   #failedAt: number | null = null;
+  #keptBindsLeft: number;
 
-  constructor(replies: readonly Reply[]) {
+  /** `keptBinds`: how many Binds name a statement of ours instead of the client's unnamed one. */
+  constructor(replies: readonly Reply[], keptBinds = 0) {
     this.#replies = replies;
+    this.#keptBindsLeft = keptBinds;
   }
 
   /** True when the frame goes to the client; moves on when it ends an answer. */
@@ -37,6 +42,7 @@ export class ReplyScript {
     if (reply === undefined) return true;
     // Notices and ParameterStatus are the client's, whatever they come with.
     if (endsReply[code] !== 1) return true;
+    if (code === bindComplete) this.#keptBindsLeft -= 1;
     this.#index += 1;
     return reply.kind !== 'swallow' && reply.kind !== 'swallow-close';
   }
@@ -47,6 +53,11 @@ export class ReplyScript {
     if (reply?.kind !== 'local') return null;
     this.#index += 1;
     return reply.frame;
+  }
+
+  /** An error now may come of the name that stands for the client's unnamed statement. */
+  get isKeptAtStake(): boolean {
+    return this.#keptBindsLeft > 0;
   }
 
   /** Index of the reply in whose place the error came; null without an error. */

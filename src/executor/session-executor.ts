@@ -15,7 +15,11 @@ import { leastLoadedShard } from './least-loaded-shard.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
 import type { OpenMultiShardSelect } from './multi-shard-select.ts';
 import { OpenCursors } from './open-cursors.ts';
-import { type PlanningSettings, planningSettings, serverDefaults } from './planning-settings.ts';
+import {
+  type PlanningSettings,
+  type SharedPlanningSettings,
+  serverDefaults,
+} from './planning-settings.ts';
 import { Relay, type RelayOutcome } from './relay.ts';
 import { rerunsMax, runAgain } from './run-again.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
@@ -27,6 +31,7 @@ export type ExecutorWorld = {
   readonly telemetry: Telemetry;
   readonly servers: ShardServers;
   readonly planner: StatementPlanner;
+  readonly planningSettings: SharedPlanningSettings;
   readonly openMultiShardSelect: OpenMultiShardSelect;
   /** Changes on reload. */
   limits: Limits;
@@ -97,6 +102,10 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     return this.transaction.settings;
   }
 
+  get settingsNumber(): number {
+    return this.#planningSettings().settingsNumber;
+  }
+
   get searchPath(): readonly string[] {
     return this.#planningSettings().searchPath;
   }
@@ -165,11 +174,13 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     const { flight, rerunsLeft, whenDone } = run;
     this.#cancel = null;
     this.#writing = false;
-    if (outcome.lost === null || outcome.errored) {
+    if (outcome.lost === null && outcome.keptFailed) {
+      new AutocommitRun(this, flight, rerunsLeft, whenDone, false).start();
+    } else if (outcome.lost === null || outcome.errored) {
       whenDone(!outcome.errored);
     } else if (!flight.write && !outcome.forwarded && rerunsLeft > 0) {
       this.later(rerunsLeft, whenDone, () =>
-        new AutocommitRun(this, flight, rerunsLeft - 1, whenDone).start(),
+        new AutocommitRun(this, flight, rerunsLeft - 1, whenDone, false).start(),
       );
     } else {
       this.fail(lostError(flight, outcome.lost), whenDone);
@@ -227,15 +238,15 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   }
 
   runFlight(flight: Flight, done: (ok: boolean) => void): void {
-    if (this.transaction.block === 'none') new AutocommitRun(this, flight, rerunsMax, done).start();
-    else this.#runInBlock(flight, done);
+    if (this.transaction.block !== 'none') this.#runInBlock(flight, done);
+    else new AutocommitRun(this, flight, rerunsMax, done, true).start();
   }
 
   #runInBlock(flight: Flight, done: (ok: boolean) => void): void {
     const { shard, write, rowless = false } = flight;
     this.acquire({ shard, write, rowless, share: false }, done, (connection, release) => {
       const startedAt = this.world.clock.now();
-      const { messages, script } = flight.build(connection);
+      const { messages, script } = flight.build(connection, false);
       const relay = new Relay(connection, {
         output: this.output,
         script,
@@ -258,7 +269,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     const { settings } = this.transaction;
     if (this.#planningFor !== settings) {
       this.#planningFor = settings;
-      this.#planning = planningSettings(settings, this.user.serverUser);
+      this.#planning = this.world.planningSettings.of(settings, this.user.serverUser);
     }
     return this.#planning;
   }

@@ -26,6 +26,9 @@ import type { Portal, PreparedStatement } from './prepared-statement.ts';
  */
 export class BatchFlight {
   readonly #connection: ServerConnection;
+  /** Whether a kept name may stand for the unnamed statement. */
+  readonly #keeping: boolean;
+  #keptBinds = 0;
   readonly #messages: Buffer[] = [];
   readonly #replies: Reply[] = [];
   /** Whose text the connection's unnamed statement has now; null: unknown. */
@@ -33,8 +36,9 @@ export class BatchFlight {
   readonly #stepOfReply: number[] = [];
   #script: ReplyScript | null = null;
 
-  constructor(connection: ServerConnection) {
+  constructor(connection: ServerConnection, keeping: boolean) {
     this.#connection = connection;
+    this.#keeping = keeping;
   }
 
   build(steps: readonly BatchStep[]): { messages: Buffer[]; script: ReplyScript } {
@@ -43,7 +47,7 @@ export class BatchFlight {
       while (this.#stepOfReply.length < this.#replies.length) this.#stepOfReply.push(index);
     }
     this.#messages.push(syncMessage);
-    this.#script = new ReplyScript(this.#replies);
+    this.#script = new ReplyScript(this.#replies, this.#keptBinds);
     return { messages: this.#messages, script: this.#script };
   }
 
@@ -66,7 +70,7 @@ export class BatchFlight {
           break;
         }
         this.#require(step.statement);
-        this.#forward(encodeDescribe({ kind: 'statement', name: step.statement.serverName }));
+        this.#forward(encodeDescribe({ kind: 'statement', name: this.#nameOf(step.statement) }));
         break;
       case 'describe-portal':
         this.#onPortal(
@@ -103,13 +107,18 @@ export class BatchFlight {
     this.#replies.push({ kind: 'swallow', prepared: null });
   }
 
+  /** Its name on this connection; empty: it is parsed each time. */
+  #nameOf({ name, serverName }: PreparedStatement): string {
+    return name !== '' || this.#keeping ? serverName : '';
+  }
+
   #forward(message: Buffer): void {
     this.#messages.push(message);
     this.#replies.push({ kind: 'forward' });
   }
 
   #parse(statement: PreparedStatement, answer: boolean): void {
-    const { serverName } = statement;
+    const serverName = this.#nameOf(statement);
     if (answer && statement.planned.candidates.length === 0) {
       this.#replies.push({ kind: 'local', frame: parseComplete });
       return;
@@ -144,7 +153,7 @@ export class BatchFlight {
   }
 
   #require(statement: PreparedStatement): void {
-    if (statement.serverName === '' && this.#unnamed === statement) return;
+    if (this.#unnamed === statement) return;
     this.#parse(statement, false);
   }
 
@@ -154,7 +163,9 @@ export class BatchFlight {
       return;
     }
     this.#require(portal.statement);
-    const names = { portal: portal.name, statement: portal.statement.serverName };
+    const statement = this.#nameOf(portal.statement);
+    if (portal.statement.name === '' && statement !== '') this.#keptBinds += 1;
+    const names = { portal: portal.name, statement };
     this.#messages.push(encodeBindHead(names, portal.tail), portal.tail);
     this.#replies.push(answer ? { kind: 'forward' } : { kind: 'swallow', prepared: null });
     portal.boundOn = this.#connection;

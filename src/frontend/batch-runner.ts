@@ -200,8 +200,8 @@ function runFlight(
       write: group.write,
       rowless: group.steps.every(isRowless),
       traffic: planned?.traffic ?? null,
-      build(connection) {
-        flight = new BatchFlight(connection);
+      build(connection, keeping) {
+        flight = new BatchFlight(connection, keeping);
         return flight.build(group.steps);
       },
     },

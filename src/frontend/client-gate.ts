@@ -19,6 +19,7 @@ import { ClientConnection, type ClientHandler } from './client-connection.ts';
 import type { ClientSummary } from './client-summary.ts';
 import { Login } from './login.ts';
 import { LoginParameters } from './login-parameters.ts';
+import { ParsedTexts } from './parsed-texts.ts';
 import { Session } from './session.ts';
 import { receiveStartup, type Startup } from './startup.ts';
 import { startupSettings } from './startup-settings.ts';
@@ -56,6 +57,7 @@ export class ClientGate {
   readonly #world: GateWorld;
   readonly #clients = new Map<number, Client>();
   readonly #parameters = new LoginParameters();
+  readonly #texts = new ParsedTexts();
   #lastNumber = 0;
   #drained: (() => void) | null = null;
 
@@ -233,7 +235,7 @@ export class ClientGate {
         stopTimer();
         if (connection.closed) return;
         const onEnd = () => this.#left(client);
-        client.session = new Session(connection, executor, user, settings, onEnd);
+        client.session = new Session(connection, executor, user, settings, this.#texts, onEnd);
         this.#welcome(client, client.session, frames);
       },
       (error) => {

@@ -16,6 +16,7 @@ import { FrontendCode } from '../protocol/message-code.ts';
 import { decodeParse } from '../protocol/parse-message.ts';
 import { type BatchSession, runBatch } from './batch-runner.ts';
 import type { BatchStep } from './batch-step.ts';
+import type { ParsedTexts, TextContext } from './parsed-texts.ts';
 import { serverStatementName } from './prepared-names.ts';
 import { closePortal, type Portal, type PreparedStatement } from './prepared-statement.ts';
 
@@ -28,6 +29,7 @@ const batchBytesMax = 1024 * 1024;
  */
 export class ExtendedQuery {
   readonly #session: BatchSession;
+  readonly #texts: ParsedTexts;
   // Not made before they are needed: most sessions are idle, and many never need them.
   #statements: Map<string, PreparedStatement> | null = null;
   #portals: Map<string, Portal> | null = null;
@@ -37,8 +39,9 @@ export class ExtendedQuery {
   /** After an error everything up to Sync is ignored. */
   #skipping = false;
 
-  constructor(session: BatchSession) {
+  constructor(session: BatchSession, texts: ParsedTexts) {
     this.#session = session;
+    this.#texts = texts;
   }
 
   get idle(): boolean {
@@ -158,6 +161,18 @@ export class ExtendedQuery {
   }
 
   #parse(chunk: Buffer, start: number, end: number): BatchStep {
+    const statement = this.#known(chunk, start, end) ?? this.#prepare(chunk, start, end);
+    this.#set(this.#statementMap(), statement.name, statement);
+    return { kind: 'parse', statement };
+  }
+
+  /** The same bytes have been parsed before. */
+  #known(chunk: Buffer, start: number, end: number): PreparedStatement | null {
+    if (chunk[start + 5] !== 0) return null;
+    return this.#texts.find(this.#textContext(), chunk.subarray(start + 6, end));
+  }
+
+  #prepare(chunk: Buffer, start: number, end: number): PreparedStatement {
     // Statements and portals outlive the chunk.
     const copy = Buffer.from(chunk.subarray(start, end));
     const message = decodeParse(copy, 0, copy.length);
@@ -174,8 +189,13 @@ export class ExtendedQuery {
       typeOids: message.typeOids,
       tail: message.tail,
     };
-    this.#set(this.#statementMap(), message.name, statement);
-    return { kind: 'parse', statement };
+    if (message.name === '') this.#texts.add(this.#textContext(), statement);
+    return statement;
+  }
+
+  #textContext(): TextContext {
+    const { world, settingsNumber } = this.#session.executor;
+    return { settingsNumber, schema: world.planner.schema };
   }
 
   #plan(sql: string): PlannedStatement {
@@ -300,7 +320,8 @@ export class ExtendedQuery {
     const planned = executor.world.planner.upToDate(executor, statement.planned);
     if (planned === statement.planned) return statement;
     if (planned.plan.kind === 'reject') throw this.#rejected(planned.plan);
-    const renewed = { ...statement, planned };
+    const serverName = statement.name === '' ? '' : statement.serverName;
+    const renewed = { ...statement, serverName, planned };
     this.#statements?.set(statement.name, renewed);
     return renewed;
   }

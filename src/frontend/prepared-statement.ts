@@ -8,7 +8,10 @@ import type { Target } from '../executor/target.ts';
 export type PreparedStatement = {
   /** The client's name; empty for the unnamed one. */
   readonly name: string;
-  /** Its name on every server, by content; empty for the unnamed one, which is parsed each time. */
+  /**
+   * Its name on every server, by content. Of the unnamed one: a name that servers may keep it under
+   * (see ParsedTexts), or empty when they must parse it each time.
+   */
   readonly serverName: string;
   readonly planned: PlannedStatement;
   readonly typeOids: readonly number[];

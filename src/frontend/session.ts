@@ -18,6 +18,7 @@ import { readyForQuery } from '../protocol/ready-for-query.ts';
 import type { BatchSession } from './batch-runner.ts';
 import type { ClientConnection, ClientHandler } from './client-connection.ts';
 import { ExtendedQuery } from './extended-query.ts';
+import type { ParsedTexts } from './parsed-texts.ts';
 import { runSimpleQuery } from './simple-query.ts';
 
 /** COPY data that may wait for a server before the client has to. */
@@ -54,11 +55,12 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
     world: ExecutorWorld,
     user: User,
     startup: SessionSettings,
+    texts: ParsedTexts,
     onEnd: () => void,
   ) {
     this.connection = connection;
     this.executor = new SessionExecutor(world, user, connection, startup, this);
-    this.#extended = new ExtendedQuery(this);
+    this.#extended = new ExtendedQuery(this, texts);
     this.#onEnd = onEnd;
   }
 

@@ -349,7 +349,9 @@ export class ScriptedSession {
         const sql = this.#statements.get(statement);
         if (sql === undefined) fail('26000', `no statement ${statement}`);
         else if (portal !== '' && this.#portals.has(portal)) fail('42P03', `${portal} exists`);
-        else {
+        else if (statement !== '' && this.#directives.find(sql, 'stale') !== null) {
+          fail('0A000', 'cached plan must not change result type');
+        } else {
           this.#portals.set(portal, { sql, sent: 0 });
           this.#out.push(bindComplete);
         }

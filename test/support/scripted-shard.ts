@@ -15,6 +15,7 @@ export type ShardEvent = (session: number, arrow: '>' | '<', text: string) => vo
  *     half         dies after the first row
  *     fatal CODE   says so, and dies
  *     notice       a notice first   once    only the first time
+ *     stale        cannot be bound once it has a name, because its table has changed
  */
 export class ScriptedShard {
   readonly directives: ScriptedDirectives;

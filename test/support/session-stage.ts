@@ -7,6 +7,7 @@ import { silentTelemetry } from '../../src/base/telemetry.ts';
 import { PooledShardServers } from '../../src/cluster/pooled-shard-servers.ts';
 import type { Config, Limits, NodeAddress, User } from '../../src/config/config.ts';
 import { openMultiShardSelect } from '../../src/executor/open-multi-shard-select.ts';
+import { SharedPlanningSettings } from '../../src/executor/planning-settings.ts';
 import type { ExecutorWorld } from '../../src/executor/session-executor.ts';
 import { StatementPlanner } from '../../src/executor/statement-planner.ts';
 import { ClientGate, type GateWorld } from '../../src/frontend/client-gate.ts';
@@ -93,6 +94,7 @@ export class SessionStage {
         schema: demoSchema(),
         cacheEntries: 100,
       }),
+      planningSettings: new SharedPlanningSettings(),
       openMultiShardSelect,
       limits: config.limits,
       schemaChanged: async () => {

@@ -35,6 +35,20 @@ describe('a reply script', () => {
     expect(script.accept(code('1'))).toBe(false);
   });
 
+  it('knows until when an error may come of a kept name', () => {
+    const script = new ReplyScript([swallow, forward, forward, forward], 2);
+    expect(script.isKeptAtStake).toBe(true);
+    for (const [letter, expected] of [
+      ['1', true],
+      ['2', true],
+      ['2', false],
+      ['C', false],
+    ] as const) {
+      script.accept(code(letter));
+      expect(script.isKeptAtStake).toBe(expected);
+    }
+  });
+
   it('hands a local answer out once, in its place', () => {
     const script = new ReplyScript([forward, local, local, forward]);
     expect(script.takeLocal()).toBeNull();

@@ -1,0 +1,77 @@
+import type { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withSession } from '../../src/lab/sql.ts';
+import { entrySchema, ServedCluster } from '../support/served-cluster.ts';
+
+let served: ServedCluster;
+const clients: Client[] = [];
+
+const read = 'select * from entry where id = $1';
+
+/** Rows and columns as they come from an unnamed statement. */
+async function readWith(client: Client | undefined, id: number) {
+  const result = await client?.query(read, [id]);
+  return { columns: result?.fields.map(({ name }) => name), rows: result?.rows };
+}
+
+async function onShard(shard: string, sql: string): Promise<void> {
+  const { primary } = served.lab.shard(shard);
+  await withSession(primary, { database: 'app', password: null }, (session) => session.query(sql));
+}
+
+describe('unnamed statements that servers keep', () => {
+  beforeAll(async () => {
+    served = await ServedCluster.start({ shards: ['a', 'b'], schema: entrySchema, workers: 1 });
+    for (let count = 0; count < 8; count++) clients.push(await served.connect());
+    await clients[0]?.query('insert into entry values ($1, $2)', [1, 'one']);
+    await clients[0]?.query('insert into entry values ($1, $2)', [1_000_001, 'other']);
+  });
+
+  afterAll(async () => {
+    await Promise.all(clients.map((client) => client.end()));
+    await served?.stop();
+  });
+
+  it('are kept', async () => {
+    for (let time = 0; time < 3; time++) {
+      for (const id of [1, 1_000_001])
+        expect((await readWith(clients[0], id)).rows).toHaveLength(1);
+    }
+    const kept = await clients[0]?.query(
+      "select statement from pg_prepared_statements where name like 'pgweave\\_u%'",
+    );
+    expect(kept?.rows).toEqual([{ statement: read }]);
+  });
+
+  it('answer as if they were not when a table changes under load', async () => {
+    let errors = 0;
+    let changed = false;
+    const load = clients.map(async (client) => {
+      while (!changed) await readWith(client, 1).catch(() => errors++);
+    });
+    for (const shard of ['a', 'b'])
+      await onShard(shard, 'alter table entry add extra int default 7');
+    const after = await Promise.all(clients.map((client) => readWith(client, 1)));
+    changed = true;
+    await Promise.all(load);
+    expect(errors).toBe(0);
+    for (const { columns, rows } of after) {
+      expect(columns).toEqual(['id', 'note', 'extra']);
+      expect(rows).toEqual([{ id: 1, note: 'one', extra: 7 }]);
+    }
+  });
+
+  it('fail with the error of the statement that the client wrote', async () => {
+    const [client] = clients;
+    await expect(client?.query(read, ['x'])).rejects.toMatchObject({ code: '22P02' });
+    await expect(client?.query(read, [1, 2])).rejects.toMatchObject({
+      code: '08P01',
+      message: 'bind message supplies 2 parameters, but prepared statement "" requires 1',
+    });
+    for (const shard of ['a', 'b']) await onShard(shard, 'alter table entry rename note to text');
+    await expect(client?.query('select note from entry where id = $1', [1])).rejects.toMatchObject({
+      code: '42703',
+    });
+    expect((await readWith(client, 1)).columns).toEqual(['id', 'text', 'extra']);
+  });
+});
