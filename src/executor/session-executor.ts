@@ -102,6 +102,10 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     return this.transaction.settings;
   }
 
+  get meaning(): string {
+    return this.#planningSettings().meaning;
+  }
+
   get settingsNumber(): number {
     return this.#planningSettings().settingsNumber;
   }

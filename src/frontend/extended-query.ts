@@ -182,9 +182,11 @@ export class ExtendedQuery {
         `prepared statement "${message.name}" already exists`,
       );
     }
+    const { meaning } = this.#session.executor;
     const statement: PreparedStatement = {
       name: message.name,
-      serverName: message.name === '' ? '' : serverStatementName(message.tail),
+      serverName: message.name === '' ? '' : serverStatementName(message.tail, meaning),
+      meaning,
       planned: this.#plan(message.sql),
       typeOids: message.typeOids,
       tail: message.tail,
@@ -318,10 +320,13 @@ export class ExtendedQuery {
   #upToDate(statement: PreparedStatement): PreparedStatement {
     const { executor } = this.#session;
     const planned = executor.world.planner.upToDate(executor, statement.planned);
-    if (planned === statement.planned) return statement;
+    const { meaning } = executor;
+    if (planned === statement.planned && meaning === statement.meaning) return statement;
     if (planned.plan.kind === 'reject') throw this.#rejected(planned.plan);
-    const serverName = statement.name === '' ? '' : statement.serverName;
-    const renewed = { ...statement, serverName, planned };
+    const { name, tail } = statement;
+    const sharedName = meaning === statement.meaning ? statement.serverName : null;
+    const serverName = name === '' ? '' : (sharedName ?? serverStatementName(tail, meaning));
+    const renewed = { ...statement, serverName, meaning, planned };
     this.#statements?.set(statement.name, renewed);
     return renewed;
   }

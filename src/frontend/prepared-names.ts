@@ -1,9 +1,20 @@
 import { createHash } from 'node:crypto';
 
+/** Literals that stand for the time at which they are read (manual, 8.5.1.4). */
+const timeOfReading = /['$]\s*(?:now|today|tomorrow|yesterday)\b/i;
+let lastOfItsOwn = 0;
+
 /**
  * The name that a client's named statement has on every server: by content, so that all clients
- * with the same text share one, and a server connection parses it once.
+ * with the same text share one, and a server connection parses it once. A server reads literals
+ * when it parses: only sessions whose settings mean the same (PlanningSettings.meaning) share, and
+ * nobody shares a text that stands for a time.
  */
-export function serverStatementName(tail: Buffer): string {
-  return `pgweave_${createHash('sha256').update(tail).digest('base64url').slice(0, 24)}`;
+export function serverStatementName(tail: Buffer, meaning: string): string {
+  const hash = createHash('sha256').update(meaning).update('\0').update(tail);
+  if (timeOfReading.test(tail.toString('latin1'))) {
+    lastOfItsOwn += 1;
+    hash.update(`\0${lastOfItsOwn}`);
+  }
+  return `pgweave_${hash.digest('base64url').slice(0, 24)}`;
 }

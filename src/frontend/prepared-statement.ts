@@ -13,6 +13,8 @@ export type PreparedStatement = {
    * (see ParsedTexts), or empty when they must parse it each time.
    */
   readonly serverName: string;
+  /** PlanningSettings.meaning, which a server's statement of that name was parsed under. */
+  readonly meaning: string;
   readonly planned: PlannedStatement;
   readonly typeOids: readonly number[];
   /** Of the Parse message, everything behind the name. */

@@ -26,7 +26,8 @@ const directions: { readonly [name: string]: FetchCommand['direction'] } = {
 /** DECLARE, FETCH, MOVE and CLOSE; null for every other statement. */
 export function planCursor(statement: SqlNode, text: string): Plan | null {
   if ('DeclareCursorStmt' in statement) return declare(statement.DeclareCursorStmt, text);
-  if ('FetchStmt' in statement) return { kind: 'cursor', command: fetchCommand(statement.FetchStmt) };
+  if ('FetchStmt' in statement)
+    return { kind: 'cursor', command: fetchCommand(statement.FetchStmt) };
   if (!('ClosePortalStmt' in statement)) return null;
   const { portalname: name = null } = statement.ClosePortalStmt;
   return { kind: 'cursor', command: { kind: 'close', name } };

@@ -75,3 +75,28 @@ describe('unnamed statements that servers keep', () => {
     expect((await readWith(client, 1)).columns).toEqual(['id', 'text', 'extra']);
   });
 });
+
+describe('named statements with the same text', () => {
+  let served: ServedCluster;
+
+  beforeAll(async () => {
+    const limits = 'server_connections_max: 1';
+    served = await ServedCluster.start({ shards: ['a'], schema: entrySchema, workers: 1, limits });
+  });
+
+  afterAll(async () => {
+    await served?.stop();
+  });
+
+  it('are read by servers under the settings of their own sessions', async () => {
+    const text = "select extract(epoch from timestamptz '2020-01-01 00:00')::int8::text as seconds";
+    const answers: unknown[] = [];
+    for (const zone of ['UTC', 'Asia/Tokyo', 'UTC']) {
+      const client = await served.connect();
+      await client.query(`set timezone to '${zone}'`);
+      answers.push((await client.query({ name: 'same', text })).rows[0].seconds);
+      await client.end();
+    }
+    expect(answers).toEqual(['1577836800', '1577804400', '1577836800']);
+  });
+});

@@ -30,6 +30,7 @@ function statement(candidates: readonly ShardId[], plan: Plan = { kind: 'empty' 
   const prepared: PreparedStatement = {
     name: '',
     serverName: '',
+    meaning: '',
     planned,
     typeOids: [],
     tail: Buffer.alloc(0),
