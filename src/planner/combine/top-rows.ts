@@ -33,7 +33,9 @@ export function topRows(
     if (!('SortBy' in node) || node.SortBy.node === undefined) return {};
     const expression = sortExpression(node.SortBy.node, body.outputs);
     if (expression === null) return {};
-    if (facts.isFixed(expression) && facts.isPure(expression)) continue;
+    // count(*) names no column and is no constant.
+    const isCounted = facts.isGrouped(expression) || facts.hasWindow(expression);
+    if (!isCounted && facts.isFixed(expression) && facts.isPure(expression)) continue;
     if (!isComputedBelow(facts, expression, below)) return {};
     sortClause.push({ SortBy: { ...node.SortBy, node: expression } });
   }
