@@ -16,7 +16,8 @@ export function schemaFromSnapshot(
   );
   const schemas = new Map<string, Map<string, RelationSchema>>();
   for (const relation of snapshot.relations) {
-    const { schema, name, kind, columns, uniqueKeys, estimatedRows, definition } = relation;
+    const { schema, name, kind, columns, uniqueKeys, hasRowTriggers } = relation;
+    const { estimatedRows, definition } = relation;
     const inSchema = schemas.get(schema) ?? new Map<string, RelationSchema>();
     schemas.set(schema, inSchema);
     inSchema.set(name, {
@@ -27,6 +28,7 @@ export function schemaFromSnapshot(
       uniqueKeys,
       estimatedRows,
       definition,
+      hasRowTriggers,
       sharding: shardingOf(relation, relations, shardMap),
       readsDistributed:
         kind === 'view' && readsDistributed(relation, relations, shardMap, new Set()),

@@ -12,6 +12,8 @@ export type RelationSnapshot = {
   readonly estimatedRows: number | null;
   /** The query of a view, all names in it with their schemas; null for everything else. */
   readonly definition: string | null;
+  /** Of users, or of foreign keys that refer to it. */
+  readonly hasRowTriggers: boolean;
   /** `schema.name` of what it is a partition of or inherits from, directly. */
   readonly parents: readonly string[];
   /** `schema.name` of what a view or materialized view reads, directly. */

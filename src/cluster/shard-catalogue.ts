@@ -32,11 +32,14 @@ type Row = {
     readonly provider: string | null;
     readonly deterministic: boolean | null;
     readonly collate: string | null;
+    readonly generated: boolean;
+    readonly identityAlways: boolean;
   }[];
   readonly indexes: readonly (UniqueIndex & { readonly whole: boolean })[];
   readonly parents: readonly string[];
   readonly reads: readonly string[];
   readonly rows: number;
+  readonly row_triggers: boolean;
   readonly definition: string | null;
 };
 
@@ -90,6 +93,8 @@ function relationOf(row: Row, defaultCollation: CollationKind): RelationSnapshot
       typeOid: column.typeOid,
       typeName: column.typeName,
       notNull: column.notNull,
+      ...(column.generated ? { isGenerated: true } : {}),
+      ...(column.identityAlways ? { isIdentityAlways: true } : {}),
       collation:
         column.provider === null
           ? 'none'
@@ -112,6 +117,7 @@ function relationOf(row: Row, defaultCollation: CollationKind): RelationSnapshot
     parents: row.parents,
     reads: row.reads,
     estimatedRows: row.rows > 0 ? row.rows : null,
+    hasRowTriggers: row.row_triggers,
     definition: row.definition,
   };
 }
@@ -178,12 +184,19 @@ const relationsSql = `
   )
   select r.nspname as schema, r.relname as name, r.relkind::text as relkind,
     r.reltuples::float8 as rows,
+    -- Of users, and of foreign keys that refer to the table; bit 0 of tgtype is FOR EACH ROW.
+    exists (
+      select from pg_trigger g where g.tgrelid = r.oid and g.tgtype & 1 = 1
+        and (not g.tgisinternal or exists (
+          select from pg_constraint k where k.oid = g.tgconstraint and k.confrelid = r.oid))
+    ) as row_triggers,
     case when r.relkind = 'v' and not r.is_system then pg_get_viewdef(r.oid) end as definition,
     coalesce((
       select json_agg(json_build_object(
           'name', a.attname, 'typeOid', t.base::int8, 'typeName', t.typname,
           'notNull', a.attnotnull or t.not_null, 'provider', l.collprovider,
-          'deterministic', l.collisdeterministic, 'collate', l.collcollate)
+          'deterministic', l.collisdeterministic, 'collate', l.collcollate,
+          'generated', a.attgenerated <> '', 'identityAlways', a.attidentity = 'a')
         order by a.attnum)
       from pg_attribute a
         join base_type t on t.oid = a.atttypid

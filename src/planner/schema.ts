@@ -14,6 +14,10 @@ export type ColumnSchema = {
   readonly typeName: string;
   readonly collation: CollationKind;
   readonly notNull: boolean;
+  /** GENERATED ALWAYS AS (...): computed from the others, never given. */
+  readonly isGenerated?: boolean;
+  /** GENERATED ALWAYS AS IDENTITY: given in an INSERT with OVERRIDING only, never in an UPDATE. */
+  readonly isIdentityAlways?: boolean;
 };
 
 export type RelationKind =
@@ -43,6 +47,8 @@ export type RelationSchema = {
   readonly estimatedRows: number | null;
   /** Unique and primary key constraints and unique indexes, as column names. */
   readonly uniqueKeys: readonly (readonly string[])[];
+  /** It has row triggers, or foreign keys refer to it: adding and removing rows does more. */
+  readonly hasRowTriggers?: boolean;
 };
 
 /**

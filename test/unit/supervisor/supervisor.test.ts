@@ -40,6 +40,7 @@ const relation: RelationSnapshot = {
   uniqueKeys: [],
   estimatedRows: null,
   definition: null,
+  hasRowTriggers: false,
   parents: [],
   reads: [],
 };
