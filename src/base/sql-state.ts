@@ -40,6 +40,7 @@ export const SqlState = {
   adminShutdown: '57P01',
   cannotConnectNow: '57P03',
   ioError: '58030',
+  dataCorrupted: 'XX001',
   configFileError: 'F0000',
   internalError: 'XX000',
 } as const;

@@ -11,7 +11,7 @@ import type { ConnectionRequest } from './transaction.ts';
  */
 export function acquireInOrder(
   executor: SessionExecutor,
-  how: Pick<ConnectionRequest, 'rowless' | 'locks'>,
+  how: Partial<Pick<ConnectionRequest, 'rowless' | 'locks' | 'write'>>,
 ): MultiShardSelect['acquire'] {
   type Waiting = {
     readonly shard: ShardId;

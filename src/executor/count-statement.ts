@@ -15,6 +15,7 @@ function routeOf(plan: Plan, target: Target): RouteKind {
       return routed && plan.routing.kind !== 'home' ? 'single-shard' : 'home';
     }
     case 'multi-shard':
+    case 'write':
       return 'multi-shard';
     case 'error':
       return 'rejected';

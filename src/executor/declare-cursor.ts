@@ -95,6 +95,9 @@ function open(
     case 'error':
       executor.fail(target.error, done);
       return;
+    case 'write':
+      assert(false, 'a cursor is for SELECT');
+      return;
     default:
       unreachable(target);
   }

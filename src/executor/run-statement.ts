@@ -1,4 +1,4 @@
-import { unreachable } from '../base/assert.ts';
+import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Plan } from '../planner/plan.ts';
@@ -12,8 +12,10 @@ import { MultiShardPortal } from './run-multi-shard.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import { runSettingCommand } from './setting-commands.ts';
 import type { StatementRun } from './statement-run.ts';
-import type { Target } from './target.ts';
+import type { Target, WriteTarget } from './target.ts';
 import { runTransactionCommand } from './transaction-commands.ts';
+import { runWrite } from './write/run-write.ts';
+import type { WriteRun } from './write/write-run.ts';
 
 type Done = (ok: boolean) => void;
 
@@ -107,12 +109,35 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
       portal.fetch(0, (end) => done(end === 'complete'));
       return;
     }
+    case 'write':
+      runWrite(executor, writeRun(executor, run, target), (ok) =>
+        noteExecuted(executor, planned.plan, ok, done),
+      );
+      return;
     case 'error':
       executor.fail(target.error, done);
       return;
     default:
       unreachable(target);
   }
+}
+
+function writeRun(
+  { timeZone }: SessionExecutor,
+  { planned, padding, parameters, resultFormats, describe }: StatementRun,
+  target: WriteTarget,
+): WriteRun {
+  const { plan, source } = planned;
+  assert(plan.kind === 'modify', 'only writes are written');
+  return {
+    target,
+    command: plan.command,
+    statementText: padding + planned.text,
+    literalText: (slot) => planned.literalText(slot),
+    values: { text: source.text, literals: source.lexed.literals, timeZone, ...parameters },
+    resultFormats,
+    wantsDescription: describe,
+  };
 }
 
 /** After DDL, once it is committed, the catalogue is read again before the client may go on. */

@@ -2,7 +2,9 @@ import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type {
+  IntermediateResult,
   MultiShardPlan,
+  MultiShardWrite,
   Plan,
   PlanNode,
   Reject,
@@ -21,7 +23,8 @@ import type { BoundParameters } from './multi-shard-select.ts';
 import { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
 import { ShardTraffic } from './shard-traffic.ts';
-import type { Target } from './target.ts';
+import type { IntermediateRun, Target } from './target.ts';
+import { writeTarget } from './write/write-target.ts';
 
 /** What the session brings to planning. */
 export type PlanningSession = {
@@ -210,8 +213,9 @@ export class StatementPlanner {
     const { plan } = planned;
     assert(plan.kind === 'select' || plan.kind === 'modify', 'a statement that is routed');
     const write = plan.kind === 'modify' || !plan.readOnly;
-    if (plan.kind === 'select' && plan.expandsViews && resolved.kind !== 'error') {
-      return this.#multiTarget(session, planned, plan.multi, parameters);
+    const isWhole = plan.kind === 'modify' ? plan.isWhole : !plan.expandsViews;
+    if (!isWhole && resolved.kind !== 'error') {
+      return this.#multiShard(session, planned, plan.multi, parameters);
     }
     switch (resolved.kind) {
       case 'single': {
@@ -223,7 +227,7 @@ export class StatementPlanner {
       case 'any':
         return { kind: 'shard', shard: this.#anyOf(session, this.#candidates(plan)), write };
       case 'many':
-        return this.#multiTarget(session, planned, plan.multi, parameters);
+        return this.#multiShard(session, planned, plan.multi, parameters);
       case 'error':
         return { kind: 'error', error: resolved.error };
       default:
@@ -231,35 +235,20 @@ export class StatementPlanner {
     }
   }
 
-  #multiTarget(
-    session: PlanningSession,
-    planned: PlannedStatement,
-    plan: MultiShardPlan | Reject,
-    parameters: BoundParameters,
-  ): Target {
-    if (plan.kind === 'reject') return { kind: 'error', error: rejection(plan) };
-    return this.#multiShard(session, planned, plan, parameters);
-  }
-
   #multiShard(
     session: PlanningSession,
     planned: PlannedStatement,
-    plan: MultiShardPlan,
+    plan: MultiShardPlan | MultiShardWrite | Reject,
     parameters: BoundParameters,
   ): Target {
+    if (plan.kind === 'reject') return { kind: 'error', error: rejection(plan) };
     const { home } = this.#shardMap;
     const hasViews = planned.plan.kind === 'select' && planned.plan.expandsViews;
     const shardsOf = (routing: Routing) =>
       this.#shardsOf(session, this.resolve(session, planned, routing, parameters));
     try {
-      const intermediate = plan.intermediate.map(({ columns, routing, whole, multi }) => {
-        const shards = shardsOf(routing);
-        if (shards.length === 1) {
-          return { columns, shards, root: alone(whole, columns.length), whole };
-        }
-        if (multi.kind === 'reject') throw rejection(multi);
-        return { columns, shards: shardsOf(multi.routing), root: multi.root, whole };
-      });
+      const intermediate = plan.intermediate.map((result) => intermediateRun(result, shardsOf));
+      if (plan.kind === 'write') return writeTarget(plan, intermediate, this.#shardMap, shardsOf);
       const isGathered = intermediate.length > 0;
       const { routing, root } = plan.last;
       const isMovable = routing.kind === 'any' || (routing.kind === 'home' && routing.anywhere);
@@ -312,6 +301,16 @@ export class StatementPlanner {
     this.#turn = (this.#turn + 1) % Math.max(1, shards.length);
     return shards[this.#turn] ?? this.#shardMap.home;
   }
+}
+
+function intermediateRun(
+  { columns, routing, whole, multi }: IntermediateResult,
+  shardsOf: (routing: Routing) => readonly ShardId[],
+): IntermediateRun {
+  const shards = shardsOf(routing);
+  if (shards.length === 1) return { columns, shards, root: alone(whole, columns.length), whole };
+  if (multi.kind === 'reject') throw rejection(multi);
+  return { columns, shards: shardsOf(multi.routing), root: multi.root, whole };
 }
 
 /** The query of one shard, its answer taken as it is. */

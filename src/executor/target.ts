@@ -1,5 +1,6 @@
 import type { PgError } from '../base/pg-error.ts';
-import type { PlanNode, ShardQuery } from '../planner/plan.ts';
+import type { PlanNode, ShardQuery, WriteStep } from '../planner/plan.ts';
+import type { Distribution } from '../sharding/distribution.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 
 /** Where a statement goes, now that its values are known. */
@@ -19,7 +20,25 @@ export type Target =
       /** A shard that has all the tables of the client's statement, so that it can describe it. */
       readonly describedOn: ShardId;
     }
+  | WriteTarget
   | { readonly kind: 'error'; readonly error: PgError };
+
+/** A write over several shards. */
+export type WriteTarget = {
+  readonly kind: 'write';
+  readonly step: WriteStep;
+  /** To be collected first, in this order; the last one may be the image that the write makes. */
+  readonly intermediate: readonly IntermediateRun[];
+  /** Where it is done, in map order; all that may own a row when that is not known yet. */
+  readonly shards: readonly ShardId[];
+  /** Of the rows; null when they have no keys. */
+  readonly distribution: Distribution | null;
+  /** It has every table of the statement, and computes what is computed once. */
+  readonly home: ShardId;
+  readonly isUnconditional: boolean;
+  /** It has RETURNING. */
+  readonly returnsRows: boolean;
+};
 
 /** How the rows of an intermediate result are had. */
 export type IntermediateRun = {

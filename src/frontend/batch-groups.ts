@@ -31,8 +31,8 @@ export type BatchGroup =
   /** Describe of a FETCH, whose columns are its cursor's: known when it is reached. */
   | { readonly kind: 'describe-fetch'; readonly step: DescribeStep }
   | { readonly kind: 'cursor'; readonly step: CursorStep }
-  /** Execute of BEGIN, SET, EXPLAIN ...: runs alone. */
-  | { readonly kind: 'command'; readonly portal: Portal }
+  /** Execute of BEGIN, SET, EXPLAIN ..., or of a write over several shards: runs alone. */
+  | { readonly kind: 'command'; readonly portal: Portal; readonly rowsMax: number }
   | { readonly kind: 'error'; readonly error: PgError };
 
 /** Where a step must be done. `floating`: on any of these shards, next to its neighbours. */
@@ -120,7 +120,10 @@ class GroupBuilder {
 
   alone(group: BatchGroup): void {
     // The run over several shards parses the statement itself.
-    const parsed = group.kind === 'multi-shard' || group.kind === 'describe-multi-shard';
+    const parsed =
+      group.kind === 'multi-shard' ||
+      group.kind === 'describe-multi-shard' ||
+      (group.kind === 'command' && group.portal.target?.kind === 'write');
     if (
       parsed &&
       this.#pending.every(({ step, shards }) => shards === null || step.kind === 'parse')
@@ -191,6 +194,9 @@ function placeOf(
     case 'bind':
       return targetShard(step.portal) ?? { kind: 'local' };
     case 'describe-portal':
+      if (step.portal.target?.kind === 'write') {
+        return { kind: 'alone', group: { kind: 'describe-multi-shard', portal: step.portal } };
+      }
       if (step.portal.target?.kind !== 'multi-shard') {
         const place = targetShard(step.portal) ?? describeFetch(step, step.portal.statement);
         return place ?? { kind: 'local' };
@@ -229,7 +235,7 @@ function targetShard(portal: Portal): Place | null {
 
 function executePlace(portal: Portal, rowsMax: number, previous: BatchStep | undefined): Place {
   const { target } = portal;
-  if (target === null) return { kind: 'alone', group: { kind: 'command', portal } };
+  if (target === null) return { kind: 'alone', group: { kind: 'command', portal, rowsMax } };
   switch (target.kind) {
     case 'shard':
       return { kind: 'shard', shard: target.shard };
@@ -237,6 +243,8 @@ function executePlace(portal: Portal, rowsMax: number, previous: BatchStep | und
       const describe = previous?.kind === 'describe-portal' && previous.portal === portal;
       return { kind: 'alone', group: { kind: 'multi-shard', portal, describe, rowsMax } };
     }
+    case 'write':
+      return { kind: 'alone', group: { kind: 'command', portal, rowsMax } };
     case 'error':
       return { kind: 'alone', group: { kind: 'error', error: target.error } };
     default:

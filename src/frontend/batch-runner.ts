@@ -1,7 +1,10 @@
 import { assert, unreachable } from '../base/assert.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
 import { MultiShardPortal } from '../executor/run-multi-shard.ts';
 import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
+import type { WriteTarget } from '../executor/target.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import type { Plan } from '../planner/plan.ts';
 import { portalSuspended } from '../protocol/constant-messages.ts';
@@ -74,6 +77,7 @@ function acts(group: BatchGroup): boolean {
       return true;
     case 'command': {
       const { plan } = group.portal.statement.planned;
+      if (plan.kind === 'modify') return true;
       if (plan.kind === 'setting') return plan.command.kind !== 'discard-all';
       return plan.kind === 'explain';
     }
@@ -150,8 +154,16 @@ function runGroup(
       runCursorStep(executor, group.step, simply);
       return;
     case 'command': {
-      const { statement, parameters, resultFormats } = group.portal;
+      const { statement, parameters, resultFormats, target } = group.portal;
       const { planned } = statement;
+      if (target?.kind === 'write') {
+        const refused = unlimited(group.portal, target, group.rowsMax);
+        if (refused !== null) {
+          executor.fail(refused, simply);
+          return;
+        }
+        group.portal.isGone = true;
+      }
       const run = { planned, parameters, padding: '', describe: false, resultFormats };
       runStatement(executor, run, simply);
       return;
@@ -162,6 +174,17 @@ function runGroup(
     default:
       unreachable(group);
   }
+}
+
+/** All rows of a write over several shards come at once, and it is done once. */
+function unlimited(portal: Portal, target: WriteTarget, rowsMax: number): PgError | null {
+  if (portal.isGone) return noPortal(portal.name);
+  if (rowsMax === 0 || !target.returnsRows) return null;
+  return new PgError(
+    SqlState.featureNotSupported,
+    'a row limit for RETURNING of a write over several shards is not supported',
+    { hint: 'Execute it without a limit (a fetch size of 0).' },
+  );
 }
 
 /** In a failed transaction, too. */

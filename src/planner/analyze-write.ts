@@ -27,17 +27,48 @@ import type { StatementContext } from './statement-context.ts';
 /** The analysis of queries, with that of the writes that WITH may hold. */
 export const queryBlocks = new QueryBlocks(analyzeWrite);
 
-/** INSERT, UPDATE or DELETE, at the top or inside WITH. Throws what no shard may run. */
-export function analyzeWrite(
+/** What a statement that is itself a write says about the table that it writes. */
+export type WriteFacts = {
+  /** null: not in the snapshot. */
+  relation: RelationSchema | null;
+  /**
+   * Rows of one shard can only be written there. Otherwise where they belong is known when some
+   * values have been computed, or they belong on every shard.
+   */
+  isWhole: boolean;
+  /** The key is set to what may be another one. */
+  setsKey: boolean;
+};
+
+/** A write inside WITH. Throws what no shard may run. */
+function analyzeWrite(context: StatementContext, statement: SqlNode, ctes: CteScope | null): void {
+  analyze(context, statement, ctes, null);
+}
+
+/** INSERT, UPDATE, DELETE or MERGE as the whole statement. Throws what no shard may run. */
+export function analyzeStatementWrite(context: StatementContext, statement: SqlNode): WriteFacts {
+  const facts: WriteFacts = { relation: null, isWhole: true, setsKey: false };
+  analyze(context, statement, null, facts);
+  return facts;
+}
+
+function analyze(
   context: StatementContext,
   statement: SqlNode,
   ctes: CteScope | null,
+  facts: WriteFacts | null,
 ): void {
   context.writes = true;
-  if ('InsertStmt' in statement) analyzeInsert(context, statement.InsertStmt, ctes);
-  else if ('UpdateStmt' in statement) analyzeUpdate(context, statement.UpdateStmt, ctes);
-  else if ('DeleteStmt' in statement) analyzeDelete(context, statement.DeleteStmt, ctes);
+  if ('InsertStmt' in statement) analyzeInsert(context, statement.InsertStmt, ctes, facts);
+  else if ('UpdateStmt' in statement) analyzeUpdate(context, statement.UpdateStmt, ctes, facts);
+  else if ('DeleteStmt' in statement) analyzeDelete(context, statement.DeleteStmt, ctes, facts);
   else analyzeMerge(context, statement);
+}
+
+/** One shard cannot run all of it; inside WITH that is the end. */
+function notWhole(facts: WriteFacts | null, refused: () => PgError): void {
+  if (facts === null) throw refused();
+  facts.isWhole = false;
 }
 
 type Target = {
@@ -49,14 +80,21 @@ type Target = {
 };
 
 /** The table that is written, as an element of FROM. */
-function targetOf(context: StatementContext, node: RangeVarNode | undefined): Target {
+function targetOf(
+  context: StatementContext,
+  node: RangeVarNode | undefined,
+  facts: WriteFacts | null,
+): Target {
   assert(node !== undefined, 'a write without a table');
   const start = context.ties.count;
   const relation = relationOf(context, node);
+  if (facts !== null) facts.relation = relation;
   if (relation?.sharding.kind === 'reference') {
-    throw refusal(
-      `writing to reference table "${relation.name}" is not supported`,
-      'Write the same rows on every shard while no one else writes them.',
+    notWhole(facts, () =>
+      refusal(
+        `writing to reference table "${relation.name}" inside WITH is not supported`,
+        'Write to it in a statement of its own.',
+      ),
     );
   }
   const instance = relation === null ? null : noteRelation(context, relation);
@@ -75,19 +113,29 @@ function targetOf(context: StatementContext, node: RangeVarNode | undefined): Ta
   return { relation, instance, key, item };
 }
 
-function analyzeUpdate(context: StatementContext, node: UpdateNode, outer: CteScope | null): void {
+function analyzeUpdate(
+  context: StatementContext,
+  node: UpdateNode,
+  outer: CteScope | null,
+  facts: WriteFacts | null,
+): void {
   queryBlocks.inWith(context, node, null, outer, (ctes) => {
-    const target = targetOf(context, node.relation);
+    const target = targetOf(context, node.relation, facts);
     const scope = filteredScope(context, target, node.fromClause, node.whereClause, ctes);
     const expressions = [node.targetList, node.returningClause];
     queryBlocks.subLinks(context, expressions, scope, ctes);
-    noteKeyChange(context, target, node.targetList ?? [], null);
+    noteKeyChange(context, target, node.targetList ?? [], null, facts);
   });
 }
 
-function analyzeDelete(context: StatementContext, node: DeleteNode, outer: CteScope | null): void {
+function analyzeDelete(
+  context: StatementContext,
+  node: DeleteNode,
+  outer: CteScope | null,
+  facts: WriteFacts | null,
+): void {
   queryBlocks.inWith(context, node, null, outer, (ctes) => {
-    const target = targetOf(context, node.relation);
+    const target = targetOf(context, node.relation, facts);
     const scope = filteredScope(context, target, node.usingClause, node.whereClause, ctes);
     queryBlocks.subLinks(context, node.returningClause, scope, ctes);
   });
@@ -118,6 +166,7 @@ function noteKeyChange(
   target: Target,
   assignments: readonly SqlNode[],
   excluded: string | null,
+  facts: WriteFacts | null,
 ): void {
   const { key, instance } = target;
   if (key === null || instance === null) return;
@@ -126,9 +175,10 @@ function noteKeyChange(
     const { val } = assignment.ResTarget;
     if (val !== undefined && isColumn(val, excluded, key)) continue;
     if (val !== undefined && isColumn(val, target.item.items[0]?.alias ?? null, key)) continue;
+    if (facts !== null) facts.setsKey = true;
     const value = storedValue(context, instance, val);
-    if (value === null) throw refusal('UPDATE of a key to a computed value', movedHint);
-    assign(context, instance, [value]);
+    if (value !== null) assign(context, instance, [value]);
+    else notWhole(facts, () => refusal('UPDATE of a key to a computed value', movedHint));
   }
 }
 
@@ -149,23 +199,28 @@ function assign(context: StatementContext, instance: number, values: readonly Ke
   context.ties.restrict(row, { kind: 'assign', values });
 }
 
-function analyzeInsert(context: StatementContext, node: InsertNode, outer: CteScope | null): void {
+function analyzeInsert(
+  context: StatementContext,
+  node: InsertNode,
+  outer: CteScope | null,
+  facts: WriteFacts | null,
+): void {
   queryBlocks.inWith(context, node, null, outer, (ctes) => {
-    const target = targetOf(context, node.relation);
+    const target = targetOf(context, node.relation, facts);
     const source = node.selectStmt;
     const values = source !== undefined && 'SelectStmt' in source ? source.SelectStmt : null;
     if (values?.valuesLists !== undefined && values.withClause === undefined) {
       queryBlocks.subLinks(context, values.valuesLists, { from: [], parent: null }, ctes);
-      assignRows(context, target, node, values);
+      assignRows(context, target, node, values, facts);
     } else if (values !== null) {
       const block = queryBlocks.select(context, values, null, ctes);
-      assignQuery(context, target, node, block);
+      assignQuery(context, target, node, block, facts);
     } else if (target.key !== null) throw missingKey(target);
     const scope = { from: [target.item], parent: null };
     const conflict = node.onConflictClause;
     const rest = [conflict?.targetList, conflict?.whereClause, node.returningClause];
     queryBlocks.subLinks(context, rest, scope, ctes);
-    noteKeyChange(context, target, conflict?.targetList ?? [], 'excluded');
+    noteKeyChange(context, target, conflict?.targetList ?? [], 'excluded', facts);
   });
 }
 
@@ -175,8 +230,7 @@ function keyPosition(target: Target, node: InsertNode): number | null {
   const listed = (node.cols ?? []).map((column) =>
     'ResTarget' in column ? column.ResTarget.name : undefined,
   );
-  const names = listed.length > 0 ? listed : target.relation.columns.map((column) => column.name);
-  const position = names.indexOf(target.key);
+  const position = insertedNames(target.relation, node).indexOf(target.key);
   if (node.override === 'OVERRIDING_USER_VALUE') {
     throw refusal(
       'OVERRIDING USER VALUE is not supported',
@@ -185,6 +239,15 @@ function keyPosition(target: Target, node: InsertNode): number | null {
   }
   if (position === -1) throw unknownColumn(target.relation, listed) ?? missingKey(target);
   return position;
+}
+
+/** The columns that the statement's values are for, in order. */
+export function insertedNames(
+  relation: RelationSchema,
+  { cols = [] }: InsertNode,
+): readonly (string | undefined)[] {
+  if (cols.length === 0) return relation.columns.map((column) => column.name);
+  return cols.map((column) => ('ResTarget' in column ? column.ResTarget.name : undefined));
 }
 
 /**
@@ -207,6 +270,7 @@ function assignRows(
   target: Target,
   node: InsertNode,
   values: SelectNode,
+  facts: WriteFacts | null,
 ): void {
   const position = keyPosition(target, node);
   if (position === null || target.instance === null) return;
@@ -215,13 +279,15 @@ function assignRows(
     const item = 'List' in row ? row.List.items?.[position] : undefined;
     if (item === undefined || 'SetToDefault' in item) throw missingKey(target);
     const value = storedValue(context, target.instance, item);
-    if (value === null) {
-      throw refusal(
-        `the key of "${target.item.items[0]?.alias ?? ''}" must be a literal or a parameter`,
-        'Compute it first and pass the result as a parameter.',
+    if (value !== null) stored.push(value);
+    else {
+      notWhole(facts, () =>
+        refusal(
+          `the key of "${target.item.items[0]?.alias ?? ''}" must be a literal or a parameter`,
+          'Compute it first and pass the result as a parameter.',
+        ),
       );
     }
-    stored.push(value);
   }
   context.ties.restrict(target.instance, { kind: 'assign', values: stored });
 }
@@ -232,6 +298,7 @@ function assignQuery(
   target: Target,
   node: InsertNode,
   block: Block,
+  facts: WriteFacts | null,
 ): void {
   const position = keyPosition(target, node);
   if (position === null || target.instance === null) return;
@@ -248,10 +315,13 @@ function assignQuery(
   const output = block.body.kind === 'select' ? block.body.outputs?.[position] : undefined;
   const value = storedValue(context, target.instance, output?.expression ?? undefined);
   if (value === null || block.open) {
-    throw refusal(
-      'INSERT ... SELECT whose key comes from elsewhere is not supported',
-      'Select the key of a table of the same distribution, or give it as a literal or parameter.',
+    notWhole(facts, () =>
+      refusal(
+        'INSERT ... SELECT inside WITH whose key comes from elsewhere is not supported',
+        'Select the key of a table of the same distribution, or give it as a literal or parameter.',
+      ),
     );
+    return;
   }
   context.ties.restrict(target.instance, { kind: 'assign', values: [value] });
 }

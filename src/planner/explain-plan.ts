@@ -1,18 +1,24 @@
 import { unreachable } from '../base/assert.ts';
 import type { ValueRef } from '../sql/statement.ts';
-import { explainRouting } from './explain-routing.ts';
+import { explainKey, explainRouting } from './explain-routing.ts';
 import type {
   AggregateOutput,
+  IntermediateResult,
+  ListedRow,
   MultiShardPlan,
+  MultiShardWrite,
   Plan,
   PlanNode,
   QueryPiece,
   Reject,
   RoutedNode,
+  RouteNode,
   SettingCommand,
   ShardQuery,
   SortKey,
+  WriteStep,
 } from './plan.ts';
+import { isOfOneKey } from './write/is-of-one-key.ts';
 
 /** The plan as indented text that a DBA can read; literals appear as `?0`, parameters as `$1`. */
 export function explainPlan(plan: Plan): readonly string[] {
@@ -26,7 +32,16 @@ export function explainPlan(plan: Plan): readonly string[] {
           : []),
       ];
     case 'modify':
-      return [capital(plan.command), ...indent(explainRouting(plan.routing))];
+      return [
+        capital(plan.command),
+        ...indent(explainRouting(plan.routing)),
+        ...(plan.isWhole && isOfOneKey(plan.routing)
+          ? []
+          : indent([
+              plan.isWhole ? 'On several shards' : 'Never whole',
+              ...indent(explainModify(plan.multi)),
+            ])),
+      ];
     case 'utility': {
       const note = plan.changesSchema ? ' (changes the schema)' : '';
       return [plan.tag === '' ? 'As received, on the home shard' : `Utility ${plan.tag}${note}`];
@@ -88,8 +103,61 @@ export function refText(ref: ValueRef): string {
 function explainMulti(multi: MultiShardPlan | Reject): readonly string[] {
   if (multi.kind === 'reject') return explainReject(multi);
   if (multi.intermediate.length === 0) return explainNode(multi.last.root);
+  return [...explainIntermediate(multi.intermediate), 'Then', ...indent(explainRouted(multi.last))];
+}
+
+function explainModify(multi: MultiShardWrite | Reject): readonly string[] {
+  if (multi.kind === 'reject') return explainReject(multi);
+  return [...explainIntermediate(multi.intermediate), ...explainWrite(multi.step)];
+}
+
+/** What each shard does, as text. */
+export function explainWrite(step: WriteStep): readonly string[] {
+  const textOf = (route: RouteNode) => indent(queryText(route.query));
+  switch (step.kind) {
+    case 'own-rows':
+      return [
+        'Own rows of each shard',
+        ...indent(explainRouting(step.routing)),
+        ...textOf(step.route),
+      ];
+    case 'copies':
+      return [`Every copy of ${step.tables.join(', ')}`, ...textOf(step.route)];
+    case 'new-copies':
+      return [
+        `Rows for every copy of ${step.tables.join(', ')}`,
+        ...indent(['On the home shard first', ...textOf(step.image)]),
+        ...indent(['Then on the others', ...textOf(step.route)]),
+      ];
+    case 'listed-rows':
+      return [
+        `Rows by key of "${step.distribution}": ${step.rows.map(({ key }) => keyText(key)).join(', ')}`,
+        ...textOf(step.route),
+      ];
+    case 'collected-rows':
+      return [`Rows by key of "${step.distribution}": ${keyText(step.key)}`, ...textOf(step.route)];
+    case 'key-change':
+      return [
+        `Rows with new keys of "${step.distribution}"`,
+        ...indent(explainRouting(step.routing)),
+        ...indent(['In place', ...textOf(step.image)]),
+        ...indent(['Those of other shards leave', ...textOf(step.removal)]),
+        ...indent(['and arrive', ...textOf(step.addition)]),
+        ...(step.returning === null ? [] : indent(['Returning', ...textOf(step.returning)])),
+      ];
+    default:
+      return unreachable(step);
+  }
+}
+
+function keyText(key: ListedRow['key']): string {
+  if (key.kind === 'result') return `column ${key.column} of result ${key.result}`;
+  return explainKey(key.value);
+}
+
+function explainIntermediate(results: readonly IntermediateResult[]): readonly string[] {
   return [
-    ...multi.intermediate.flatMap(({ columns, routing, whole, multi: node }, index) => [
+    ...results.flatMap(({ columns, routing, whole, multi: node }, index) => [
       `Intermediate result ${index} (${columns.join(', ')})`,
       ...indent(explainRouting(routing)),
       ...indent(['On one shard', ...indent(queryText(whole))]),
@@ -100,8 +168,6 @@ function explainMulti(multi: MultiShardPlan | Reject): readonly string[] {
           ])
         : []),
     ]),
-    'Then',
-    ...indent(explainRouted(multi.last)),
   ];
 }
 

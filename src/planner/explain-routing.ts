@@ -27,23 +27,23 @@ function conditionText(condition: KeyCondition): string {
     case 'none':
       return 'none';
     case 'equal':
-      return `= ${valueText(condition.value)}`;
+      return `= ${explainKey(condition.value)}`;
     case 'in':
-      return `in (${condition.values.map(valueText).join(', ')})`;
+      return `in (${condition.values.map(explainKey).join(', ')})`;
     case 'equal-any':
-      return `= any(${valueText(condition.array)})`;
+      return `= any(${explainKey(condition.array)})`;
     case 'range':
       return rangeText(condition.low, condition.high);
     case 'like':
-      return `like ${valueText(condition.pattern)}`;
+      return `like ${explainKey(condition.pattern)}`;
     case 'starts-with':
-      return `starts with ${valueText(condition.prefix)}`;
+      return `starts with ${explainKey(condition.prefix)}`;
     case 'and':
       return condition.conditions.map(nestedText).join(' and ');
     case 'or':
       return condition.conditions.map(nestedText).join(' or ');
     case 'assign':
-      return `stores ${condition.values.map(valueText).join(', ')}`;
+      return `stores ${condition.values.map(explainKey).join(', ')}`;
     default:
       return unreachable(condition);
   }
@@ -56,12 +56,13 @@ function nestedText(condition: KeyCondition): string {
 
 function rangeText(low: KeyLimit | null, high: KeyLimit | null): string {
   const parts: string[] = [];
-  if (low !== null) parts.push(`>${low.inclusive ? '=' : ''} ${valueText(low.value)}`);
-  if (high !== null) parts.push(`<${high.inclusive ? '=' : ''} ${valueText(high.value)}`);
+  if (low !== null) parts.push(`>${low.inclusive ? '=' : ''} ${explainKey(low.value)}`);
+  if (high !== null) parts.push(`<${high.inclusive ? '=' : ''} ${explainKey(high.value)}`);
   return parts.join(' and ');
 }
 
-function valueText(value: KeyValue): string {
+/** A value as SQL; `?0` and `$1` stand for literals and parameters. */
+export function explainKey(value: KeyValue): string {
   const name = value.ref.kind === 'literal' ? `?${value.ref.slot}` : `$${value.ref.index + 1}`;
   const cast = value.castType === null ? '' : `::${value.castType}`;
   return `${value.negated ? '-' : ''}${name}${cast}${value.soleUse ? '' : ' (if its type is declared)'}`;

@@ -50,7 +50,7 @@ function routed(analysis: Analysis): RoutedNode | Reject {
 }
 
 /** now() and its kin are one value for all shards. */
-function withStableValues(analysis: Analysis): Analysis {
+export function withStableValues(analysis: Analysis): Analysis {
   const { source } = analysis.context;
   const values = stableValues(analysis.select);
   if (values === null) return analysis;
@@ -91,7 +91,7 @@ function combineOne(source: StatementSource, { context, block }: Analysis): Anal
 }
 
 /** The statement with one more of its parts replaced by a result; null when none can be. */
-function shipOne(source: StatementSource, analysis: Analysis): Analysis | null {
+export function shipOne(source: StatementSource, analysis: Analysis): Analysis | null {
   for (const part of nextParts(analysis)) {
     const name = collect(source, part);
     if (name !== null) return analyze(source, part.replace(name));
@@ -113,7 +113,10 @@ function appended({ context, select, block }: Analysis): RoutedNode | Reject {
 }
 
 /** Adds an intermediate result to the plan; null when its query cannot be answered. */
-function collect(source: StatementSource, { kind, select, columns }: Collected): string | null {
+export function collect(
+  source: StatementSource,
+  { kind, select, columns }: Collected,
+): string | null {
   const { results } = source;
   const mark = results.plans.length;
   const analysis = analyze(source, select);

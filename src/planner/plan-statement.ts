@@ -3,16 +3,15 @@ import type { SqlNode } from '../sql/ast.ts';
 import { bindSlots, slotsMax } from '../sql/bind-slots.ts';
 import { nonStandardString } from '../sql/lexer.ts';
 import { parseStatement } from '../sql/parser.ts';
-import { analyzeWrite } from './analyze-write.ts';
 import { IntermediateResults } from './intermediate-results.ts';
 import type { Plan } from './plan.ts';
 import type { PlanRequest } from './plan-request.ts';
 import { planSelect } from './plan-select.ts';
 import { planUtility } from './plan-utility.ts';
 import { refuse, rejectOf } from './refuse.ts';
-import { routingOf } from './routing-of.ts';
 import { StatementContext } from './statement-context.ts';
-import { noteStatementFacts } from './statement-facts.ts';
+import { planTruncate } from './write/plan-truncate.ts';
+import { planWrite } from './write/plan-write.ts';
 
 /** The protocol's limit for `$n`; what lies above stands for literals in our trees. */
 const parametersMax = 65_535;
@@ -52,20 +51,11 @@ function planTree(request: PlanRequest, statement: SqlNode, allSlotsFound: boole
   const results = new IntermediateResults();
   const source = { schema, searchPath, lexed, statement, allSlotsFound, results };
   if ('SelectStmt' in statement) return planSelect(source, statement.SelectStmt);
-  const context = new StatementContext(source, statement);
   const command = writeCommand(statement);
-  if (command === null) return planUtility(request, context, statement);
-  noteStatementFacts(context, statement);
-  analyzeWrite(context, statement, null);
-  return {
-    kind: 'modify',
-    command,
-    routing: routingOf(context),
-    multi: refuse(
-      `${command.toUpperCase()} on several shards is not supported`,
-      'Restrict every distributed table in it to one key.',
-    ),
-  };
+  if (command !== null) return planWrite(source, statement, command);
+  const context = new StatementContext(source, statement);
+  const truncate = planTruncate(context, statement);
+  return truncate ?? planUtility(request, context, statement);
 }
 
 function writeCommand(statement: SqlNode): 'insert' | 'update' | 'delete' | 'merge' | null {

@@ -182,6 +182,90 @@ export type PlanNode =
       readonly offset: ValueRef | null;
     };
 
+export type RouteNode = Extract<PlanNode, { readonly kind: 'route' }>;
+
+/** A write that concerns several shards, in one transaction over all of them. */
+export type MultiShardWrite = {
+  readonly kind: 'write';
+  /** What it reads, in the order in which it must be collected. */
+  readonly intermediate: readonly IntermediateResult[];
+  readonly step: WriteStep;
+  /** UPDATE or DELETE of a distributed table without any condition. */
+  readonly isUnconditional: boolean;
+  /** It has RETURNING. */
+  readonly returnsRows: boolean;
+};
+
+export type WriteStep =
+  /** Each shard writes its own rows; their answers are put together. */
+  | { readonly kind: 'own-rows'; readonly routing: Routing; readonly route: RouteNode }
+  /** Every shard does the same with its copies of the tables; the answer is that of one. */
+  | { readonly kind: 'copies'; readonly tables: readonly string[]; readonly route: RouteNode }
+  /**
+   * Rows that one shard makes, with all their values, and the others are given: `image` adds them
+   * there and returns what is stored, which is the last intermediate result; `route` reads it.
+   */
+  | {
+      readonly kind: 'new-copies';
+      readonly tables: readonly string[];
+      readonly image: RouteNode;
+      readonly route: RouteNode;
+    }
+  /**
+   * Rows of VALUES, each to the shard that owns its key. `route` is all of it; a shard's text is
+   * `head`, its rows with commas between them, `tail`. `hasEveryRow`: RETURNING gives exactly one
+   * row for each of them.
+   */
+  | {
+      readonly kind: 'listed-rows';
+      readonly distribution: string;
+      readonly head: readonly QueryPiece[];
+      readonly rows: readonly ListedRow[];
+      readonly tail: readonly QueryPiece[];
+      readonly hasEveryRow: boolean;
+      /** A parameter stands in several places, so that its type may depend on a row elsewhere. */
+      readonly sharesParameters: boolean;
+      readonly route: RouteNode;
+    }
+  /** The rows of an intermediate result, each to the shard that owns the key in that column. */
+  | {
+      readonly kind: 'collected-rows';
+      readonly distribution: string;
+      readonly key: ResultField;
+      readonly route: RouteNode;
+    }
+  | KeyChange;
+
+/**
+ * UPDATE of the key: each shard changes its rows in place and returns them as `image`; then those
+ * whose key belongs elsewhere go there. The queries read an image as the last intermediate result.
+ */
+export type KeyChange = {
+  readonly kind: 'key-change';
+  readonly routing: Routing;
+  readonly distribution: string;
+  readonly image: RouteNode;
+  /** The place of the key in the image. */
+  readonly keyColumn: number;
+  /** Takes rows away from their shard, which each of them says. */
+  readonly removal: RouteNode;
+  readonly addition: RouteNode;
+  /** Of all rows of the image. */
+  readonly returning: RouteNode | null;
+};
+
+export type ListedRow = {
+  readonly key: { readonly kind: 'value'; readonly value: KeyValue } | ResultField;
+  readonly pieces: readonly QueryPiece[];
+};
+
+/** A column of an intermediate result. */
+export type ResultField = {
+  readonly kind: 'result';
+  readonly result: number;
+  readonly column: number;
+};
+
 export type Reject = {
   readonly kind: 'reject';
   readonly sqlState: string;
@@ -254,12 +338,16 @@ export type Plan =
       readonly expandsViews: boolean;
       readonly readOnly: boolean;
     }
-  /** Writes whole on one shard; `multi` says why it is refused on several. */
+  /**
+   * `isWhole`: the client's own text runs on the shard that the routing resolves to, if that is one
+   * or none. `multi` writes in all other cases.
+   */
   | {
       readonly kind: 'modify';
-      readonly command: 'insert' | 'update' | 'delete' | 'merge';
+      readonly command: 'insert' | 'update' | 'delete' | 'merge' | 'truncate';
       readonly routing: Routing;
-      readonly multi: Reject;
+      readonly isWhole: boolean;
+      readonly multi: MultiShardWrite | Reject;
     }
   /** Utility statements (DDL, VACUUM, COPY ...) on the home shard. */
   | { readonly kind: 'utility'; readonly tag: string; readonly changesSchema: boolean }

@@ -1,6 +1,6 @@
 import { deparseSync } from 'pgsql-deparser';
 import { assert } from '../base/assert.ts';
-import type { SelectNode, SqlNode } from '../sql/ast.ts';
+import type { SelectNode, SqlNode, WithNode } from '../sql/ast.ts';
 import { slotOf } from '../sql/bind-slots.ts';
 import { parseStatement } from '../sql/parser.ts';
 import { resultName, resultsIn } from './intermediate-results.ts';
@@ -9,6 +9,8 @@ import { refuse } from './refuse.ts';
 import { canonical } from './same-expression.ts';
 import type { StatementContext } from './statement-context.ts';
 import { hiddenPrefix, plainSelect, target } from './tree-builders.ts';
+
+type WithHolder = { readonly withClause?: WithNode };
 
 /** Parameters from here on stand for the rows of intermediate results; see bind-slots.ts. */
 const resultBase = 3_000_000;
@@ -21,11 +23,30 @@ const piecePattern = /\$([123]\d{6})\b|\b__pgweave_type_(\d+)_(\d+)\b/;
  * that no mistake of the printer can change what a query means.
  */
 export function rewriteQuery(context: StatementContext, select: SelectNode): ShardQuery | Reject {
+  return rewritten(context, { SelectStmt: withResults(context, select) });
+}
+
+/** The same for INSERT, UPDATE, DELETE and MERGE. */
+export function rewriteWrite(context: StatementContext, statement: SqlNode): ShardQuery | Reject {
+  const withOf = <Write extends WithHolder>(write: Write) => withResults(context, write);
+  if ('InsertStmt' in statement) {
+    return rewritten(context, { InsertStmt: withOf(statement.InsertStmt) });
+  }
+  if ('UpdateStmt' in statement) {
+    return rewritten(context, { UpdateStmt: withOf(statement.UpdateStmt) });
+  }
+  if ('DeleteStmt' in statement) {
+    return rewritten(context, { DeleteStmt: withOf(statement.DeleteStmt) });
+  }
+  assert('MergeStmt' in statement, 'a write');
+  return rewritten(context, { MergeStmt: withOf(statement.MergeStmt) });
+}
+
+function rewritten(context: StatementContext, statement: SqlNode): ShardQuery | Reject {
   const { fingerprint } = context.lexed;
   const ambiguous = slotPattern.test(fingerprint) || fingerprint.includes(hiddenPrefix);
   if (!context.source.allSlotsFound || ambiguous) return cannotRewrite();
-  const statement = { SelectStmt: withResults(context, select) };
-  const text = selectText(statement.SelectStmt);
+  const text = 'SelectStmt' in statement ? selectText(statement.SelectStmt) : deparse(statement);
   if (text === null) return cannotRewrite();
   const outcome = parseStatement(text, text);
   if (outcome.kind !== 'parsed') return cannotRewrite();
@@ -74,9 +95,9 @@ function cannotRewrite(): Reject {
 }
 
 /** Defines the intermediate results that it reads: `WITH result (columns) AS (SELECT <rows>)`. */
-function withResults(context: StatementContext, select: SelectNode): SelectNode {
-  const results = resultsIn(select);
-  if (results.length === 0) return select;
+function withResults<Holder extends WithHolder>(context: StatementContext, holder: Holder): Holder {
+  const results = resultsIn(holder);
+  if (results.length === 0) return holder;
   const ctes = results.map((result): SqlNode => {
     const columns = context.source.results.plans[result]?.columns ?? [];
     const rows = target({ ParamRef: { number: resultBase + result } });
@@ -89,8 +110,8 @@ function withResults(context: StatementContext, select: SelectNode): SelectNode 
       },
     };
   });
-  const { withClause } = select;
-  return { ...select, withClause: { ...withClause, ctes: [...ctes, ...(withClause?.ctes ?? [])] } };
+  const { withClause } = holder;
+  return { ...holder, withClause: { ...withClause, ctes: [...ctes, ...(withClause?.ctes ?? [])] } };
 }
 
 function piecesOf(text: string): readonly QueryPiece[] {

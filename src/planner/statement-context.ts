@@ -28,6 +28,8 @@ export type StatementSource = {
   /** False: a literal shapes the tree in a way that slots do not show; it cannot be rewritten. */
   readonly allSlotsFound: boolean;
   readonly results: IntermediateResults;
+  /** The table that the statement writes, when it is analysed as if it read it: it stays where it is. */
+  readonly written?: RangeVarNode;
 };
 
 /** One occurrence of a table. */

@@ -17,7 +17,8 @@ const understood = new Set(
     'SelectStmt ResTarget RangeVar RangeSubselect RangeFunction JoinExpr CommonTableExpr SortBy ' +
     'WindowDef List String Integer Float Boolean A_Const A_Star A_Expr A_Indirection A_Indices ' +
     'A_ArrayExpr ColumnRef ParamRef TypeCast CollateClause BoolExpr NullTest BooleanTest FuncCall ' +
-    'RowExpr CaseExpr CaseWhen CoalesceExpr MinMaxExpr SubLink SQLValueFunction GroupingSet'
+    'RowExpr CaseExpr CaseWhen CoalesceExpr MinMaxExpr SubLink SQLValueFunction GroupingSet ' +
+    'MultiAssignRef'
   ).split(' '),
 );
 

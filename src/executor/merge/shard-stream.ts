@@ -4,6 +4,7 @@ import { assert } from '../../base/assert.ts';
 import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import { encodeClose } from '../../protocol/close-message.ts';
+import { decodeCommandComplete, rowCountOfTag } from '../../protocol/command-complete.ts';
 import { syncMessage } from '../../protocol/constant-messages.ts';
 import { decodeErrorFields, isFatal } from '../../protocol/error-response.ts';
 import { encodeExecute } from '../../protocol/execute-message.ts';
@@ -69,6 +70,7 @@ export class ShardStream implements RowSource, Exchange {
   #connection: ServerConnection | null = null;
   /** As in ShardQueryMessages, of which nothing else is kept: they can be long. */
   #portal: string | null = null;
+  #isWrite = false;
   #release: () => void = () => {};
   #fields: readonly FieldDescription[] | null = null;
   #row = new Row(0);
@@ -81,6 +83,7 @@ export class ShardStream implements RowSource, Exchange {
   #earlierRows = 0;
   #earlierBytes = 0;
   #isCancelled = false;
+  #commandRows = 0;
   #hasFailed = false;
 
   constructor(events: ShardStreamEvents) {
@@ -107,6 +110,11 @@ export class ShardStream implements RowSource, Exchange {
     };
   }
 
+  /** Of a write that has ended: the rows that it has written. */
+  get commandRows(): number {
+    return this.#commandRows;
+  }
+
   /** null until `described`. */
   get fields(): readonly FieldDescription[] | null {
     return this.#fields;
@@ -117,6 +125,7 @@ export class ShardStream implements RowSource, Exchange {
     this.#connection = connection;
     this.#release = release;
     this.#portal = messages.portal;
+    this.#isWrite = messages.mayLackRows === true;
     if (messages.firstRows === null) this.#piece = 'suspended';
     this.#enter('running');
     connection.send(this, messages.first);
@@ -168,8 +177,14 @@ export class ShardStream implements RowSource, Exchange {
         return;
       case BackendCode.commandComplete:
         this.#piece = 'complete';
+        this.#complete(chunk, start, end);
         return;
       case BackendCode.noData:
+        if (this.#isWrite) {
+          this.#fields = [];
+          this.#events.described();
+          return;
+        }
         this.#fail(
           new PgError(SqlState.protocolViolation, 'a shard answered a query without rows'),
         );
@@ -214,6 +229,16 @@ export class ShardStream implements RowSource, Exchange {
     this.#isPaused = false;
     this.#fail(error);
     this.#end();
+  }
+
+  #complete(chunk: Buffer, start: number, end: number): void {
+    if (!this.#isWrite) return;
+    try {
+      this.#commandRows = rowCountOfTag(decodeCommandComplete(chunk, start, end));
+    } catch (error) {
+      assert(error instanceof PgError, 'decoders throw nothing but PgError');
+      this.#fail(error);
+    }
   }
 
   #describe(chunk: Buffer, start: number, end: number): void {

@@ -29,8 +29,10 @@ export function* nextParts(analysis: Analysis): Generator<Part> {
     if (record.block.shape === 'dependent') yield* queryParts(analysis, record);
   }
   const anchor = anchorOf(analysis);
-  const outside = context.leaves.filter((leaf) => isMoved(context, leaf, anchor));
-  const moved = outside.length > 0 ? outside : context.leaves.filter(isDistributed);
+  const { written } = context.source;
+  const movable = context.leaves.filter((leaf) => leaf.node !== written);
+  const outside = movable.filter((leaf) => isMoved(context, leaf, anchor));
+  const moved = outside.length > 0 ? outside : movable.filter(isDistributed);
   const staying = outside.length > 0 ? anchor : null;
   for (const leaf of [...moved].sort((a, b) => weightOf(a) - weightOf(b))) {
     const around = (records: readonly BlockRecord[]) =>
@@ -90,6 +92,10 @@ function hasRoot(context: StatementContext, { block }: BlockRecord, root: number
  * when every row has to move.
  */
 function anchorOf({ context, block }: Analysis): number | null {
+  const written = context.leaves.find((leaf) => leaf.node === context.source.written);
+  if (written !== undefined) {
+    return written.instance === null ? null : context.ties.rootOf(written.instance);
+  }
   if (block.body.kind !== 'select' || usesUnknownHome(context)) return null;
   const weights = new Map<number, number>();
   for (const item of block.body.scope.from) {

@@ -1,0 +1,52 @@
+import { assert } from '../../base/assert.ts';
+import type { WriteStep } from '../../planner/plan.ts';
+import { writeRoute } from '../../planner/write/write-route.ts';
+import type { ShardWrite } from './shard-writes.ts';
+import type { WriteRun } from './write-run.ts';
+import type { Known, WriteSteps } from './write-steps.ts';
+
+type CopyStep = Extract<WriteStep, { readonly kind: 'copies' | 'new-copies' }>;
+
+/** A reference table: every shard comes out with the same rows. */
+export function copyRows(
+  steps: WriteSteps,
+  run: WriteRun,
+  step: CopyStep,
+  known: Known,
+  done: (count: number) => void,
+): void {
+  const { shards, intermediate } = run.target;
+  const [home, ...others] = shards;
+  assert(home !== undefined, 'the home shard');
+  if (others.length === 0) {
+    const route = writeRoute({ kind: 'as-received' });
+    steps.write(steps.alike([home], route, known), { kind: 'all' }, done);
+    return;
+  }
+  steps.lock(home, step.tables, () => {
+    if (step.kind === 'copies') {
+      steps.write(steps.alike(shards, step.route, known), { kind: 'first' }, done, step.tables);
+      return;
+    }
+    const names = intermediate.at(-1)?.columns ?? [];
+    steps.learnImage(step.route, (columns, parameterOids) => {
+      const [first] = steps.alike([home], step.image, known);
+      assert(first !== undefined, 'the home shard');
+      steps.writeImage(first, names, columns, (image) => {
+        const results = [...known.results];
+        results[intermediate.length - 1] = image;
+        const copies = steps.alike(others, step.route, { parameterOids, results });
+        writeCopies(steps, copies, step.tables, done);
+      });
+    });
+  });
+}
+
+function writeCopies(
+  steps: WriteSteps,
+  copies: readonly ShardWrite[],
+  tables: readonly string[],
+  done: (count: number) => void,
+): void {
+  steps.write(copies, { kind: 'first' }, done, tables);
+}

@@ -1,0 +1,13 @@
+import type { StatementValues } from '../../planner/statement-values.ts';
+import type { WriteTarget } from '../target.ts';
+
+/** The statement that is run, as its client sent it. */
+export type WriteRun = {
+  readonly target: WriteTarget;
+  readonly command: 'insert' | 'update' | 'delete' | 'merge' | 'truncate';
+  readonly statementText: string;
+  literalText(slot: number): string;
+  readonly values: StatementValues;
+  readonly resultFormats: readonly number[];
+  readonly wantsDescription: boolean;
+};

@@ -1,0 +1,221 @@
+import type { ServerConnection } from '../../backend/server-connection.ts';
+import { assert } from '../../base/assert.ts';
+import { PgError } from '../../base/pg-error.ts';
+import { SqlState } from '../../base/sql-state.ts';
+import type { RouteNode } from '../../planner/plan.ts';
+import type { ShardId } from '../../sharding/shard-id.ts';
+import { acquireInOrder } from '../acquire-in-order.ts';
+import { CollectedRows } from '../intermediate/collected-rows.ts';
+import { GatherBudget } from '../intermediate/gather-budget.ts';
+import { Gathering } from '../intermediate/gathering.ts';
+import type { TextSource } from '../intermediate/query-text.ts';
+import type { GatheredResult, ResultColumn } from '../intermediate/result-column.ts';
+import type { ShardFailure } from '../merge/shard-stream.ts';
+import type { SessionExecutor } from '../session-executor.ts';
+import { gatherRequest } from './gather-request.ts';
+import { lockTables } from './lock-tables.ts';
+import { type ReturnedRows, type ShardWrite, ShardWrites } from './shard-writes.ts';
+import type { WriteRun } from './write-run.ts';
+
+/** What a step is done with. */
+export type Known = {
+  readonly results: readonly (GatheredResult | null)[];
+  /** As far as they are known. */
+  readonly parameterOids: readonly number[];
+};
+
+/** The steps that writes over several shards are made of; one runs at a time. */
+export class WriteSteps {
+  readonly executor: SessionExecutor;
+  readonly #run: WriteRun;
+  readonly #failed: (error: ShardFailure) => void;
+  readonly #budget: GatherBudget;
+  #writes: ShardWrites | null = null;
+
+  constructor(executor: SessionExecutor, run: WriteRun, failed: (error: ShardFailure) => void) {
+    this.executor = executor;
+    this.#run = run;
+    this.#failed = failed;
+    this.#budget = new GatherBudget(executor.world.limits.gatherBytesMax);
+  }
+
+  get isWriting(): boolean {
+    return this.#writes !== null;
+  }
+
+  /** Shards that write are at rest when the failure is heard of. */
+  stop(error: ShardFailure): void {
+    if (this.#writes === null) this.#failed(error);
+    else this.#writes.fail(error);
+  }
+
+  source({ results }: Known): TextSource {
+    const run = this.#run;
+    return {
+      statementText: run.statementText,
+      literalText: (slot) => run.literalText(slot),
+      results,
+    };
+  }
+
+  /** The same on each of the shards. */
+  alike(shards: readonly ShardId[], route: RouteNode, known: Known): readonly ShardWrite[] {
+    const { formats, values } = this.#run.values;
+    const parameters = { typeOids: known.parameterOids, formats, values };
+    const source = this.source(known);
+    return shards.map((shard) => ({ shard, route, source, parameters }));
+  }
+
+  /** The client gets what RETURNING gives; `done` hears how many rows were written. */
+  write(
+    writes: readonly ShardWrite[],
+    returned: ReturnedRows,
+    done: (count: number) => void,
+    lock: readonly string[] = [],
+  ): void {
+    const { output } = this.executor;
+    const { resultFormats, wantsDescription } = this.#run;
+    this.#begin({ writes, returned, resultFormats, wantsDescription }, lock, {
+      description: (frame) => output.push(frame),
+      rows: (frames) => output.push(frames),
+      get writable() {
+        return output.writable;
+      },
+      onDrain: (callback) => output.onDrain(callback),
+      complete: (counts) => done(returned.kind === 'first' ? this.#agreed(counts) : sum(counts)),
+    });
+  }
+
+  /** Nobody sees what it returns. */
+  writeQuietly(writes: readonly ShardWrite[], done: () => void): void {
+    this.#begin(
+      { writes, returned: { kind: 'all' }, resultFormats: [], wantsDescription: false },
+      [],
+      {
+        ...ignored,
+        complete: () => done(),
+      },
+    );
+  }
+
+  /** Writes on one shard, and keeps what RETURNING gives as a result with these columns. */
+  writeImage(
+    write: ShardWrite,
+    names: readonly string[],
+    columns: readonly ResultColumn[],
+    done: (image: GatheredResult) => void,
+  ): void {
+    const rows = new CollectedRows(names, this.#budget);
+    this.#begin(
+      { writes: [write], returned: { kind: 'all' }, resultFormats: [], wantsDescription: false },
+      [],
+      {
+        ...ignored,
+        rows: (frames, count) => rows.add(frames, count),
+        complete: () => done({ columns, arrays: rows.finish() }),
+      },
+    );
+  }
+
+  /**
+   * The columns of the last intermediate result, which `reader` reads, and the types of all of the
+   * client's parameters: not every text of the write has them all.
+   */
+  learnImage(
+    reader: RouteNode,
+    done: (columns: readonly ResultColumn[], parameterOids: readonly number[]) => void,
+  ): void {
+    const request = gatherRequest(this.executor, this.#run, reader);
+    const last = request.intermediate.length - 1;
+    const gathering = new Gathering(request, {
+      gathered() {},
+      failed: (error) => this.#failed(error),
+      notice: (frame) => this.executor.output.write(frame, 0, frame.length),
+    });
+    gathering.learn((statement) => {
+      const columns = statement.results.get(last);
+      assert(columns !== undefined, 'the reader reads the image');
+      this.#guarded(() => done(columns, statement.parameterOids));
+    });
+  }
+
+  /** Waits for the reference tables on one shard. */
+  lock(shard: ShardId, tables: readonly string[], done: () => void): void {
+    const acquire = acquireInOrder(this.executor, { write: true });
+    acquire(
+      shard,
+      (connection, release) => {
+        lockTables(connection, tables, (failure) => {
+          release();
+          if (failure === null) done();
+          else this.#failed(failure);
+        });
+      },
+      (error) => this.#failed(error),
+    );
+  }
+
+  #begin(
+    request: Omit<ConstructorParameters<typeof ShardWrites>[0], 'acquire' | 'prepare'>,
+    lock: readonly string[],
+    sink: Omit<ConstructorParameters<typeof ShardWrites>[1], 'failed' | 'notice'>,
+  ): void {
+    const { output } = this.executor;
+    const prepare = (connection: ServerConnection, failed: (error: ShardFailure) => void) => {
+      if (lock.length === 0) return;
+      lockTables(connection, lock, (failure) => {
+        if (failure !== null) failed(failure);
+      });
+    };
+    const writes = new ShardWrites(
+      { ...request, acquire: acquireInOrder(this.executor, { write: true }), prepare },
+      {
+        description: (frame) => sink.description(frame),
+        rows: (frames, count) => sink.rows(frames, count),
+        get writable() {
+          return sink.writable;
+        },
+        onDrain: (callback) => sink.onDrain(callback),
+        notice: (frame) => output.write(frame, 0, frame.length),
+        complete: (counts) => {
+          this.#writes = null;
+          this.#guarded(() => sink.complete(counts));
+        },
+        failed: (error) => {
+          this.#writes = null;
+          this.#failed(error);
+        },
+      },
+    );
+    this.#writes = writes;
+    writes.begin();
+  }
+
+  /** What follows a step may find that a row has no owner, or that copies differ. */
+  #guarded(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      this.#failed(error);
+    }
+  }
+
+  #agreed(counts: readonly number[]): number {
+    const [first = 0, ...others] = counts;
+    if (others.every((count) => count === first)) return first;
+    throw new PgError(
+      SqlState.dataCorrupted,
+      `the copies of a reference table differ: ${counts.join(', ')} rows`,
+      {
+        hint: 'Compare the table on the shards; nothing has been written.',
+      },
+    );
+  }
+}
+
+const ignored = { description() {}, rows() {}, writable: true, onDrain() {} };
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}

@@ -1,0 +1,60 @@
+import { assert } from '../../base/assert.ts';
+import type { SqlNode } from '../../sql/ast.ts';
+import type { Analysis } from '../analysis.ts';
+import type { WriteFacts } from '../analyze-write.ts';
+import { isOnePass } from '../multi-shard-select.ts';
+import type { MultiShardWrite, Reject, ShardQuery } from '../plan.ts';
+import { rewriteWrite } from '../rewrite-query.ts';
+import { routingOf } from '../routing-of.ts';
+import type { StatementSource } from '../statement-context.ts';
+import { deleteAsSelect, updateAsSelect } from './as-select.ts';
+import { fullName } from './full-name.ts';
+import { planKeyChange } from './plan-key-change.ts';
+import { isOfOneServer, settle } from './settle.ts';
+import { writeRoute } from './write-route.ts';
+
+type OwnRows = Extract<SqlNode, { UpdateStmt: unknown } | { DeleteStmt: unknown }>;
+
+/** UPDATE and DELETE: each shard does it for its own rows, with what must be known of others. */
+export function planOwnRows(
+  source: StatementSource,
+  statement: OwnRows,
+  facts: WriteFacts,
+): MultiShardWrite | Reject {
+  const seen =
+    'UpdateStmt' in statement
+      ? updateAsSelect(statement.UpdateStmt)
+      : deleteAsSelect(statement.DeleteStmt);
+  const node = 'UpdateStmt' in statement ? statement.UpdateStmt : statement.DeleteStmt;
+  assert(node.relation !== undefined, 'a write without a table');
+  const around = { ...source, written: node.relation };
+  const sharding = facts.relation?.sharding.kind ?? 'local';
+  const settled = settle(around, seen.select, reached[sharding]);
+  if ('kind' in settled) return settled;
+  const changed = settled.select === seen.select ? statement : seen.apply(settled.select);
+  if (facts.setsKey && sharding === 'distributed') {
+    return planKeyChange(around, changed, facts, settled.context);
+  }
+  const query: ShardQuery | Reject =
+    changed === source.statement ? { kind: 'as-received' } : rewriteWrite(settled.context, changed);
+  if (query.kind === 'reject') return query;
+  const route = writeRoute(query);
+  const intermediate = source.results.plans;
+  const isUnconditional = sharding === 'distributed' && node.whereClause === undefined;
+  const step =
+    facts.relation !== null && sharding === 'reference'
+      ? ({ kind: 'copies', tables: [fullName(facts.relation)], route } as const)
+      : ({ kind: 'own-rows', routing: routingOf(settled.context), route } as const);
+  const returnsRows = node.returningClause !== undefined;
+  return { kind: 'write', intermediate, step, isUnconditional, returnsRows };
+}
+
+/** By where the written rows are. */
+const reached = {
+  distributed: ({ context, block }: Analysis) =>
+    context.multiRefusal === null && isOnePass(context, block),
+  /** All copies must come out the same. */
+  reference: (analysis: Analysis) =>
+    analysis.context.multiRefusal === null && isOfOneServer(analysis) && !analysis.context.usesHome,
+  local: isOfOneServer,
+} as const;

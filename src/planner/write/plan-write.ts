@@ -1,0 +1,43 @@
+import { PgError } from '../../base/pg-error.ts';
+import type { SqlNode } from '../../sql/ast.ts';
+import { analyzeStatementWrite, type WriteFacts } from '../analyze-write.ts';
+import type { MultiShardWrite, Plan, Reject, Routing } from '../plan.ts';
+import { refuse, rejectOf } from '../refuse.ts';
+import { routingOf } from '../routing-of.ts';
+import { StatementContext, type StatementSource } from '../statement-context.ts';
+import { noteStatementFacts } from '../statement-facts.ts';
+import { isOfOneKey } from './is-of-one-key.ts';
+import { planInsert } from './plan-insert.ts';
+import { planOwnRows } from './plan-own-rows.ts';
+
+type Command = 'insert' | 'update' | 'delete' | 'merge';
+
+/** INSERT, UPDATE, DELETE and MERGE. Throws what no server may run. */
+export function planWrite(source: StatementSource, statement: SqlNode, command: Command): Plan {
+  const context = new StatementContext(source, statement);
+  noteStatementFacts(context, statement);
+  const facts = analyzeStatementWrite(context, statement);
+  const routing = routingOf(context);
+  const multi = multiShardWrite(source, statement, facts, routing);
+  if (!facts.isWhole && multi.kind === 'reject') return multi;
+  return { kind: 'modify', command, routing, isWhole: facts.isWhole, multi };
+}
+
+function multiShardWrite(
+  source: StatementSource,
+  statement: SqlNode,
+  facts: WriteFacts,
+  routing: Routing,
+): MultiShardWrite | Reject {
+  if (facts.isWhole && isOfOneKey(routing)) return refuse('one shard has all that it concerns');
+  try {
+    if ('InsertStmt' in statement) return planInsert(source, statement.InsertStmt, facts);
+    if ('UpdateStmt' in statement || 'DeleteStmt' in statement) {
+      return planOwnRows(source, statement, facts);
+    }
+    return refuse('MERGE on several shards is not supported', 'Restrict it to one key.');
+  } catch (error) {
+    if (error instanceof PgError) return rejectOf(error);
+    throw error;
+  }
+}

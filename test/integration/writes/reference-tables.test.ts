@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { accounts, given, same } from '../../support/write-checks.ts';
+import { extended, simple, WriteWorld } from '../../support/write-world.ts';
+
+let world: WriteWorld;
+
+beforeAll(async () => {
+  world = await WriteWorld.start();
+}, 120_000);
+
+afterAll(async () => {
+  await world?.stop();
+});
+
+beforeEach(async () => {
+  await world.clear();
+});
+
+describe('reference tables', () => {
+  const insert =
+    "insert into country (code, name, rank) values ('de', 'Germany', 1), ('fr', 'France', 2)";
+
+  it('get the same rows with all values everywhere', async () => {
+    const answer = await world.proxy.request(
+      simple(`${insert} returning seq, code, token is null`),
+    );
+    expect(answer.results[0]?.tag).toBe('INSERT 0 2');
+    expect(answer.results[0]?.rows.map((row) => row.map(String))).toEqual([
+      ['1', 'de', 'f'],
+      ['2', 'fr', 'f'],
+    ]);
+    expect(await world.differences(['country'])).toEqual([]);
+    const italy = extended('insert into country (code) values ($1) on conflict do nothing', ['it']);
+    expect((await world.proxy.request(italy)).error).toBe(null);
+    await world.proxy.query(
+      "insert into country (code, name) values ('it', 'Italia'), ('es', 'Spain') on conflict (code) do update set name = excluded.name, made = now(), token = random()",
+    );
+    expect(await world.differences(['country'])).toEqual([]);
+    expect(await world.proxy.query('select count(*), count(distinct seq) from country')).toEqual([
+      ['4', '4'],
+    ]);
+  });
+
+  it('are changed on all shards, and counted once', async () => {
+    const fixed = insert
+      .replace('rank)', 'rank, made, token)')
+      .replaceAll(/(\d)\)/g, '$1, null, 0)');
+    await same(world, simple(fixed));
+    await same(world, simple('update country set rank = rank + 1 returning code, rank'), false);
+    await same(world, extended('update country set name = $1 where code = $2', ['x', 'fr']));
+    await given(world, accounts);
+    await same(world, simple('update country set rank = (select count(*) from account)'));
+    await same(
+      world,
+      simple(
+        "insert into country (code, rank, made, token) select 'c' || id, balance, null, 0 from account order by id",
+      ),
+    );
+    await same(world, simple("delete from country where code = 'de' returning *"), false);
+    await world.proxy.query('update country set made = now()');
+    expect(await world.differences(['country'])).toEqual([]);
+    expect(
+      (await world.proxy.request(simple('update country set token = random()'))).error?.sqlState,
+    ).toBe('0A000');
+  });
+
+  it('are not changed any more when copies differ', async () => {
+    await world.proxy.query(insert);
+    await world.shards[1]?.query("delete from country where code = 'fr'");
+    const answer = await world.proxy.request(simple('update country set rank = 7'));
+    expect([answer.error?.sqlState, answer.status]).toEqual(['XX001', 'I']);
+    expect(await world.shards[0]?.query('select count(*) from country where rank = 7')).toEqual([
+      ['0'],
+    ]);
+    await world.clear();
+  });
+
+  it('stay the same under writers at the same time', async () => {
+    await world.proxy.query(insert);
+    const writers = await Promise.all([1, 2, 3, 4].map(() => world.connect()));
+    await Promise.all(
+      writers.map(async (writer, index) => {
+        for (let round = 0; round < 15; round += 1) {
+          await writer.query(
+            `update country set rank = (rank * 3 + ${index}) % 1000 where code = 'de'`,
+          );
+          await writer.query(`insert into country (code) values ('${index}-${round}')`);
+        }
+        writer.close();
+      }),
+    );
+    expect(await world.differences(['country'])).toEqual([]);
+    expect(await world.proxy.query('select count(*), count(distinct seq) from country')).toEqual([
+      ['62', '62'],
+    ]);
+  });
+});
