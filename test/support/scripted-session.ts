@@ -368,9 +368,7 @@ export class ScriptedSession {
           fail(kind === 'portal' ? '34000' : '26000', `no ${kind} ${name}`);
           return;
         }
-        if (kind === 'statement') {
-          this.#out.push(madeUpParameters(sql));
-        }
+        if (kind === 'statement') this.#out.push(madeUpParameters(sql));
         this.#out.push(
           /^\s*(select|show|with|values|fetch)/i.test(sql) ? madeUpDescription(sql) : noData,
         );
