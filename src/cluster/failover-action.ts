@@ -24,8 +24,16 @@ export type FailoverTask =
       readonly names: string | null;
       readonly fence: HookCall | null;
     }
-  /** For a switchover: see TaskResult `drained`. */
-  | { readonly kind: 'drain'; readonly primary: NodeId; readonly candidate: NodeId }
+  /**
+   * For a switchover: see TaskResult `drained`. `others` stop receiving, so that none of them gets
+   * further than the candidate with what the old primary still writes.
+   */
+  | {
+      readonly kind: 'drain';
+      readonly primary: NodeId;
+      readonly candidate: NodeId;
+      readonly others: readonly NodeId[];
+    }
   /** Makes commits on the primary wait for these standbys; `members` are the nodes of their names. */
   | {
       readonly kind: 'arm';

@@ -72,12 +72,19 @@ export class NodeCommands {
   /**
    * For a switchover. Lets running transactions end for a while, then makes the primary unable to
    * acknowledge anything, and waits until the candidate has all that it ever acknowledged.
+   * `freezeOthers` never rejects.
    */
-  async drain(primary: NodeAddress, candidate: NodeAddress): Promise<void> {
+  async drain(
+    primary: NodeAddress,
+    candidate: NodeAddress,
+    freezeOthers: () => Promise<unknown>,
+  ): Promise<void> {
     await this.#locked(primary, async (session) => {
       await this.#untilIdle(session);
+      const frozen = freezeOthers();
       await raiseFence(session);
       await this.#untilReloaded(primary);
+      await frozen;
       await terminateClients(session);
       // Whoever is left could still commit behind the position that is sampled now.
       await this.#until('the last client to end', drainMs, async () => {

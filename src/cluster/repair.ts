@@ -1,8 +1,10 @@
 import type { Draft } from './draft.ts';
 import { failoverLimits } from './failover-limits.ts';
+import { nodeView } from './failover-state.ts';
 import { fencedNames, isStray } from './fence.ts';
 import { hookCall } from './hook-of.ts';
 import { isResponsive, type NodeView } from './node-view.ts';
+import type { ProbeAnswer } from './probe-answer.ts';
 import type { ShardRecord } from './shard-record.ts';
 
 /**
@@ -35,11 +37,19 @@ export function startRejoin(draft: Draft, record: ShardRecord, node: NodeView): 
 function mayRepoint(draft: Draft, record: ShardRecord, node: NodeView): boolean {
   const { answer } = node;
   if (answer === null || !answer.inRecovery || answer.systemId !== record.systemId) return false;
-  if (answer.receiverAgeMs !== null || answer.upstream === null) return false;
+  if (answer.upstream === null || isServed(draft, record, answer)) return false;
   if (draft.now - (node.repoint?.at ?? -Infinity) < failoverLimits.repointEveryMs) return false;
   if (!isResponsive(node, draft.now, draft.state.settings.suspectAfterMs)) return false;
   if (node.rejoin?.state === 'running' || answer.upstream === record.primary) return false;
   return answer.revoked || (answer.epoch?.epoch ?? 0) < record.epoch;
+}
+
+/** By this primary, or, as far as anybody can tell, by another standby of it. */
+function isServed(draft: Draft, record: ShardRecord, answer: ProbeAnswer): boolean {
+  if (answer.receiverAgeMs === null) return false;
+  const rows = nodeView(draft.state, record.primary)?.answer?.standbys ?? [];
+  const isListed = rows.some((row) => row.applicationName === answer.applicationName);
+  return isListed || (answer.epoch?.epoch ?? 0) >= record.epoch;
 }
 
 function repoint(draft: Draft, record: ShardRecord, node: NodeView): void {

@@ -1,4 +1,6 @@
 import { unreachable } from '../base/assert.ts';
+import type { NodeId } from '../config/config.ts';
+import { promotionObstacle } from './candidate.ts';
 import type { Draft } from './draft.ts';
 import { recordArmed } from './durability.ts';
 import type { FailoverTask } from './failover-action.ts';
@@ -81,7 +83,9 @@ function claimed(
     case 'claimed': {
       const { intent } = step;
       draft.enter({ kind: 'draining', cause, intent });
-      draft.start({ kind: 'drain', primary: record.primary, candidate: intent.candidate });
+      const { candidate } = intent;
+      const others = otherStandbys(draft, record, candidate);
+      draft.start({ kind: 'drain', primary: record.primary, candidate, others });
       return;
     }
     case 'revoking':
@@ -98,6 +102,17 @@ function claimed(
     default:
       unreachable(step);
   }
+}
+
+function otherStandbys(draft: Draft, record: ShardRecord, candidate: NodeId): readonly NodeId[] {
+  return draft.state.nodes
+    .filter(
+      (node) =>
+        node.id !== candidate &&
+        node.id !== record.primary &&
+        promotionObstacle(node, record, draft.now) === null,
+    )
+    .map(({ id }) => id);
 }
 
 function open(

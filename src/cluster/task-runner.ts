@@ -45,9 +45,12 @@ export class TaskRunner {
       }
       case 'install':
         return await this.#install(work);
-      case 'drain':
-        await this.#primaries.drain(this.#address(work.primary), this.#address(work.candidate));
+      case 'drain': {
+        const others = work.others.map((id) => this.#address(id));
+        const [primary, candidate] = [this.#address(work.primary), this.#address(work.candidate)];
+        await this.#primaries.drain(primary, candidate, () => this.#standbys.revoke(others));
         return { kind: 'drained' };
+      }
       case 'arm': {
         const startedAt = await this.#primaries.arm(this.#address(work.primary), work.set);
         return { kind: 'armed', startedAt };

@@ -62,7 +62,8 @@ async function runRounds(world: ChaosWorld, fault: Fault): Promise<readonly Roun
   for (let number = 1; number <= Number(values.rounds); number += 1) {
     await world.restore();
     const clients = Number(values.clients);
-    const round = await runRound(world, { fault, clients, random, firstId: nextId });
+    const mayLose = values.mode === 'async';
+    const round = await runRound(world, { fault, clients, random, firstId: nextId, mayLose });
     nextId += clients * 100_000;
     rounds.push(round);
     const { stallMs, steps, findings } = round;

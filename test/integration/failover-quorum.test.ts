@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { sleep } from '../../src/base/clock.ts';
-import type { Failover } from '../../src/config/config.ts';
+import type { Failover, NodeId } from '../../src/config/config.ts';
 import type { LabShard } from '../../src/lab/lab-shard.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { withSession } from '../../src/lab/sql.ts';
@@ -69,6 +69,22 @@ describe('failover of a primary with two standbys', () => {
     const events = cluster.hookCalls.map(({ hook, event }) => `${hook} ${event}`);
     expect(events).toEqual(expect.arrayContaining(['notify failover', 'rejoin rejoin']));
     expect(events.filter((event) => event === 'rejoin rejoin')).toHaveLength(1);
+  });
+
+  it('hands over as planned, and takes the other standby along', async () => {
+    const { cluster, shard } = await start(2, { durability: 'strict' });
+    await cluster.until('both to be members', () => members(cluster).length === 2);
+    const writer = startWriter(cluster, shard);
+    await sleep(200);
+    const [, second, third] = shard.nodes;
+    await cluster.command({ kind: 'switchover', to: (third?.id ?? '') as NodeId });
+    expect(cluster.primary(shard)).toBe(third);
+    await cluster.until('the other to follow', () => members(cluster)[0] === second?.id);
+    await sleep(200);
+    const acknowledged = await writer.stop();
+    if (third === undefined) throw new Error('no third node');
+    expect(await idsOf(cluster, third)).toEqual(expect.arrayContaining(acknowledged));
+    expect(cluster.role(shard.primary)).toBe('quarantined');
   });
 
   it('stays down when the last commit may be on a standby that is lost as well', async () => {

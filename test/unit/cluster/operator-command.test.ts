@@ -56,7 +56,12 @@ describe('a switchover', () => {
   it('drains the primary before anything is promoted', () => {
     const scene = new Scene(armed).settle().order({ kind: 'switchover', to: two });
     scene.done({ kind: 'saved', revision: 2 });
-    expect(scene.state.task?.work).toEqual({ kind: 'drain', primary: one, candidate: two });
+    expect(scene.state.task?.work).toEqual({
+      kind: 'drain',
+      primary: one,
+      candidate: two,
+      others: [],
+    });
     expect(scene.state.published).toMatchObject({ epoch: 1, primary: null });
     scene.done({ kind: 'drained' });
     expect(scene.state.task?.work).toMatchObject({
@@ -142,10 +147,16 @@ describe('a standby that receives nothing', () => {
   it.each([
     ['is pointed to the primary when it was revoked', { revoked: true }, true],
     ['is pointed there when it is of an older epoch', { epoch: { epoch: 0, uuid: 'u0' } }, true],
+    [
+      'is pointed there when it goes on receiving from another server',
+      { receiverAgeMs: 0, epoch: { epoch: 0, uuid: 'u0' } },
+      true,
+    ],
     ['is left alone when it may know another way to the primary', {}, false],
   ])('%s', (_, fields, expected) => {
     const lonely = { ...standbyAnswer, receiverAgeMs: null, upstream: 'elsewhere:1', ...fields };
-    const scene = new Scene(solo).answer(two, lonely).answer(one, primaryAnswer);
+    const unlisted = { ...primaryAnswer, standbys: [] };
+    const scene = new Scene(solo).answer(two, lonely).answer(one, unlisted);
     scene.at(50).answer(two, lonely).at(100).answer(two, lonely);
     const repoints = scene.actions.filter(({ kind }) => kind === 'repoint');
     expect(repoints).toEqual(expected ? [{ kind: 'repoint', node: two, primary: one }] : []);

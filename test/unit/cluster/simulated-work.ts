@@ -98,6 +98,12 @@ function disarm(world: SimulatedWorld, work: Work<'disarm'>): TaskResult {
 function drain(world: SimulatedWorld, work: Work<'drain'>): TaskResult {
   const primary = world.node(work.primary);
   if (!isAnswering(primary)) return failed('no answer');
+  for (const id of work.others) {
+    const other = world.node(id);
+    if (!isAnswering(other) || !other.inRecovery) continue;
+    other.upstream = null;
+    other.revoked = true;
+  }
   primary.names = fencedNames;
   primary.waiting = [];
   return isCaughtUp(world.node(work.candidate), primary)
