@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import type { FunctionCallNode, SqlNode } from '../sql/ast.ts';
 import { builtinName } from '../sql/names.ts';
 import { callsIn, isAggregateCall } from './aggregate-calls.ts';
+import { arithmeticType } from './combine/arithmetic-type.ts';
 import { columnTypeOf } from './expression-collation.ts';
 import type { AggregateOutput, SortKey } from './plan.ts';
 import { refusal } from './refuse.ts';
@@ -23,6 +24,9 @@ type Draft =
       readonly hidden: number;
       readonly key: Omit<SortKey, 'column'>;
     };
+
+/** pg_type.typname of what the proxy can add up, but for what turns out at run time. */
+const addedHere = ['int2', 'int4', 'int8', 'numeric', 'float4', 'float8'];
 
 const notNeeded: SqlNode = { A_Const: { isnull: true } };
 
@@ -111,6 +115,10 @@ export class PartialColumns {
     if (argument === undefined || more.length > 0 || node.agg_within_group === true) {
       throw unmergeable(expression, 'this aggregate');
     }
+    const type = arithmeticType(this.#context, this.#scope, argument);
+    if ((name === 'sum' || name === 'avg') && type !== null && !addedHere.includes(type)) {
+      throw unmergeable(expression, `${name} of ${type}`);
+    }
     switch (name) {
       case 'sum':
         this.#add({ kind: 'sum', hidden: this.addHidden(expression) }, integer(0));
@@ -136,7 +144,7 @@ export class PartialColumns {
 
   /** avg(real) adds up as double precision, as PostgreSQL does. */
   #average(argument: SqlNode, filter: SqlNode | undefined): void {
-    const isReal = columnTypeOf(this.#scope, argument) === 'float4';
+    const isReal = arithmeticType(this.#context, this.#scope, argument) === 'float4';
     const added = isReal ? cast(argument, 'float8') : argument;
     const sum = this.addHidden(call('sum', [added], filter));
     const count = this.addHidden(call('count', [argument], filter));

@@ -5,6 +5,7 @@ import {
   isText,
   readsNondeterministic,
 } from './expression-collation.ts';
+import { simpleTypeName } from './key-operand.ts';
 import { mayBeText } from './may-be-text.ts';
 import type { SortKey } from './plan.ts';
 import { refusal } from './refuse.ts';
@@ -44,6 +45,7 @@ export function orderKey(
 ): KeyColumn {
   const collation = collationOf(context.schema, scope, expression);
   const label = expressionText(expression);
+  refuseOrderOfServers(scope, expression);
   if (collation === 'unknown') refuseText(context, scope, expression);
   if (collation === 'linguistic' || collation === 'nondeterministic') {
     throw refusal(
@@ -70,6 +72,7 @@ export function groupKey(context: StatementContext, scope: Scope, expression: Sq
       'Restrict the statement to one key.',
     );
   }
+  refuseOrderOfServers(scope, expression);
   const collation = collationOf(schema, scope, expression);
   if (isText(scope, expression)) {
     const bytes = inByteOrder(withoutPadding(scope, expression));
@@ -78,6 +81,25 @@ export function groupKey(context: StatementContext, scope: Scope, expression: Sq
   if (collation === 'unknown') refuseText(context, scope, expression);
   const known = collation === 'c' ? 'c' : 'unknown';
   return { expression, key: { ...ascending, collation: known, label } };
+}
+
+/** pg_type.typname of what the proxy can compare, but for what turns out at run time. */
+const comparedHere = new Set(
+  (
+    'bool bytea char name int8 int2 int4 text oid float4 float8 macaddr8 money macaddr bpchar ' +
+    'varchar citext date time timestamp timestamptz interval timetz numeric uuid pg_lsn'
+  ).split(' '),
+);
+
+function refuseOrderOfServers(scope: Scope, expression: SqlNode): void {
+  const cast = 'TypeCast' in expression ? simpleTypeName(expression.TypeCast.typeName) : null;
+  const type = cast ?? columnTypeOf(scope, expression);
+  if (type === null || comparedHere.has(type)) return;
+  const label = expressionText(expression);
+  throw refusal(
+    `ordering by ${label} over several shards: only a server compares values of type ${type}`,
+    'Order by its text, or restrict the statement to one key.',
+  );
 }
 
 /** What is probably text of no known collation is for PostgreSQL to order. */
