@@ -10,7 +10,8 @@ import type { BoundParameters } from './multi-shard-select.ts';
 import type { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
-import type { Target } from './target.ts';
+import type { Target, WriteTarget } from './target.ts';
+import { explainedWrite } from './write/explain-write.ts';
 
 export type ShardExplain = {
   readonly shard: ShardId;
@@ -60,6 +61,7 @@ export function explained(
   if (target.kind === 'error') return { kind: 'error', error: target.error };
   const routing = plan.kind === 'utility' ? ['Home shard'] : explainRouting(plan.routing);
   const prefix = explain.optionsText === '' ? 'EXPLAIN ' : `EXPLAIN ${explain.optionsText} `;
+  if (target.kind === 'write') return ofWrite(session, planned, target, explain.analyze, prefix);
   const lines = [
     ...headline(target, planner.shardMap.shards.length),
     ...indent(routing),
@@ -75,7 +77,24 @@ export function explained(
   return { kind: 'explained', lines, queries, gathered: null };
 }
 
-function headline(target: Target, shardsCount: number): readonly string[] {
+function ofWrite(
+  { timeZone }: PlanningSession,
+  planned: PlannedStatement,
+  target: WriteTarget,
+  analyze: boolean,
+  prefix: string,
+): Explained {
+  try {
+    const { lines, texts } = explainedWrite(planned, target, analyze, timeZone);
+    const queries = texts.map(({ shard, sql }) => ({ shard, sql: prefix + sql, write: false }));
+    return { kind: 'explained', lines, queries, gathered: null };
+  } catch (error) {
+    if (error instanceof PgError) return { kind: 'error', error };
+    throw error;
+  }
+}
+
+function headline(target: Exclude<Target, WriteTarget>, shardsCount: number): readonly string[] {
   if (target.kind === 'shard') return [`pgweave: one shard, ${target.shard}`];
   if (target.kind === 'error') return [];
   const { shards, intermediate } = target;
@@ -83,7 +102,7 @@ function headline(target: Target, shardsCount: number): readonly string[] {
   return [`pgweave: ${intermediate.length === 0 ? '' : 'intermediate results, then '}${last}`];
 }
 
-function steps(target: Target): readonly string[] {
+function steps(target: Exclude<Target, WriteTarget>): readonly string[] {
   if (target.kind !== 'multi-shard') return [];
   const results = target.intermediate.flatMap(({ columns, shards, root }, number) => [
     `Intermediate result ${number} (${columns.join(', ')}), on ${shards.join(', ')}`,
@@ -93,7 +112,7 @@ function steps(target: Target): readonly string[] {
   return indent(results.length === 0 ? last : [...results, 'Then', ...indent(last)]);
 }
 
-function shardText(planned: PlannedStatement, target: Target): string {
+function shardText(planned: PlannedStatement, target: Exclude<Target, WriteTarget>): string {
   if (target.kind !== 'multi-shard') return planned.text;
   return queryText(queryOf(target.root), {
     statementText: planned.text,

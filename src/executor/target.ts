@@ -38,6 +38,8 @@ export type WriteTarget = {
   readonly isUnconditional: boolean;
   /** It has RETURNING. */
   readonly returnsRows: boolean;
+  /** See MultiShardWrite. */
+  readonly changesRows: boolean;
 };
 
 /** How the rows of an intermediate result are had. */

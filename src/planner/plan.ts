@@ -194,6 +194,8 @@ export type MultiShardWrite = {
   readonly isUnconditional: boolean;
   /** It has RETURNING. */
   readonly returnsRows: boolean;
+  /** It may change rows that are there already, and has to wait for others who do. */
+  readonly changesRows: boolean;
 };
 
 export type WriteStep =

@@ -25,7 +25,9 @@ export function copyRows(
   }
   steps.lock(home, step.tables, () => {
     if (step.kind === 'copies') {
-      steps.write(steps.alike(shards, step.route, known), { kind: 'first' }, done, step.tables);
+      steps.write(steps.alike(shards, step.route, known), { kind: 'first' }, done, {
+        lock: step.tables,
+      });
       return;
     }
     const names = intermediate.at(-1)?.columns ?? [];
@@ -48,5 +50,5 @@ function writeCopies(
   tables: readonly string[],
   done: (count: number) => void,
 ): void {
-  steps.write(copies, { kind: 'first' }, done, tables);
+  steps.write(copies, { kind: 'first' }, done, { lock: tables });
 }

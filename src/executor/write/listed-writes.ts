@@ -41,7 +41,7 @@ export function listedWrites(
     else rows.push(row);
     return shard;
   });
-  const shards = [...rowsOf.keys()];
+  const shards = distribution.shards.filter((shard) => rowsOf.has(shard));
   const writes = shards.map((shard): ShardWrite => {
     const rows = (rowsOf.get(shard) ?? []).map(({ pieces }) => pieces);
     const all = joinedRows(step.head, rows, step.tail);

@@ -61,13 +61,14 @@ class WriteStatement {
 
   #write(known: Known): void {
     const { target, values } = this.#run;
-    const { step, shards, distribution } = target;
+    const { step, shards, distribution, changesRows: inTurn } = target;
+    const all = { kind: 'all' } as const;
     const complete = (count: number) => this.#complete(count);
     const source = this.#steps.source(known);
     try {
       switch (step.kind) {
         case 'own-rows':
-          this.#steps.write(this.#alike(shards, step.route, known), { kind: 'all' }, complete);
+          this.#steps.write(this.#alike(shards, step.route, known), all, complete, { inTurn });
           return;
         case 'listed-rows': {
           assert(distribution !== null, 'rows with keys');
@@ -78,7 +79,8 @@ class WriteStatement {
             source,
             known.parameterOids,
           );
-          this.#steps.write(writes, returned, complete);
+          const waits = inTurn && !target.returnsRows;
+          this.#steps.write(writes, waits ? all : returned, complete, { inTurn: waits });
           return;
         }
         case 'collected-rows': {
@@ -88,9 +90,9 @@ class WriteStatement {
             this.#alike([shard], step.route, { ...known, results }),
           );
           // Without any row some shard must still say what RETURNING would give.
-          const all =
+          const some =
             writes.length === 0 ? this.#alike(shards.slice(0, 1), step.route, known) : writes;
-          this.#steps.write(all, { kind: 'all' }, complete);
+          this.#steps.write(some, all, complete, { inTurn });
           return;
         }
         case 'copies':

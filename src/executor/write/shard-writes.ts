@@ -43,6 +43,11 @@ export type WriteRequest = {
   /** One at least, each on another shard. */
   readonly writes: readonly ShardWrite[];
   readonly returned: ReturnedRows;
+  /**
+   * One shard after the other, in the order of `writes`: two statements that change the same rows of
+   * several shards cannot then wait for each other. Not with rows `in-order`.
+   */
+  readonly inTurn: boolean;
   readonly resultFormats: readonly number[];
   readonly wantsDescription: boolean;
   /** Writing connections, in the transaction. */
@@ -57,7 +62,7 @@ export type WriteSink = Omit<RowSink, 'suspended' | 'complete'> & {
 };
 
 /**
- * Writes on several shards at the same time. An error of one of them stops the others; the sink hears
+ * Writes on several shards, at the same time or in turn. An error of one of them stops the others; the sink hears
  * of it when all connections are free, so that they can be rolled back.
  */
 export class ShardWrites {
@@ -65,6 +70,8 @@ export class ShardWrites {
   readonly #sink: WriteSink;
   #streams: readonly ShardStream[] = [];
   readonly #giveUps: (() => void)[] = [];
+  /** The last write that a connection was asked for. */
+  #acquired = 0;
   #source: RowSource | null = null;
   #writer: RowWriter | null = null;
   #hasAllRows = false;
@@ -81,22 +88,28 @@ export class ShardWrites {
   }
 
   begin(): void {
-    const { writes } = this.#request;
+    const { writes, inTurn, returned } = this.#request;
+    assert(!inTurn || returned.kind !== 'in-order', 'a row of a later shard would be waited for');
     this.#streams = writes.map(() => this.#newStream());
-    for (const [index, write] of writes.entries()) {
-      const stream = this.#streams[index];
-      if (stream?.isWaiting !== true) continue;
-      this.#giveUps[index] = this.#request.acquire(
-        write.shard,
-        (connection, release) => {
-          if (stream.isWaiting) this.#open(index, stream, write, connection, release);
-          else release();
-        },
-        (error) => {
-          if (stream.isWaiting) this.fail(error);
-        },
-      );
-    }
+    const together = inTurn ? 1 : writes.length;
+    for (let index = 0; index < together; index += 1) this.#acquire(index);
+  }
+
+  #acquire(index: number): void {
+    const write = this.#request.writes[index];
+    const stream = this.#streams[index];
+    if (write === undefined || stream?.isWaiting !== true) return;
+    this.#acquired = index;
+    this.#giveUps[index] = this.#request.acquire(
+      write.shard,
+      (connection, release) => {
+        if (stream.isWaiting) this.#open(index, stream, write, connection, release);
+        else release();
+      },
+      (error) => {
+        if (stream.isWaiting) this.fail(error);
+      },
+    );
   }
 
   /** Stops everything, as an error of a shard does. */
@@ -155,6 +168,7 @@ export class ShardWrites {
       failed: (error) => this.fail(error),
       ended: () => {
         this.#pump();
+        if (this.#request.inTurn && this.#failure === null) this.#acquire(this.#acquired + 1);
         this.#settle();
       },
       notice: (frame) => this.#sink.notice(frame),
@@ -167,14 +181,15 @@ export class ShardWrites {
   }
 
   #described(): void {
-    if (this.#source !== null || this.#failure !== null) return;
+    if (this.#failure !== null) return;
     const shown = this.#shown();
     const fields = shown.flatMap((stream) => (stream.fields === null ? [] : [stream.fields]));
-    const route = this.#request.writes[0]?.route;
-    if (fields.length < shown.length || route === undefined) return;
-    const { returned, resultFormats, wantsDescription } = this.#request;
+    const { writes, inTurn, returned, resultFormats, wantsDescription } = this.#request;
+    const route = writes[0]?.route;
+    if (route === undefined || (fields.length < shown.length && !inTurn)) return;
     try {
       const columns = agreedColumns(route, fields);
+      if (this.#source !== null) return;
       if (wantsDescription && columns.length > 0) {
         const formatted = columns.map((column, index) => ({
           ...column,

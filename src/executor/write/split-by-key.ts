@@ -23,7 +23,9 @@ export function splitByKey(
   assert(result !== null, 'the rows have been collected');
   const rows = new ResultRows(result);
   const owners = rowsByOwner(rows, key.column, distribution, timeZone);
-  return [...owners].map(([shard, numbers]) => {
+  return distribution.shards.flatMap((shard) => {
+    const numbers = owners.get(shard);
+    if (numbers === undefined) return [];
     const part = ResultRows.pick([{ from: rows, rows: numbers }]);
     return { shard, results: results.map((each, index) => (index === key.result ? part : each)) };
   });

@@ -71,11 +71,12 @@ export class WriteSteps {
     writes: readonly ShardWrite[],
     returned: ReturnedRows,
     done: (count: number) => void,
-    lock: readonly string[] = [],
+    how: { readonly inTurn?: boolean; readonly lock?: readonly string[] } = {},
   ): void {
+    const { inTurn = false, lock = [] } = how;
     const { output } = this.executor;
     const { resultFormats, wantsDescription } = this.#run;
-    this.#begin({ writes, returned, resultFormats, wantsDescription }, lock, {
+    this.#begin({ writes, returned, inTurn, resultFormats, wantsDescription }, lock, {
       description: (frame) => output.push(frame),
       rows: (frames) => output.push(frames),
       get writable() {
@@ -89,7 +90,13 @@ export class WriteSteps {
   /** Nobody sees what it returns. */
   writeQuietly(writes: readonly ShardWrite[], done: () => void): void {
     this.#begin(
-      { writes, returned: { kind: 'all' }, resultFormats: [], wantsDescription: false },
+      {
+        writes,
+        returned: { kind: 'all' },
+        inTurn: true,
+        resultFormats: [],
+        wantsDescription: false,
+      },
       [],
       {
         ...ignored,
@@ -107,7 +114,13 @@ export class WriteSteps {
   ): void {
     const rows = new CollectedRows(names, this.#budget);
     this.#begin(
-      { writes: [write], returned: { kind: 'all' }, resultFormats: [], wantsDescription: false },
+      {
+        writes: [write],
+        returned: { kind: 'all' },
+        inTurn: true,
+        resultFormats: [],
+        wantsDescription: false,
+      },
       [],
       {
         ...ignored,

@@ -11,7 +11,7 @@ export function writeTarget(
   shardMap: ShardMap,
   shardsOf: (routing: Routing) => readonly ShardId[],
 ): WriteTarget {
-  const { step, isUnconditional, returnsRows } = plan;
+  const { step, isUnconditional, returnsRows, changesRows } = plan;
   const name = 'distribution' in step ? step.distribution : '';
   const distribution = shardMap.distributions.get(name) ?? null;
   return {
@@ -23,6 +23,7 @@ export function writeTarget(
     home: shardMap.home,
     isUnconditional,
     returnsRows,
+    changesRows,
   };
 }
 

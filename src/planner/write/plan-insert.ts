@@ -49,7 +49,8 @@ export function planInsert(
 function asPlan(source: StatementSource, node: InsertNode, step: WriteStep): MultiShardWrite {
   const intermediate = source.results.plans;
   const returnsRows = node.returningClause !== undefined;
-  return { kind: 'write', intermediate, step, isUnconditional: false, returnsRows };
+  const changesRows = node.onConflictClause?.action === 'ONCONFLICT_UPDATE';
+  return { kind: 'write', intermediate, step, isUnconditional: false, returnsRows, changesRows };
 }
 
 /** null: DEFAULT VALUES. */

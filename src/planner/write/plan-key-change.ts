@@ -56,6 +56,7 @@ export function planKeyChange(
     intermediate: intermediate(),
     isUnconditional: node.whereClause === undefined,
     returnsRows: returned.length > 0,
+    changesRows: true,
     step: {
       kind: 'key-change',
       routing: routingOf(context),

@@ -53,6 +53,7 @@ export function planNewCopies(
     intermediate: source.results.plans,
     isUnconditional: false,
     returnsRows: node.returningClause !== undefined,
+    changesRows: true,
     step: {
       kind: 'new-copies',
       tables: [fullName(relation)],

@@ -46,7 +46,7 @@ export function planOwnRows(
       ? ({ kind: 'copies', tables: [fullName(facts.relation)], route } as const)
       : ({ kind: 'own-rows', routing: routingOf(settled.context), route } as const);
   const returnsRows = node.returningClause !== undefined;
-  return { kind: 'write', intermediate, step, isUnconditional, returnsRows };
+  return { kind: 'write', intermediate, step, isUnconditional, returnsRows, changesRows: true };
 }
 
 /** By where the written rows are. */

@@ -35,6 +35,7 @@ export function planTruncate(context: StatementContext, statement: SqlNode): Pla
       step: { kind: 'copies', tables, route },
       isUnconditional: false,
       returnsRows: false,
+      changesRows: true,
     },
   };
 }

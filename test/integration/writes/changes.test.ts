@@ -264,16 +264,26 @@ describe('what is asked of pgweave itself', () => {
     await same(world, simple('truncate table country restart identity'));
   });
 
-  it('explains', async () => {
+  it('explains, and writes nothing', async () => {
     for (const text of [
       'update account set balance = 1',
-      'insert into account (id) values (1), (101)',
+      'insert into account (id) values (1), (150)',
       'delete from account where balance > (select max(size) from place)',
       "insert into country (code) values ('x')",
       'update account set id = id + 1',
     ]) {
-      const rows = await world.proxy.query(`explain ${text}`);
-      expect(rows.length).toBeGreaterThan(2);
+      const rows = (await world.proxy.query(`explain ${text}`)).flat().join('\n');
+      expect(rows).toContain('pgweave: a write on up to');
+      const analyzed = await world.proxy.request(simple(`explain analyze ${text}`));
+      expect([text, analyzed.error?.sqlState]).toEqual([text, '0A000']);
     }
+    expect(await world.differences()).toEqual([]);
+    const rows = (
+      await world.proxy.query('explain insert into account (id) values (3), (150)')
+    ).flat();
+    expect(rows.filter((row) => row?.startsWith('On shard'))).toEqual([
+      'On shard s1:',
+      'On shard s2:',
+    ]);
   });
 });
