@@ -133,7 +133,7 @@ async function fill(cluster: LabCluster, rows: number): Promise<void> {
 function fillSql(rows: number, condition: string): string {
   return `insert into booking
     select id, customer, (id * 7919 % 1000003) / 100.0, date '2020-01-01' + (id * 31 % 1826)::int
-    from (select id, id * 104729 % ${customers} as customer from generate_series(1, ${rows}) id) one
+    from (select id, id * 104729 % ${customers} as customer from generate_series(1::int8, ${rows}) id) one
     where ${condition}; vacuum analyze booking`;
 }
 
