@@ -1,4 +1,5 @@
 import type { SelectNode, SqlNode } from '../sql/ast.ts';
+import { slotOf } from '../sql/bind-slots.ts';
 import { tagOf, walk } from '../sql/walk.ts';
 import { callsIn } from './aggregate-calls.ts';
 import type { SelectBody } from './block.ts';
@@ -33,6 +34,8 @@ export function aggregateOverShards(
   const groups = (select.groupClause ?? []).map((node) => {
     const expression = groupExpression(node, outputs, scope);
     if (expression === null || tagOf(node) === 'GroupingSet') throw unknownGroup();
+    // Written in the place of its name it would be an ordinal, or an error.
+    if (isConstant(expression)) throw unknownGroup();
     return expression;
   });
   const grouping = groupingOrder(context, scope, groups, select.sortClause ?? [], (node) =>
@@ -101,6 +104,11 @@ function refuseUnmergeable(select: SelectNode): void {
     }
     return true;
   });
+}
+
+function isConstant(expression: SqlNode): boolean {
+  const isSlot = 'ParamRef' in expression && slotOf(expression.ParamRef.number ?? 0) !== null;
+  return isSlot || 'A_Const' in expression;
 }
 
 function unknownGroup() {

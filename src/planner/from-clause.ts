@@ -196,13 +196,18 @@ function combine(
 ): FromItem {
   const merged = using.map((name) => mergedColumn(node, left, right, name));
   const rest = [...left.columns, ...right.columns].filter((column) => !using.includes(column.name));
-  const columns = renamed([...merged, ...rest], stringsOf(node.alias?.colnames));
+  const all = [...merged, ...rest];
+  // Under another name they cannot be named in a query of their table alone.
+  const columns =
+    node.alias === undefined ? all : renamed(all.map(withoutLeaf), stringsOf(node.alias.colnames));
   const usingAlias = node.join_using_alias?.aliasname;
   const items =
     node.alias !== undefined
       ? [{ alias: node.alias.aliasname ?? '', schema: null, columns }]
       : [...left.items, ...right.items];
-  if (usingAlias !== undefined) items.push({ alias: usingAlias, schema: null, columns: merged });
+  if (usingAlias !== undefined) {
+    items.push({ alias: usingAlias, schema: null, columns: merged.map(withoutLeaf) });
+  }
   return {
     items,
     columns,
@@ -211,6 +216,10 @@ function combine(
     start: left.start,
     end: right.end,
   };
+}
+
+function withoutLeaf(column: Column): Column {
+  return { ...column, leaf: null };
 }
 
 function mergedColumn(node: JoinNode, left: FromItem, right: FromItem, name: string): Column {

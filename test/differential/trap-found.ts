@@ -59,5 +59,52 @@ export function foundTraps({ booking }: Tables): readonly Trap[] {
       'a group by an expression beside a rollup of its column',
       plainText(`select ${int4} % 7 from booking group by ${int4} % 7, rollup (${int4}, ${date})`),
     ],
+    [
+      'the first groups by a count, then in a linguistic order',
+      ordered([
+        'select cust_id, count(*) from booking group by 1 order by 2, cust_id collate "und-x-icu" limit 5',
+      ]),
+    ],
+    [
+      'a subquery whose result is called like a column of the outer query',
+      plainText(
+        'select a.rid, (select max(b.rid) as item_id from booking b where b.rid = item_id) from booking a',
+      ),
+    ],
+    [
+      'a condition on a join by its own name',
+      plainText(
+        'select count(*), max(j.rid2) from (account a join (select rid as rid2 from reading) r on r.rid2 = a.rid) as j where j.cust_id > $$e$$',
+      ),
+    ],
+    [
+      'a whole row of a join',
+      plainText('select j.* from (item i join booking b on b.rid = i.id) as j where j.rid > 1'),
+    ],
+    [
+      'a correlated sum that would fail for values that are not asked for',
+      plainText(
+        'select a.rid, (select sum(1 / (b.rid - 5)) from booking b where b.rid = a.rid) from account a where a.rid <> 5',
+      ),
+    ],
+    [
+      'a correlated sum over a coarser comparison',
+      plainText(
+        'select a.rid, (select sum(b.rid) from booking b where b.rid = a.rid::float8) from account a',
+      ),
+    ],
+    [
+      'a group by the name of a constant',
+      plainText("select 'a' as x, count(*) from booking group by x"),
+    ],
+    [
+      'a group by the name of a number',
+      plainText('select 5 as x, count(*) from booking group by x'),
+    ],
+    ['a group by a null', plainText('select null, count(*) from booking group by 1')],
+    [
+      'a group by what has no order',
+      plainText('select (rid % 3)::text::xid, count(*) from booking group by 1'),
+    ],
   ];
 }

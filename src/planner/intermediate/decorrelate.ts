@@ -1,12 +1,14 @@
-import type { SelectNode, SqlNode } from '../../sql/ast.ts';
+import type { FunctionCallNode, SelectNode, SqlNode } from '../../sql/ast.ts';
 import { builtinName } from '../../sql/names.ts';
 import { walk } from '../../sql/walk.ts';
 import { callsIn, isAggregateCall } from '../aggregate-calls.ts';
 import type { SelectBody } from '../block.ts';
+import { arithmeticType } from '../combine/arithmetic-type.ts';
 import { conjunctsOf } from '../conjuncts.ts';
+import { isGroupable } from '../groupable-type.ts';
 import { reference } from '../outputs.ts';
 import { plainColumn, resolveColumn, type Scope } from '../scope.ts';
-import type { BlockRecord } from '../statement-context.ts';
+import type { BlockRecord, StatementContext } from '../statement-context.ts';
 import { hiddenPrefix, operator, plainSelect, target } from '../tree-builders.ts';
 import type { Part } from './part.ts';
 import { replaceNodes } from './replace-nodes.ts';
@@ -16,6 +18,8 @@ const nullOverNothing = new Set(
   'avg sum min max stddev variance bool_and bool_or every'.split(' '),
 );
 
+const exactTypes = ['int2', 'int4', 'int8', 'numeric'];
+
 /** `outer expression = column of the subquery`. */
 type Correlation = { readonly inner: SqlNode; readonly outer: SqlNode };
 
@@ -24,11 +28,15 @@ type Correlation = { readonly inner: SqlNode; readonly outer: SqlNode };
  * for each outer row. null where that could give another value (count over no rows is 0), or where
  * the subquery is correlated in another way.
  */
-export function decorrelated(outermost: SelectNode, record: BlockRecord): Part | null {
+export function decorrelated(
+  context: StatementContext,
+  outermost: SelectNode,
+  record: BlockRecord,
+): Part | null {
   const { body } = record.block;
   if (body.kind !== 'select' || !isScalarAggregate(record)) return null;
   const parts = conjunctsOf(body.select.whereClause);
-  const correlations = parts.map((part) => correlationOf(body, part));
+  const correlations = parts.map((part) => correlationOf(context, body, part));
   const rest = parts.filter((_, index) => correlations[index] === null);
   const found = correlations.filter((each) => each !== null);
   const value = scalarOf(body.select);
@@ -84,7 +92,7 @@ function scalarOf({ targetList = [] }: SelectNode): SqlNode | null {
 /** Strict operators, casts and aggregates only. */
 function isStrict(node: SqlNode): boolean {
   if ('A_Const' in node || 'ParamRef' in node) return true;
-  if ('FuncCall' in node) return isAggregateCall(node.FuncCall);
+  if ('FuncCall' in node) return isAggregateCall(node.FuncCall) && cannotFail(node.FuncCall);
   if ('TypeCast' in node) return node.TypeCast.arg !== undefined && isStrict(node.TypeCast.arg);
   if (!('A_Expr' in node) || node.A_Expr.kind !== 'AEXPR_OP') return false;
   const { name, lexpr, rexpr } = node.A_Expr;
@@ -92,7 +100,24 @@ function isStrict(node: SqlNode): boolean {
   return [lexpr, rexpr].every((operand) => operand === undefined || isStrict(operand));
 }
 
-function correlationOf({ scope }: SelectBody, conjunct: SqlNode): Correlation | null {
+/** It is also computed for values that no outer row asks about: 1 / x could fail there. */
+function cannotFail(call: FunctionCallNode): boolean {
+  let answer = call.agg_filter === undefined;
+  walk(call.args, (node) => {
+    if ('A_Expr' in node) {
+      const { kind, name } = node.A_Expr;
+      answer &&= kind === 'AEXPR_OP' && ['+', '-', '*'].includes(builtinName(name) ?? '');
+    } else answer &&= 'ColumnRef' in node || 'A_Const' in node || 'ParamRef' in node;
+    return answer && !('ColumnRef' in node);
+  });
+  return answer;
+}
+
+function correlationOf(
+  context: StatementContext,
+  { scope }: SelectBody,
+  conjunct: SqlNode,
+): Correlation | null {
   if (!('A_Expr' in conjunct) || conjunct.A_Expr.kind !== 'AEXPR_OP') return null;
   const { name, lexpr, rexpr } = conjunct.A_Expr;
   if (builtinName(name) !== '=' || lexpr === undefined || rexpr === undefined) return null;
@@ -100,9 +125,30 @@ function correlationOf({ scope }: SelectBody, conjunct: SqlNode): Correlation | 
     [lexpr, rexpr],
     [rexpr, lexpr],
   ] as const) {
-    if (isOwnColumn(scope, inner) && isOutside(scope, outer)) return { inner, outer };
+    if (!isOwnColumn(scope, inner) || !isOutside(scope, outer)) continue;
+    if (isGroupEquality(context, scope, inner, outer)) return { inner, outer };
   }
   return null;
+}
+
+/**
+ * `=` calls two values equal that GROUP BY puts into one group, and no others: not so when one is
+ * converted to a coarser type, or where the other brings its own collation.
+ */
+function isGroupEquality(
+  context: StatementContext,
+  scope: Scope,
+  inner: SqlNode,
+  outer: SqlNode,
+): boolean {
+  const own = resolveColumn(scope, inner)?.base ?? null;
+  if (own === null || !isGroupable(own.typeName)) return false;
+  if (exactTypes.includes(own.typeName) && scope.parent !== null) {
+    return exactTypes.includes(arithmeticType(context, scope.parent, outer) ?? '');
+  }
+  const other = resolveColumn(scope.parent, outer)?.base ?? null;
+  const collations = [own.collation, other?.collation];
+  return other?.typeOid === own.typeOid && !collations.includes('nondeterministic');
 }
 
 function isOwnColumn(scope: Scope, node: SqlNode): boolean {

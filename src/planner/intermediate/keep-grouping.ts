@@ -1,29 +1,31 @@
 import type { SqlNode } from '../../sql/ast.ts';
 import { tagOf } from '../../sql/walk.ts';
+import { isGroupableColumn } from '../groupable-type.ts';
 import { groupExpression } from '../listed-expression.ts';
 import { reference } from '../outputs.ts';
-import { resolveColumn } from '../scope.ts';
+import { type Column, resolveColumn } from '../scope.ts';
 import type { BlockRecord, Leaf, StatementContext } from '../statement-context.ts';
 
 /**
  * A query that groups by a table's primary key may also name the table's other columns; one that
  * reads the table's rows as a result may not. The columns are added to GROUP BY, which makes no
- * other groups. Answers the changed queries by the old ones.
+ * other groups. Answers the changed queries by the old ones; null when rows cannot be grouped by one
+ * of the columns.
  */
 export function keepGrouping(
   context: StatementContext,
   leaf: Leaf,
-  columns: readonly string[],
-): ReadonlyMap<object, unknown> {
+  columns: readonly Column[],
+): ReadonlyMap<object, unknown> | null {
   const changed = new Map<object, unknown>();
   for (const record of context.blocks) {
     const grouped = groupedColumns(context, leaf, record);
     if (grouped === null || !coversKey(leaf, grouped)) continue;
-    const added = columns
-      .filter((name) => !grouped.has(name))
-      .map((name) => reference([leaf.alias, name]));
+    const added = columns.filter(({ base }) => !grouped.has(base?.name ?? ''));
+    if (!added.every(isGroupableColumn)) return null;
     const { groupClause = [] } = record.select;
-    changed.set(record.select, { ...record.select, groupClause: [...groupClause, ...added] });
+    const references = added.map(({ name }) => reference([leaf.alias, name]));
+    changed.set(record.select, { ...record.select, groupClause: [...groupClause, ...references] });
   }
   return changed;
 }

@@ -2,6 +2,7 @@ import type { SelectNode, SqlNode } from '../../sql/ast.ts';
 import { builtinName } from '../../sql/names.ts';
 import { callsIn } from '../aggregate-calls.ts';
 import type { Analysis } from '../analysis.ts';
+import { isGroupableColumn } from '../groupable-type.ts';
 import { reference } from '../outputs.ts';
 import { returnsSets } from '../rows-of-shards.ts';
 import { type Column, plainColumn } from '../scope.ts';
@@ -44,7 +45,7 @@ export function* nextParts(analysis: Analysis): Generator<Part> {
     const scalar = around(
       context.blocks.filter(({ select }) => context.uses.get(select) === 'value'),
     );
-    const lookup = scalar === undefined ? null : decorrelated(analysis.select, scalar);
+    const lookup = scalar === undefined ? null : decorrelated(context, analysis.select, scalar);
     if (lookup !== null) yield lookup;
     yield* tableParts(analysis, leaf);
   }
@@ -199,11 +200,12 @@ function inPlaceOfQuery(
 
 /** Where only membership counts, each row is needed once. */
 function* tableParts(analysis: Analysis, leaf: Leaf): Generator<Part> {
-  const { context } = analysis;
   const part = tablePart(analysis, leaf);
-  const use = context.uses.get(queryOf(context, leaf)?.select ?? {});
-  const isOnce = use === 'existence' || use === 'members';
-  if (isOnce && leaf.instance !== null && isPlain(queryOf(context, leaf)?.select ?? {})) {
+  if (part === null) return;
+  const select = queryOf(analysis.context, leaf)?.select ?? {};
+  const use = analysis.context.uses.get(select);
+  const isOnce = (use === 'existence' || use === 'members') && isPlain(select);
+  if (isOnce && leaf.instance !== null && part.columns.every(isGroupableColumn)) {
     yield { ...part, select: { ...part.select, distinctClause: [{} as SqlNode] } };
   }
   yield part;
@@ -219,22 +221,25 @@ function queryOf(context: StatementContext, leaf: Leaf): BlockRecord | undefined
   );
 }
 
-function tablePart({ context, select }: Analysis, leaf: Leaf): Part {
+function tablePart({ context, select }: Analysis, leaf: Leaf): Part | null {
   // All rows of the result meet its conditions.
   const met = new Map<object, unknown>(leaf.filters.map((filter) => [filter, truth]));
   const rest: SqlNode = { SelectStmt: replaceNodes(select, met) };
-  const { select: query, columns } = tableQuery(leaf, rest);
+  const { select: query, columns: names } = tableQuery(leaf, rest);
+  const columns = names.flatMap((name) => {
+    const column = leaf.columns.find((other) => other.name === name);
+    return column === undefined ? [] : [{ ...column, keys: [], leaf: null }];
+  });
+  const grouping = keepGrouping(context, leaf, columns);
+  if (grouping === null || hasNamesake(context, leaf)) return null;
   return {
     kind: 'table',
     select: query,
-    columns: columns.flatMap((name) => {
-      const column = leaf.columns.find((other) => other.name === name);
-      return column === undefined ? [] : [{ ...column, keys: [], leaf: null }];
-    }),
+    columns,
     // First the queries around it, whose copies still hold the objects that are replaced next.
     replace: (resultName) =>
       replaceNodes(
-        replaceNodes(select, keepGrouping(context, leaf, columns)),
+        replaceNodes(select, grouping),
         new Map<object, unknown>([
           ...met,
           ...qualifiedReferences(leaf, rest),
@@ -242,4 +247,12 @@ function tablePart({ context, select }: Analysis, leaf: Leaf): Part {
         ]),
       ),
   };
+}
+
+/** Tables of two schemas may have one name beside each other; a result and a table may not. */
+function hasNamesake(context: StatementContext, leaf: Leaf): boolean {
+  return context.leaves.some(
+    ({ node, alias, relation }) =>
+      node.alias === undefined && alias === leaf.alias && relation.schema !== leaf.relation.schema,
+  );
 }

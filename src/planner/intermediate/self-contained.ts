@@ -1,7 +1,7 @@
-import type { SelectNode } from '../../sql/ast.ts';
+import type { SelectNode, SqlNode } from '../../sql/ast.ts';
 import { stringsOf } from '../../sql/names.ts';
 import { walk } from '../../sql/walk.ts';
-import type { Scope } from '../scope.ts';
+import type { NamedItem, Scope } from '../scope.ts';
 import type { BlockRecord, StatementContext } from '../statement-context.ts';
 
 /** Nothing in the query names a column, or a query of WITH, of the queries around it. */
@@ -28,6 +28,7 @@ function readsOuterCte({ select, ctes }: BlockRecord): boolean {
 function staysInside({ select, block, parent }: BlockRecord, end: Scope | null): boolean {
   const scope = block.body.kind === 'select' ? block.body.scope : { from: [], parent };
   const outputs = new Set(block.columns.map((column) => column.name));
+  const listed = new Set(listedIn(select));
   let inside = true;
   walk(ownExpressions(select), (node) => {
     if ('SelectStmt' in node) return false;
@@ -35,11 +36,24 @@ function staysInside({ select, block, parent }: BlockRecord, end: Scope | null):
     const fields = (node.ColumnRef.fields ?? []).filter((field) => !('A_Star' in field));
     const names = stringsOf(fields);
     const isStar = fields.length < (node.ColumnRef.fields ?? []).length;
-    inside &&=
-      isFound(scope, end, names, isStar) || (names.length === 1 && outputs.has(names[0] ?? ''));
+    const isOutput = listed.has(node) && names.length === 1 && outputs.has(names[0] ?? '');
+    inside &&= isOutput || isFound(scope, end, names, isStar);
     return false;
   });
   return inside;
+}
+
+/** Elements of ORDER BY, GROUP BY and DISTINCT ON: only there can a name be that of an output. */
+function listedIn({ sortClause, groupClause, distinctClause }: SelectNode): readonly SqlNode[] {
+  return [sortClause, groupClause, distinctClause].flatMap((nodes) =>
+    (nodes ?? []).flatMap(leaves),
+  );
+}
+
+function leaves(node: SqlNode): readonly SqlNode[] {
+  if ('SortBy' in node) return node.SortBy.node === undefined ? [] : [node.SortBy.node];
+  if ('GroupingSet' in node) return (node.GroupingSet.content ?? []).flatMap(leaves);
+  return 'RowExpr' in node ? (node.RowExpr.args ?? []) : [node];
 }
 
 /** Of a set operation without its arms, which are queries of their own. */
@@ -59,7 +73,10 @@ function isFound(
   for (let level = scope; level !== null && level !== end; level = level.parent) {
     if (names.length === 1 && !isStar && hasColumn(level, first)) return true;
     const table = names.length === 3 || (isStar && names.length === 2) ? names[1] : first;
-    if (level.from.some((from) => from.items.some((item) => item.alias === table))) return true;
+    const schema = names.length === 3 ? names[0] : null;
+    const isItem = (item: NamedItem) =>
+      item.alias === table && (schema === null || item.schema === schema);
+    if (level.from.some((from) => from.items.some(isItem))) return true;
   }
   return false;
 }

@@ -94,11 +94,11 @@ function namesIn(statement: SqlNode): UsedNames {
   return { names, rows, isAll };
 }
 
-/** `*`, NATURAL JOIN, and new names for the columns of a table or join. */
+/** `*`, NATURAL JOIN, new names for the columns of a table, and a name for a whole join. */
 function namesByPosition(node: SqlNode): boolean {
   if ('RangeVar' in node) return node.RangeVar.alias?.colnames !== undefined;
   if ('JoinExpr' in node) {
-    return node.JoinExpr.isNatural === true || node.JoinExpr.alias?.colnames !== undefined;
+    return node.JoinExpr.isNatural === true || node.JoinExpr.alias !== undefined;
   }
   const [first, ...more] = fieldsOf(node) ?? [];
   return first !== undefined && 'A_Star' in first && more.length === 0;
