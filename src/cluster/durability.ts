@@ -17,7 +17,7 @@ type Armed = Durability & { readonly kind: 'armed' };
 type Target = Omit<Armed, 'kind'>;
 
 /**
- * Keeps the promise and the servers' settings in step, for an open shard without a task. The order is
+ * Keeps the promise and the servers' settings in step, for an open shard without another task. The order is
  * what matters: the record says `armed` only after the standbys have confirmed a position sampled
  * while commits already waited for them, and it says `solo` before commits stop waiting. Between two
  * armed sets the record first names all of both with the lesser quorum, which is true before, during
@@ -25,9 +25,11 @@ type Target = Omit<Armed, 'kind'>;
  */
 export function keepDurability(draft: Draft, record: ShardRecord): void {
   const primary = nodeView(draft.state, record.primary)?.answer;
-  if (draft.state.task !== null || primary === undefined || primary === null) return;
+  if (primary === undefined || primary === null) return;
   const standbys = streamingStandbys(draft.state, record, primary);
   watchStandbys(draft, record, standbys, primary);
+  forgetVainArming(draft);
+  if (draft.state.task !== null) return;
   const { durability } = record;
   if (draft.state.settings.durability === 'async') {
     keepAsync(draft, record, primary);
@@ -35,6 +37,14 @@ export function keepDurability(draft: Draft, record: ShardRecord): void {
     keepArmed(draft, record, durability, primary, standbys);
   } else {
     keepUnarmed(draft, record, primary, standbys);
+  }
+}
+
+/** Commits must not wait for as long as a verification does for a standby that has gone meanwhile. */
+function forgetVainArming(draft: Draft): void {
+  const work = draft.state.task?.work;
+  if (work?.kind === 'arm' && work.members.some((id) => isLost(draft, id))) {
+    draft.change({ task: null });
   }
 }
 

@@ -169,6 +169,18 @@ describe('the armed set', () => {
     });
   });
 
+  it('is not verified any longer with a standby that has gone meanwhile', () => {
+    const scene = threesome();
+    scene.state = { ...scene.state, armedStart: null };
+    scene.at(100).answer(one, primaryOf([two, three]));
+    expect(scene.state.task?.work).toMatchObject({ kind: 'arm', members: [two, three] });
+    const without = { ...primaryOf([two, three]), standbys: primaryOf([two]).standbys };
+    for (let now = 200; now <= 1400; now += 100) {
+      scene.at(now).answer(two, standby(two)).answer(one, without);
+    }
+    expect(scene.state.task?.work).toMatchObject({ kind: 'arm', members: [two] });
+  });
+
   it('is never given up for want of a standby in strict mode', () => {
     const scene = new Scene(armed, 'failover', { durability: 'strict' }).settle();
     const alone = { ...primaryAnswer, standbys: [] };
