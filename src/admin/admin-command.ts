@@ -7,12 +7,14 @@ import {
   readOperatorWords,
   unquoted,
 } from './operator-words.ts';
+import { type ResolveWords, readResolveWords } from './resolve-words.ts';
 
 export const showSubjects = [
   'shards',
   'nodes',
   'durability',
   'failovers',
+  'transactions',
   'pools',
   'clients',
   'workers',
@@ -30,6 +32,7 @@ export type AdminCommand =
   | { readonly kind: 'show'; readonly subject: ShowSubject }
   | { readonly kind: 'reload' }
   | { readonly kind: 'operate'; readonly words: OperatorWords }
+  | { readonly kind: 'resolve'; readonly words: ResolveWords }
   /** A setting that drivers make on connecting and that means nothing here. */
   | { readonly kind: 'set' }
   /** What connection pools send to see whether a connection lives. */
@@ -49,7 +52,7 @@ const harmlessSettings = new Set([
   'timezone',
 ]);
 
-const commandWords = ['show', 'reload', 'help', ...operatorKinds];
+const commandWords = ['show', 'reload', 'help', 'resolve', ...operatorKinds];
 const hint = 'see SHOW HELP for the commands of this console';
 
 /** Characters of one command; no command of this console comes near it. */
@@ -71,6 +74,8 @@ export function parseAdminCommand(sql: string): AdminCommand {
     case 'reload':
       expectEnd(rest);
       return { kind: 'reload' };
+    case 'resolve':
+      return resolveCommand(rest);
     case 'set':
       return setCommand(rest);
     case 'select':
@@ -86,6 +91,12 @@ function operatorCommand(first: string, rest: readonly string[]): AdminCommand {
   const words = readOperatorWords(kind, rest);
   if (typeof words === 'string') throw syntaxError(words);
   return { kind: 'operate', words };
+}
+
+function resolveCommand(rest: readonly string[]): AdminCommand {
+  const words = readResolveWords(rest);
+  if (typeof words === 'string') throw syntaxError(words);
+  return { kind: 'resolve', words };
 }
 
 function showSubject(words: readonly string[]): ShowSubject {

@@ -3,6 +3,9 @@ import type { ClusterStatus } from '../cluster/cluster-status.ts';
 import type { Rehearsal } from '../cluster/dry-run.ts';
 import type { OperatorCommand } from '../cluster/operator-command.ts';
 import type { PastFailover } from '../cluster/past-failover.ts';
+import type { GlobalId } from '../cluster/transactions/global-id.ts';
+import type { InDoubtTransaction } from '../cluster/transactions/in-doubt.ts';
+import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { Config, NodeId } from '../config/config.ts';
 import type { ClientSummary } from '../frontend/client-summary.ts';
 import type { MetricsPage } from '../observability/metrics-snapshot.ts';
@@ -43,6 +46,10 @@ export type ClusterView = {
   rehearse(shard: ShardId, command: OperatorCommand): Rehearsal;
   /** Changes of primaries, the oldest first. */
   pastFailovers(): readonly PastFailover[];
+  /** Transactions over several shards that were left prepared, as of now. */
+  transactions(): Promise<readonly InDoubtTransaction[]>;
+  /** Resolves with what was done, in words; rejects with 55000 and the reason, or 42704. */
+  resolve(id: GlobalId, outcome: TransactionOutcome): Promise<string>;
   /** Why clients cannot be served now, a line each; empty: ready. */
   obstacles(): readonly string[];
   metrics(): Promise<MetricsPage>;

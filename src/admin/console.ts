@@ -8,6 +8,7 @@ import type { ClusterView } from './cluster-view.ts';
 import { configTable } from './config-table.ts';
 import { durabilityTable, failoversTable } from './failover-tables.ts';
 import { operate } from './operator-console.ts';
+import type { ResolveWords } from './resolve-words.ts';
 import {
   clientsTable,
   helpTable,
@@ -20,6 +21,7 @@ import {
   versionTable,
   workersTable,
 } from './show-tables.ts';
+import { transactionsTable } from './transactions-table.ts';
 
 type AdminUser = { readonly name: string; readonly admin: boolean };
 
@@ -46,6 +48,8 @@ export function createAdminConsole(view: ClusterView, telemetry: Telemetry): Adm
           return await reload(view, telemetry, user);
         case 'operate':
           return await operate(view, telemetry, user, command.words);
+        case 'resolve':
+          return await resolve(view, telemetry, user, command.words);
         default:
           return unreachable(command);
       }
@@ -63,6 +67,8 @@ async function show(view: ClusterView, subject: ShowSubject): Promise<Table> {
       return durabilityTable(view.status());
     case 'failovers':
       return failoversTable(view.pastFailovers());
+    case 'transactions':
+      return transactionsTable(await view.transactions());
     case 'pools':
       return poolsTable(view.config(), await view.workers({ clients: false }));
     case 'clients':
@@ -85,7 +91,8 @@ async function show(view: ClusterView, subject: ShowSubject): Promise<Table> {
 }
 
 function changesSomething(command: AdminCommand): boolean {
-  return command.kind === 'reload' || (command.kind === 'operate' && !command.words.dryRun);
+  if (command.kind === 'operate') return !command.words.dryRun;
+  return command.kind === 'reload' || command.kind === 'resolve';
 }
 
 function demandAdmin(user: AdminUser, command: AdminCommand): void {
@@ -104,6 +111,17 @@ async function reload(
   telemetry.log('info', 'reload asked for on the console', { user: user.name });
   const { warnings } = await view.reload();
   return done('RELOAD', warnings.length === 0 ? null : warnings.join('; '));
+}
+
+async function resolve(
+  view: ClusterView,
+  telemetry: Telemetry,
+  user: AdminUser,
+  words: ResolveWords,
+): Promise<AdminResult> {
+  const { id, outcome } = words;
+  telemetry.log('warn', 'an operator ends a transaction', { user: user.name, id, outcome });
+  return done('RESOLVE', await view.resolve(id, outcome));
 }
 
 function done(tag: string, notice: string | null = null): AdminResult {

@@ -172,6 +172,7 @@ const commands: readonly (readonly [string, string])[] = [
   ['SHOW NODES', 'role, state and lag of each server'],
   ['SHOW DURABILITY', 'what each shard promises about acknowledged commits'],
   ['SHOW FAILOVERS', 'changes of primaries, the latest first'],
+  ['SHOW TRANSACTIONS', 'transactions over several shards that were left prepared'],
   ['SHOW POOLS', 'server connections per node, over all workers'],
   ['SHOW CLIENTS', 'client sessions'],
   ['SHOW WORKERS', 'worker processes'],
@@ -188,6 +189,7 @@ const commands: readonly (readonly [string, string])[] = [
   ['RESUME shard', 'ends the pause (admin)'],
   ['REJOIN node', 'runs the rejoin hook: makes a node a standby of its primary again (admin)'],
   ['... WITH DRY RUN', 'says what one of these five would do now'],
+  ['RESOLVE id COMMIT|ROLLBACK', 'ends a transaction that no shard can decide (admin)'],
 ];
 
 export function helpTable(): Table {

@@ -11,6 +11,7 @@ import type { HookCall, HookOutcome } from '../cluster/hook-call.ts';
 import { pastFailover } from '../cluster/past-failover.ts';
 import { runHook } from '../cluster/run-hook.ts';
 import { mistakeText } from '../cluster/schema-mistakes.ts';
+import { TransactionRecovery } from '../cluster/transactions/transaction-recovery.ts';
 import type { Config, NodeAddress, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClusterControl, ClusterEvents } from '../supervisor/cluster-control.ts';
@@ -68,6 +69,12 @@ export async function startCluster(
       report(reading);
       return reading.snapshot;
     },
+    recovery: new TransactionRecovery({
+      clock,
+      telemetry,
+      config: () => current,
+      primaryOf: (shard) => primaryOf(monitor, current, shard),
+    }),
     stop: () => monitor.stop(),
   };
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { ConnectionPool } from '../backend/connection-pool.ts';
@@ -8,6 +9,7 @@ import type { Telemetry } from '../base/telemetry.ts';
 import { schemaFromSnapshot } from '../cluster/catalogue-schema.ts';
 import { PooledShardServers } from '../cluster/pooled-shard-servers.ts';
 import { translationsOf } from '../cluster/server-types.ts';
+import { GlobalIds } from '../cluster/transactions/global-id.ts';
 import type { Config, NodeAddress, NodeId } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { openMultiShardSelect } from '../executor/open-multi-shard-select.ts';
@@ -89,6 +91,8 @@ class Worker implements WorkerHandlers {
       openMultiShardSelect,
       limits: this.#config.limits,
       schemaChanged: () => link.schemaChanged(),
+      globalIds: new GlobalIds(randomBytes(8).toString('hex')),
+      settleTransaction: (id, shards) => link.settleTransaction(id, shards),
     };
     this.#gateWorld = {
       executor: this.#world,

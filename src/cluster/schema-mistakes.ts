@@ -2,7 +2,7 @@ import type { ColumnSchema } from '../planner/schema.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ShardMap, TableSharding } from '../sharding/shard-map.ts';
 import type { RelationSnapshot } from './catalogue-snapshot.ts';
-import { comparedSettings, type ShardCatalogue } from './shard-catalogue.ts';
+import { comparedSettings, preparedMax, type ShardCatalogue } from './shard-catalogue.ts';
 
 /** Where the servers do not fit the shard map, or each other. */
 export type SchemaMistake = {
@@ -67,6 +67,14 @@ function settingMistakes(
           remedy: 'give all shards the same value: answers depend on it',
         });
       }
+    }
+    if (catalogues.size > 1 && catalogue.settings.get(preparedMax) === '0') {
+      mistakes.push({
+        ...about,
+        severity: 'warning',
+        message: `${preparedMax} is 0: transactions that write here and on another shard cannot be committed`,
+        remedy: `set ${preparedMax} to 100 or more, first on its standbys, and restart the servers`,
+      });
     }
     if (home !== undefined && catalogue.defaultCollation !== home.defaultCollation) {
       mistakes.push({

@@ -127,10 +127,13 @@ async function readSettings(session: ControlConnection): Promise<ReadonlyMap<str
   const rows = await session.query<{ name: string; value: string }>(
     `select name, reset_val as value from pg_settings
       where name = any (string_to_array($1, ','))`,
-    [comparedSettings.join(',')],
+    [[...comparedSettings, preparedMax].join(',')],
   );
   return new Map(rows.map(({ name, value }) => [name, value]));
 }
+
+/** How many transactions can be prepared at the same time. */
+export const preparedMax = 'max_prepared_transactions';
 
 /** Settings on which the meaning or the text of an answer depends. */
 export const comparedSettings = [

@@ -5,6 +5,8 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Telemetry } from '../base/telemetry.ts';
 import type { ShardServers } from '../cluster/shard-servers.ts';
+import type { GlobalId, GlobalIds } from '../cluster/transactions/global-id.ts';
+import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { Limits, User } from '../config/config.ts';
 import { encodeErrorResponse } from '../protocol/error-response.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
@@ -37,6 +39,13 @@ export type ExecutorWorld = {
   limits: Limits;
   /** A statement changed tables. Resolves when the catalogue has been read again. */
   schemaChanged(): Promise<void>;
+  /** For the transactions that this worker commits on several shards. */
+  readonly globalIds: GlobalIds;
+  /**
+   * Has recovery finish the transaction, which this worker cannot go on with, on `shards`. Resolves
+   * with how it ended, null when that could not be found out in time.
+   */
+  settleTransaction(id: GlobalId, shards: readonly ShardId[]): Promise<TransactionOutcome | null>;
 };
 
 /** What a session hears of its statements. */

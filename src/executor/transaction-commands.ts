@@ -4,10 +4,8 @@ import { SqlState } from '../base/sql-state.ts';
 import type { TransactionCommand } from '../planner/plan.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeNoticeResponse } from '../protocol/error-response.ts';
-import { encodeQuery } from '../protocol/query-message.ts';
-import { Relay } from './relay.ts';
+import { commitBlock } from './commit/commit-block.ts';
 import type { SessionExecutor } from './session-executor.ts';
-import type { Participant } from './transaction.ts';
 
 type Done = (ok: boolean) => void;
 
@@ -55,7 +53,7 @@ export function endImplicitBlock(executor: SessionExecutor, done: Done): void {
     });
     return;
   }
-  commitParticipants(executor, false, done);
+  commitBlock(executor, false, done);
 }
 
 function begin(
@@ -91,86 +89,10 @@ function commit(executor: SessionExecutor, chain: boolean, done: Done): void {
     return;
   }
   executor.session.closePortals();
-  commitParticipants(executor, true, (ok) => {
+  commitBlock(executor, true, (ok) => {
     if (ok && chain) transaction.beginAgain();
     done(ok);
   });
-}
-
-/**
- * The shard that was written decides; the others have nothing to lose. With none written any
- * participant's answer will do, and with no participant there is nothing to ask.
- */
-function commitParticipants(executor: SessionExecutor, answer: boolean, done: Done): void {
-  const { transaction } = executor;
-  const { lostLocker, writer, participants } = transaction;
-  const first = lostLocker ?? writer ?? [...participants.values()][0] ?? null;
-  if (first === null) {
-    transaction.end(true);
-    executor.succeed(answer ? encodeCommandComplete('COMMIT') : null, done);
-    return;
-  }
-  transaction.beginEnd();
-  commitOn(executor, first, answer, (ok, committed) => {
-    transaction.broadcast(committed ? 'COMMIT' : 'ROLLBACK', first, () => {
-      transaction.end(committed);
-      executor.cancelWith(null);
-      const goOn = () => done(ok);
-      if (transaction.takeSchemaChange()) executor.world.schemaChanged().then(goOn, goOn);
-      else goOn();
-    });
-  });
-}
-
-function commitOn(
-  executor: SessionExecutor,
-  participant: Participant,
-  answer: boolean,
-  done: (ok: boolean, committed: boolean) => void,
-): void {
-  const { connection, shard, wrote } = participant;
-  // A cancel during COMMIT could end the wait for the standby: it is not passed on.
-  executor.cancelWith(null);
-  if (!connection.alive) {
-    executor.fail(neverCommitted(shard), () => done(false, false));
-    return;
-  }
-  const relay = new Relay(connection, {
-    output: answer ? executor.output : errorsOnly(executor),
-    script: null,
-    shared: false,
-    onCopyIn() {},
-    onError() {},
-    done: (outcome) => {
-      if (outcome.lost === null) {
-        done(!outcome.errored, !outcome.errored);
-        return;
-      }
-      const error = wrote ? unknownOutcome(shard, outcome.lost) : neverCommitted(shard);
-      executor.fail(error, () => done(false, false));
-    },
-  });
-  connection.send(relay, [encodeQuery('COMMIT')]);
-}
-
-/** Of the COMMIT of an implicit block the client sees only what went wrong. */
-function errorsOnly(executor: SessionExecutor) {
-  const { output } = executor;
-  return {
-    write(bytes: Buffer, start: number, end: number) {
-      for (let at = start; at < end; at += 1 + bytes.readInt32BE(at + 1)) {
-        const code = bytes[at];
-        if (code === 0x45 || code === 0x4e) {
-          output.write(bytes, at, at + 1 + bytes.readInt32BE(at + 1));
-        }
-      }
-    },
-    push() {},
-    flush() {},
-    writable: true,
-    unsentBytes: 0,
-    onDrain() {},
-  };
 }
 
 function rollback(executor: SessionExecutor, chain: boolean, tag: string, done: Done): void {
@@ -247,26 +169,6 @@ function requireBlock(executor: SessionExecutor, what: string, done: Done): bool
 
 function noSavepoint(name: string): PgError {
   return new PgError(SqlState.invalidSavepointSpecification, `savepoint "${name}" does not exist`);
-}
-
-function neverCommitted(shard: string): PgError {
-  return new PgError(
-    SqlState.serializationFailure,
-    `the connection to shard ${shard} was lost before the transaction was committed`,
-    { hint: 'Nothing of the transaction has been committed; run it again.' },
-  );
-}
-
-function unknownOutcome(shard: string, cause: PgError): PgError {
-  return new PgError(
-    SqlState.transactionResolutionUnknown,
-    `the connection to shard ${shard} was lost during COMMIT`,
-    {
-      detail: cause.message,
-      hint: 'It is not known whether the transaction was committed; look before running it again.',
-      cause,
-    },
-  );
 }
 
 function warning(sqlState: string, message: string): Buffer {

@@ -49,8 +49,7 @@ const snapshotLevels = new Set(['repeatable read', 'serializable']);
 
 /**
  * A session's transaction over shards. It begins on a shard when a statement first needs that shard:
- * then the *script* (BEGIN, SETs and savepoints so far) is replayed there. At most one shard is
- * written. An `implicit` block is what PostgreSQL does for several statements in one message.
+ * then the *script* (BEGIN, SETs and savepoints so far) is replayed there. An `implicit` block is what PostgreSQL does for several statements in one message.
  *
  * Invariant: connections are held only while a block is open, and every holder is a participant.
  */
@@ -94,11 +93,9 @@ export class Transaction {
     return this.#participants;
   }
 
-  get writer(): Participant | null {
-    for (const participant of this.#participants.values()) {
-      if (participant.wrote) return participant;
-    }
-    return null;
+  /** In the order in which they joined. */
+  get writers(): readonly Participant[] {
+    return [...this.#participants.values()].filter(({ wrote }) => wrote);
   }
 
   /** Locks that were lost let others in: nothing may be committed then. */
@@ -252,6 +249,13 @@ export class Transaction {
     this.#savepoints = [];
   }
 
+  /** The block goes on without it: its server holds nothing of the block any more. */
+  dismiss(participant: Participant): void {
+    const others = [...this.#participants].filter(([shard]) => shard !== participant.shard);
+    this.#participants = new Map(others);
+    if (participant.connection.alive) participant.connection.release();
+  }
+
   /** Sends `text` to the participants but `except`; `done` when all have answered. */
   broadcast(text: string, except: Participant | null, done: (lost: PgError | null) => void): void {
     const others = [...this.#participants.values()].filter(
@@ -316,14 +320,6 @@ export class Transaction {
   #refusal(request: ConnectionRequest, participant: Participant | undefined): PgError | null {
     if (participant !== undefined && !participant.connection.alive) {
       return lostInTransaction(request.shard, null);
-    }
-    const writer = this.writer;
-    if (request.write && writer !== null && writer.shard !== request.shard) {
-      return new PgError(
-        SqlState.featureNotSupported,
-        `cannot write on shard ${request.shard} in a transaction that has written on shard ${writer.shard}`,
-        { hint: 'Commit first, or write rows of one shard per transaction.' },
-      );
     }
     const anchor = this.snapshotShard;
     if (anchor !== null && anchor !== request.shard && request.rowless !== true) {

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { PoolCounts } from '../backend/pool.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import type { InDoubtTransaction } from '../cluster/transactions/in-doubt.ts';
 import type { NodeAddress } from '../config/config.ts';
 import { type MetricsSnapshot, takeSnapshot } from './metrics-snapshot.ts';
 import { registerUsageMetrics } from './usage-metrics.ts';
@@ -9,6 +10,8 @@ import { registerUsageMetrics } from './usage-metrics.ts';
 export type ClusterReading = {
   readonly version: string;
   readonly status: ClusterStatus;
+  /** Transactions over several shards that were left prepared. */
+  readonly inDoubt: readonly Pick<InDoubtTransaction, 'ageMs'>[];
   readonly shardMapVersion: number;
   readonly clientsMax: number;
   readonly clientsRefused: number;
@@ -32,6 +35,7 @@ export async function clusterMetrics(reading: ClusterReading): Promise<MetricsSn
   addShards(registry, reading.status);
   addNodes(registry, reading.status);
   addPools(registry, reading.pools);
+  addTransactions(registry, reading.inDoubt);
   return await takeSnapshot(registry);
 }
 
@@ -171,4 +175,18 @@ function addPools(registry: Registry, pools: ClusterReading['pools']): void {
     waiting.set(labels, counts.waiting);
     wait.set(labels, counts.waitMs / 1000);
   }
+}
+
+function addTransactions(registry: Registry, inDoubt: ClusterReading['inDoubt']): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'pgweave_transactions_in_doubt',
+    help: 'Transactions over several shards that were left prepared.',
+    registers,
+  }).set(inDoubt.length);
+  new Gauge({
+    name: 'pgweave_transaction_in_doubt_age_seconds',
+    help: 'Of the oldest one of them; its locks are held.',
+    registers,
+  }).set(Math.max(0, ...inDoubt.map(({ ageMs }) => ageMs)) / 1000);
 }

@@ -6,6 +6,7 @@ import type { PastFailover } from '../cluster/past-failover.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
 import type { Config, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import type { Recovery } from './transaction-keeper.ts';
 
 /** The health side of the supervisor, as far as it is not about processes. */
 export type ClusterControl = {
@@ -25,6 +26,8 @@ export type ClusterControl = {
   reconfigure(config: Config): Promise<void>;
   /** Rejects when a server that has to be asked does not answer. */
   readCatalogue(config: Config): Promise<CatalogueSnapshot>;
+  /** For transactions that were left prepared. */
+  readonly recovery: Recovery;
   stop(): Promise<void>;
 };
 

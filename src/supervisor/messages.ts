@@ -2,10 +2,13 @@ import type { PoolCounts } from '../backend/pool.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
+import type { GlobalId } from '../cluster/transactions/global-id.ts';
+import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { NodeId } from '../config/config.ts';
 import type { AdminResult } from '../frontend/admin-console.ts';
 import type { ClientSummary } from '../frontend/client-summary.ts';
 import type { MetricsSnapshot } from '../observability/metrics-snapshot.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
 
 /**
  * What a worker works by, replaced as a whole. The text travels, not the parsed value: every worker
@@ -71,7 +74,12 @@ export type SupervisorMessage =
   | { readonly type: 'snapshot-request'; readonly id: number; readonly clients: boolean }
   | { readonly type: 'admin-result'; readonly id: number; readonly result: AdminResult }
   | { readonly type: 'admin-error'; readonly id: number; readonly error: WireError }
-  | { readonly type: 'schema-read'; readonly id: number };
+  | { readonly type: 'schema-read'; readonly id: number }
+  | {
+      readonly type: 'settled';
+      readonly id: number;
+      readonly outcome: TransactionOutcome | null;
+    };
 
 /** Worker to supervisor. */
 export type WorkerMessage =
@@ -94,6 +102,13 @@ export type WorkerMessage =
     }
   /** A statement changed tables; answered by `schema-read` when the new catalogue was sent. */
   | { readonly type: 'schema-changed'; readonly id: number }
+  /** It cannot go on with the transaction; answered by `settled`. */
+  | {
+      readonly type: 'settle';
+      readonly id: number;
+      readonly transaction: GlobalId;
+      readonly shards: readonly ShardId[];
+    }
   /** Answers `catalogue` and `configuration`; null: in force. */
   | { readonly type: 'applied'; readonly id: number; readonly error: WireError | null }
   | { readonly type: 'snapshot'; readonly id: number; readonly report: WorkerReport }

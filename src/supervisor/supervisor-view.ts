@@ -1,6 +1,7 @@
 import type { WorkerView } from '../admin/cluster-view.ts';
 import { totalsByNode } from '../admin/show-tables.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import type { InDoubtTransaction } from '../cluster/transactions/in-doubt.ts';
 import type { Config } from '../config/config.ts';
 import { clusterMetrics } from '../observability/cluster-metrics.ts';
 import {
@@ -17,6 +18,7 @@ export type SupervisorReading = {
   readonly version: string;
   readonly config: Config;
   readonly status: ClusterStatus;
+  readonly inDoubt: readonly InDoubtTransaction[];
   readonly clientsRefused: number;
   readonly workers: Workers;
   readonly phase: 'starting' | 'running' | 'stopping';
@@ -65,6 +67,7 @@ export async function metricsPage(reading: SupervisorReading): Promise<MetricsPa
   const own = await clusterMetrics({
     version: reading.version,
     status: reading.status,
+    inDoubt: reading.inDoubt,
     shardMapVersion: config.shardMap.version,
     clientsMax: config.limits.clientsMax,
     clientsRefused: reading.clientsRefused,

@@ -16,6 +16,7 @@ import type { ClusterControl, StartCluster } from './cluster-control.ts';
 import { toWireError, type WireError, type WorkerConfiguration } from './messages.ts';
 import { restartWarnings } from './restart-warnings.ts';
 import { metricsPage, obstacles, workerViews } from './supervisor-view.ts';
+import { TransactionKeeper } from './transaction-keeper.ts';
 import type { OpenWorkerChannel } from './worker-channel.ts';
 import type { Reply, WorkerRequest } from './worker-slot.ts';
 import { type ApplyOutcome, Workers } from './workers.ts';
@@ -50,6 +51,7 @@ export class Supervisor {
   readonly #view: ClusterView;
   #configuration: LoadedConfiguration;
   #cluster: ClusterControl | null = null;
+  #transactions: TransactionKeeper | null = null;
   #http: AdminHttp | null = null;
   #clientPort: number | null = null;
   #phase: 'starting' | 'running' | 'stopping' = 'starting';
@@ -140,6 +142,11 @@ export class Supervisor {
     this.#demandNotStopping();
     this.#cluster = await startCluster({ onShardStates: (states) => this.#publishStates(states) });
     await this.#readFirstCatalogue();
+    const { recovery } = this.#cluster;
+    const settleMaxMs = () => this.#config.limits.holdMaxMs;
+    this.#transactions = new TransactionKeeper({ clock, recovery, settleMaxMs });
+    // What needs it, the table of decisions included, is there for the first client.
+    await this.#transactions.look();
     await this.#workers.start();
     this.#demandNotStopping();
     this.#clientPort = await this.#listener.listen(this.#config.listen);
@@ -175,6 +182,7 @@ export class Supervisor {
     // A start under way has noticed by now; what it still opened is closed below.
     await this.#starting.catch(() => {});
     this.#listener.close();
+    this.#transactions?.stop();
     await this.#cluster?.stop();
     await this.#http?.close();
     telemetry.log('info', 'stopped');
@@ -253,6 +261,11 @@ export class Supervisor {
         // Neither of the two rejects: both turn errors into an answer.
         void this.#keeper.refresh().then(() => reply({ type: 'schema-read', id: request.id }));
         break;
+      case 'settle':
+        void this.#demandTransactions()
+          .settle(request.transaction, request.shards)
+          .then((outcome) => reply({ type: 'settled', id: request.id, outcome }));
+        break;
       case 'admin':
         void this.#execute(request, reply);
         break;
@@ -281,6 +294,7 @@ export class Supervisor {
       version: this.#parts.version,
       config: this.#config,
       status: this.#cluster?.status() ?? { shards: [], nodes: [] },
+      inDoubt: this.#transactions?.inDoubt ?? [],
       clientsRefused: this.#listener.refusedTotal,
       workers: this.#workers,
       phase: this.#phase,
@@ -295,6 +309,8 @@ export class Supervisor {
       command: (shard, command) => this.#demandCluster().command(shard, command),
       rehearse: (shard, command) => this.#demandCluster().rehearse(shard, command),
       pastFailovers: () => this.#cluster?.pastFailovers() ?? [],
+      transactions: async () => (await this.#demandTransactions().look()).inDoubt,
+      resolve: (id, outcome) => this.#demandTransactions().resolve(id, outcome),
       obstacles: () => obstacles(reading()),
       metrics: () => metricsPage(reading()),
     };
@@ -302,6 +318,11 @@ export class Supervisor {
 
   #demandCluster(): ClusterControl {
     if (this.#cluster !== null) return this.#cluster;
+    throw new PgError(SqlState.cannotConnectNow, 'the proxy is starting up');
+  }
+
+  #demandTransactions(): TransactionKeeper {
+    if (this.#transactions !== null) return this.#transactions;
     throw new PgError(SqlState.cannotConnectNow, 'the proxy is starting up');
   }
 

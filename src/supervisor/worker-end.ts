@@ -4,6 +4,7 @@ import { assert, unreachable } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { AdminResult } from '../frontend/admin-console.ts';
 import type { SupervisorMessage, WireError, WorkerMessage } from './messages.ts';
 import { toWireError } from './messages.ts';
@@ -31,6 +32,7 @@ export class WorkerEnd {
   #nextId = 1;
   readonly #adminWaiters = new Map<number, AdminWaiter>();
   readonly #schemaWaiters = new Map<number, () => void>();
+  readonly #settleWaiters = new Map<number, (outcome: TransactionOutcome | null) => void>();
   #closed = 0;
   #refusedClosed = 0;
   #reportDue = false;
@@ -95,6 +97,12 @@ export class WorkerEnd {
           const id = this.#nextId++;
           this.#schemaWaiters.set(id, resolve);
           this.#send({ type: 'schema-changed', id });
+        }),
+      settleTransaction: (transaction, shards) =>
+        new Promise((resolve) => {
+          const id = this.#nextId++;
+          this.#settleWaiters.set(id, resolve);
+          this.#send({ type: 'settle', id, transaction, shards });
         }),
       console: { execute: (sql, user) => this.#execute(sql, user) },
     };
@@ -168,6 +176,9 @@ export class WorkerEnd {
       case 'schema-read':
         this.#schemaRead(message.id);
         break;
+      case 'settled':
+        this.#settled(message.id, message.outcome);
+        break;
       default:
         unreachable(message);
     }
@@ -205,6 +216,13 @@ export class WorkerEnd {
     assert(resolve !== undefined, 'an answer to a schema change that was not sent');
     this.#schemaWaiters.delete(id);
     resolve();
+  }
+
+  #settled(id: number, outcome: TransactionOutcome | null): void {
+    const resolve = this.#settleWaiters.get(id);
+    assert(resolve !== undefined, 'an answer to a transaction that was not asked about');
+    this.#settleWaiters.delete(id);
+    resolve(outcome);
   }
 }
 

@@ -1,8 +1,11 @@
 import type { Socket } from 'node:net';
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
+import type { GlobalId } from '../cluster/transactions/global-id.ts';
+import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { NodeId } from '../config/config.ts';
 import type { AdminConsole } from '../frontend/admin-console.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
 import type { CancelKey, WorkerConfiguration, WorkerPlace, WorkerReport } from './messages.ts';
 
 /** What a worker can say to its supervisor. Calls never throw and never block. */
@@ -19,6 +22,11 @@ export type WorkerLink = {
    * when it could not be read.
    */
   schemaChanged(): Promise<void>;
+  /**
+   * Has the transaction finished on these shards. Resolves with how it ended, null when that could
+   * not be found out in time.
+   */
+  settleTransaction(id: GlobalId, shards: readonly ShardId[]): Promise<TransactionOutcome | null>;
   /** The admin console, which lives in the supervisor. */
   readonly console: AdminConsole;
 };

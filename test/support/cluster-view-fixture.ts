@@ -3,6 +3,8 @@ import { PgError } from '../../src/base/pg-error.ts';
 import { SqlState } from '../../src/base/sql-state.ts';
 import type { ClusterStatus } from '../../src/cluster/cluster-status.ts';
 import type { PastFailover } from '../../src/cluster/past-failover.ts';
+import type { GlobalId } from '../../src/cluster/transactions/global-id.ts';
+import type { InDoubtTransaction } from '../../src/cluster/transactions/in-doubt.ts';
 import type { NodeId } from '../../src/config/config.ts';
 import { configFixture, firstShard, secondShard } from './config-fixture.ts';
 import { wellFixture } from './failover-fixture.ts';
@@ -72,6 +74,15 @@ const pastFailover: PastFailover = {
   openedMs: 131,
   reason: 'it refuses connections',
   findings: [],
+};
+
+const inDoubt: InDoubtTransaction = {
+  id: 'pgweave/a_m/0123456789abcdef/1z' as GlobalId,
+  coordinator: firstShard,
+  shards: [secondShard],
+  owner: 'app',
+  ageMs: 12_345.6,
+  verdict: 'unknown',
 };
 
 const counts = { idle: 2, active: 1, connecting: 0, waiting: 3, waitMs: 12.34 };
@@ -146,6 +157,11 @@ export function clusterViewFixture(changes: Partial<ClusterView> = {}): {
       ],
     }),
     pastFailovers: () => [pastFailover],
+    transactions: async () => [inDoubt],
+    resolve: async (id, outcome) => {
+      changed.push(`resolve ${id} ${outcome}`);
+      return 'the transaction is ended';
+    },
     obstacles: () => [],
     metrics: async () => ({ contentType: 'text/plain', body: 'pgweave_up 1\n' }),
     ...changes,

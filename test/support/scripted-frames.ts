@@ -85,3 +85,21 @@ export function errorFrame(code: string, message: string, severity?: 'FATAL'): B
     new PgError(code, message, severity === undefined ? {} : { severity }),
   );
 }
+
+type Status = 'idle' | 'in-transaction' | 'failed';
+
+/** What COMMIT, ROLLBACK, PREPARE TRANSACTION, COMMIT PREPARED and so on do, as PostgreSQL has it. */
+export function endOfTransaction(
+  sql: string,
+  status: Status,
+): { readonly tag: string; readonly status: Status } {
+  const [word = ''] = /\w+/.exec(sql) ?? [];
+  const isRollback = /rollback/i.test(word);
+  if (/^\s*\w+ prepared\b/i.test(sql)) return { tag: `${word.toUpperCase()} PREPARED`, status };
+  if (/^\s*rollback\b.*\bto\b/i.test(sql)) return { tag: 'ROLLBACK', status: 'in-transaction' };
+  const isPrepare = /prepare/i.test(word);
+  if (isRollback || status === 'failed' || (isPrepare && status === 'idle')) {
+    return { tag: 'ROLLBACK', status: 'idle' };
+  }
+  return { tag: isPrepare ? 'PREPARE TRANSACTION' : 'COMMIT', status: 'idle' };
+}

@@ -16,11 +16,12 @@ import { decodeQuery } from '../../src/protocol/query-message.ts';
 import { readyForQuery } from '../../src/protocol/ready-for-query.ts';
 import { lexStatements } from '../../src/sql/lexer.ts';
 import type { FakeSession } from './fake-server.ts';
-import type { ScriptedDirectives } from './scripted-directives.ts';
+import type { ScriptedDirectives, Wish } from './scripted-directives.ts';
 import {
   copyFormat,
   copyRow,
   declaredCursor,
+  endOfTransaction,
   errorFrame,
   madeUpDescription,
   madeUpNotice,
@@ -170,21 +171,23 @@ export class ScriptedSession {
       done(true);
     };
     if (this.#directives.find(sql, 'notice') !== null) this.#out.push(madeUpNotice);
+    const wish = this.#directives.takeWish(sql);
+    if (this.#granted(wish, () => this.#answer(sql, word, how, done), done)) return;
     switch (word) {
       case 'begin':
       case 'start':
         this.#status = 'in-transaction';
         complete('BEGIN');
         return;
+      case 'prepare':
       case 'commit':
       case 'end':
-        this.#commit(complete, done);
+      case 'rollback': {
+        const { tag, status } = endOfTransaction(sql, this.#status);
+        this.#status = status;
+        complete(tag);
         return;
-      case 'rollback':
-        if (!/\bto\b/i.test(sql)) this.#status = 'idle';
-        else this.#status = 'in-transaction';
-        complete('ROLLBACK');
-        return;
+      }
       case 'set':
       case 'reset': {
         const status = settingStatus(sql);
@@ -224,23 +227,17 @@ export class ScriptedSession {
     };
   }
 
-  #commit(complete: (tag: string) => void, done: (ok: boolean) => void): void {
-    const wish = this.#directives.atCommit;
-    this.#directives.atCommit = 'commit';
-    if (wish === 'die') {
-      this.#die();
-      return;
-    }
-    if (wish === 'hang') {
-      this.#hold(() => this.#commit(complete, done));
-      return;
-    }
-    const failed = this.#status === 'failed';
-    this.#status = 'idle';
-    if (wish === 'fail') {
-      this.#out.push(errorFrame('23503', `made up by ${this.#directives.shard}`));
+  /** What a test wants of a statement; true: there is no other answer. */
+  #granted(wish: Wish | null, answer: () => void, done: (ok: boolean) => void): boolean {
+    if (wish === 'dies') this.#die();
+    else if (wish === 'hangs') this.#hold(answer);
+    else if (wish !== null) this.#status = 'idle';
+    if (wish !== null && typeof wish === 'object') {
+      this.#out.push(errorFrame(wish.fails, `made up by ${this.#directives.shard}`));
       done(false);
-    } else complete(failed ? 'ROLLBACK' : 'COMMIT');
+      return true;
+    }
+    return wish === 'dies' || wish === 'hangs';
   }
 
   #rows(sql: string, how: How, done: (ok: boolean) => void): void {

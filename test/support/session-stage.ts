@@ -5,6 +5,8 @@ import { systemClock } from '../../src/base/clock.ts';
 import { PgError } from '../../src/base/pg-error.ts';
 import { silentTelemetry } from '../../src/base/telemetry.ts';
 import { PooledShardServers } from '../../src/cluster/pooled-shard-servers.ts';
+import { GlobalIds } from '../../src/cluster/transactions/global-id.ts';
+import type { TransactionOutcome } from '../../src/cluster/transactions/transaction-outcome.ts';
 import type { Config, Limits, NodeAddress, User } from '../../src/config/config.ts';
 import { openMultiShardSelect } from '../../src/executor/open-multi-shard-select.ts';
 import { SharedPlanningSettings } from '../../src/executor/planning-settings.ts';
@@ -53,6 +55,8 @@ export class SessionStage {
   /** There are too many clients. */
   refusing = false;
   readonly forwardedCancels: number[] = [];
+  /** What recovery finds out about any transaction. */
+  recovered: TransactionOutcome | null = null;
   readonly #listener: Server;
 
   private constructor(shards: readonly ScriptedShard[], config: Config, listener: Server) {
@@ -99,6 +103,12 @@ export class SessionStage {
       limits: config.limits,
       schemaChanged: async () => {
         this.events.push({ actor: 'catalogue', arrow: '<', text: 'read again' });
+      },
+      globalIds: new GlobalIds('0123456789abcdef'),
+      settleTransaction: async (id, shards) => {
+        const text = `settle ${id} on ${shards.join(', ')}`;
+        this.events.push({ actor: 'recovery', arrow: '>', text });
+        return this.recovered;
       },
     };
     this.world = {

@@ -5,6 +5,7 @@ import { SqlState } from '../../src/base/sql-state.ts';
 import type { LogLevel } from '../../src/base/telemetry.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from '../../src/cluster/catalogue-snapshot.ts';
 import type { ShardState } from '../../src/cluster/shard-state.ts';
+import type { RecoveryReport } from '../../src/cluster/transactions/transaction-recovery.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { ClusterControl, ClusterEvents } from '../../src/supervisor/cluster-control.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
@@ -22,6 +23,8 @@ export class SupervisorFixture {
   states: readonly ShardState[] = [shardState('127.0.0.1:5433')];
   relations: readonly RelationSnapshot[] = [];
   catalogueFails = false;
+  /** What every look at transactions in doubt finds. */
+  report: RecoveryReport = { inDoubt: [], unread: new Set(), outcomes: new Map() };
   catalogueReads = 0;
   /** What the file says next; null: it has mistakes. */
   nextConfig: { readonly text: string; readonly config: Config } | null = null;
@@ -90,6 +93,17 @@ export class SupervisorFixture {
         this.told.push(`reconfigure ${config.shardMap.version}`);
       },
       readCatalogue: async () => this.#readCatalogue(),
+      recovery: {
+        recover: async () => this.report,
+        interrupt: async (id) => {
+          this.told.push(`interrupt ${id}`);
+        },
+        force: async ({ shards }, outcome) => {
+          this.told.push(`${outcome} on ${shards.join(' ')}`);
+          return shards;
+        },
+        close: () => {},
+      },
       stop: async () => {
         this.told.push('stop');
       },

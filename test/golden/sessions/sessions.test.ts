@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadParser } from '../../../src/sql/parser.ts';
+import type { Wish } from '../../support/scripted-directives.ts';
 import { SessionStage, type TraceEvent } from '../../support/session-stage.ts';
 
 // A scenario: lines beginning with `# ` say what it shows, then steps and what they cause, in the
@@ -9,8 +10,10 @@ import { SessionStage, type TraceEvent } from '../../support/session-stage.ts';
 //
 //     client > ...   a client sends these messages in one write; `Startup name=value ...` connects
 //     client ! ...   `cancels` what runs, or `leaves`
-//     e_o ! ...      `goes on` with what hangs, `drops` its connections, `fails at commit`,
-//                    `dies at commit`, `hangs at commit`
+//     e_o ! ...      `goes on` with what hangs, `drops` its connections, `fails at commit` or
+//                    `fails with CODE at ...`, `dies at ...`, `hangs at ...`, `forgets at ...`: the
+//                    next statement that begins with these words
+//     recovery ! ... finds a transaction `committed` or `rolled back`, from now on
 //
 // Everything else is written by GOLDEN_ACCEPT=1: per step first what each server connection saw
 // (`e_o#2` is the second one to that shard), then what each client got. How the servers answer is
@@ -97,15 +100,20 @@ async function play(stage: SessionStage, line: string): Promise<void> {
   if (arrow === '>') stage.send(actor, text);
   else if (text === 'cancels') stage.cancel(actor);
   else if (text === 'leaves') stage.clients.get(actor)?.socket.destroy();
-  else {
+  else if (actor === 'recovery') {
+    stage.recovered = text === 'committed' ? 'committed' : 'rolled-back';
+  } else {
     const shard = stage.shard(actor);
     if (shard === undefined) throw new Error(`no shard ${actor}`);
     if (text === 'goes on') shard.goOn();
     else if (text === 'drops') shard.dropAll();
-    else if (text === 'fails at commit') shard.directives.atCommit = 'fail';
-    else if (text === 'dies at commit') shard.directives.atCommit = 'die';
-    else if (text === 'hangs at commit') shard.directives.atCommit = 'hang';
-    else throw new Error(`what is "${text}"?`);
+    else {
+      const [, verb, code = '23503', words = ''] =
+        /^(fails|dies|hangs|forgets)(?: with (\w+))? at (.+)$/.exec(text) ?? [];
+      if (verb === undefined) throw new Error(`what is "${text}"?`);
+      const wish = verb === 'fails' ? { fails: code } : (verb as Wish);
+      shard.directives.at = { words, wish };
+    }
   }
 }
 

@@ -252,6 +252,50 @@ describe('the admin console', () => {
     ]);
   });
 
+  it('shows transactions in doubt, and what can be done about them', async () => {
+    expect((await run('show transactions')).rows).toEqual([
+      [
+        'pgweave/a_m/0123456789abcdef/1z',
+        'a_m',
+        'n_z',
+        'app',
+        '12346',
+        'unknown',
+        'a_m cannot be asked; RESOLVE ends it by your word',
+      ],
+    ]);
+  });
+
+  it('ends a transaction by an operator', async () => {
+    const id = 'pgweave/a_m/0123456789abcdef/1z';
+    const { view, changed } = clusterViewFixture();
+    const console = createAdminConsole(view, silentTelemetry);
+    const admin = { name: 'root', admin: true };
+    expect(await console.execute(`RESOLVE ${id} COMMIT`, admin)).toMatchObject({
+      tag: 'RESOLVE',
+      notice: 'the transaction is ended',
+    });
+    await console.execute(`resolve '${id}' rollback;`, admin);
+    expect(changed).toEqual([`resolve ${id} committed`, `resolve ${id} rolled-back`]);
+    const user = { name: 'app', admin: false };
+    await expect(console.execute(`resolve ${id} commit`, user)).rejects.toMatchObject({
+      sqlState: '42501',
+    });
+  });
+
+  it.each([
+    ['resolve', 'RESOLVE needs the id of a transaction'],
+    ['resolve x commit', '"x" is not the id of a transaction over several shards'],
+    ['resolve pgweave/a/0123456789abcdef/1', 'whether to COMMIT or to ROLLBACK'],
+    ['resolve pgweave/a/0123456789abcdef/1 commit now', 'unexpected "now"'],
+    ['resolve pgweave/a/0123456789abcdef/1 commit; x', 'one command at a time'],
+  ])('refuses %s', async (command, message) => {
+    await expect(run(command)).rejects.toMatchObject({
+      sqlState: '42601',
+      message: expect.stringContaining(message),
+    });
+  });
+
   it('names the node that was meant', async () => {
     await expect(run('failover a_m to 127.0.0.1:5435')).rejects.toMatchObject({
       sqlState: '22023',

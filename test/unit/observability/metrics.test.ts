@@ -19,6 +19,7 @@ const reading = {
     [0, 5],
     [1, 6],
   ]),
+  inDoubt: [{ ageMs: 12_500 }, { ageMs: 300 }],
   workerRestarts: 1,
   pools: [
     {
@@ -106,6 +107,8 @@ describe('the metrics', () => {
       ['pgweave_node_role{shard="a_m",node="127.0.0.1:5434",role="standby"}', 1],
       ['pgweave_node_lag_bytes{shard="a_m",node="127.0.0.1:5434"}', 128],
       ['pgweave_pool_connections{shard="a_m",node="127.0.0.1:5433",state="connecting"}', 3],
+      ['pgweave_transactions_in_doubt', 2],
+      ['pgweave_transaction_in_doubt_age_seconds', 12.5],
       ['pgweave_pool_wait_seconds{shard="a_m",node="127.0.0.1:5433"}', 1.5],
     ];
     for (const [sample, value] of expected)
