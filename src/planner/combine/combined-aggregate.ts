@@ -6,6 +6,7 @@ import type { StatementContext } from '../statement-context.ts';
 import { call, cast, integer, operator } from '../tree-builders.ts';
 import { arithmeticType } from './arithmetic-type.ts';
 import { combinedVariance, isVariance } from './combined-variance.ts';
+import { isOfKey } from './distinct-keys.ts';
 import { isFixed, isPure, isWholeRow } from './expression-facts.ts';
 import { mapNodes } from './map-nodes.ts';
 import { normalForm } from './normal-form.ts';
@@ -18,6 +19,8 @@ export type AggregateParts = {
   readonly scope: Scope;
   readonly resultName: string;
   readonly columns: ShardColumns;
+  /** Shards' numbers of distinct keys may be added up. */
+  readonly countsKeysOnce: boolean;
   /** A column by which the shards group besides the query's own groups. */
   addGroup(expression: SqlNode): SqlNode;
 };
@@ -47,13 +50,15 @@ export function combinedAggregate(parts: AggregateParts, node: FunctionCallNode)
   if (node.agg_within_group === true || node.func_variadic === true) return null;
   const name = builtinName(node.funcname) ?? '';
   const isFoldable = foldable.some((each) => each === name);
-  if (node.agg_distinct === true && !isFoldable) return overDistinctValues(parts, node);
+  const isOnce = parts.countsKeysOnce && isOfKey(parts.scope, node);
+  if (node.agg_distinct === true && !isFoldable && !isOnce) return overDistinctValues(parts, node);
   if (name === 'count') return totalOf(parts, { FuncCall: node });
   const [argument, ...more] = args;
   if (argument === undefined || more.length > 0) return null;
   if (name === 'any_value' && agg_order !== undefined) return null;
-  const { agg_distinct: _, agg_order: __, ...others } = node;
-  const partial: SqlNode = { FuncCall: others };
+  const { agg_distinct, agg_order: _, ...others } = node;
+  const distinct = isOnce && agg_distinct === true ? { agg_distinct } : {};
+  const partial: SqlNode = { FuncCall: { ...others, ...distinct } };
   if (isFoldable || name === 'bit_xor') return folded(parts, name, argument, partial);
   if (name === 'sum') return sumOf(parts, argument, partial);
   if (name === 'avg') return averageOf(parts, argument, agg_filter);

@@ -3,6 +3,7 @@ import { isAggregateCall } from '../aggregate-calls.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { call, cast, integer, plainSelect } from '../tree-builders.ts';
 import { combinedAggregate } from './combined-aggregate.ts';
+import { countsKeysOnce } from './distinct-keys.ts';
 import {
   ExpressionFacts,
   isClosed,
@@ -41,6 +42,7 @@ class AggregateSplit {
   readonly #resultName: string;
   readonly #columns: ShardColumns;
   readonly #keys: GroupKeys;
+  readonly #countsKeysOnce: boolean;
   /** What the shards group by, by normal form. */
   readonly #groups = new Map<string, SqlNode>();
   readonly #facts = new ExpressionFacts();
@@ -53,6 +55,7 @@ class AggregateSplit {
     this.#context = context;
     this.#body = body;
     this.#resultName = resultName;
+    this.#countsKeysOnce = countsKeysOnce(body);
     this.#columns = new ShardColumns(body.scope);
     const keys = new GroupKeys(body.scope);
     this.#keys = keys;
@@ -115,6 +118,7 @@ class AggregateSplit {
         scope: this.#body.scope,
         resultName: this.#resultName,
         columns: this.#columns,
+        countsKeysOnce: this.#countsKeysOnce,
         addGroup: (expression: SqlNode) => this.#addGroup(expression),
       };
       return combinedAggregate(parts, node.FuncCall) ?? this.#impossible(node);
