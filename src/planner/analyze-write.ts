@@ -1,44 +1,37 @@
-import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type {
   DeleteNode,
   InsertNode,
-  RangeVarNode,
+  MergeNode,
   SelectNode,
   SqlNode,
   UpdateNode,
 } from '../sql/ast.ts';
-import { stringsOf } from '../sql/names.ts';
-import { walk } from '../sql/walk.ts';
+import { builtinName } from '../sql/names.ts';
 import type { Block } from './block.ts';
-import { applyConjuncts } from './conjuncts.ts';
+import { applyConjuncts, conjunctsOf } from './conjuncts.ts';
 import type { CteScope } from './cte-scope.ts';
 import { analyzeFrom } from './from-clause.ts';
-import { type Operand, valueOperand } from './key-operand.ts';
+import { valueOperand } from './key-operand.ts';
 import type { KeyValue } from './plan.ts';
 import { QueryBlocks } from './query-block.ts';
 import { refusal } from './refuse.ts';
-import { columnsOf, noteRelation, relationOf } from './relation-item.ts';
 import type { RelationSchema } from './schema.ts';
-import type { FromItem, Scope } from './scope.ts';
+import { resolveColumn, type Scope } from './scope.ts';
 import type { StatementContext } from './statement-context.ts';
+import {
+  assign,
+  noteKeyChange,
+  notWhole,
+  storedValue,
+  type WriteFacts,
+  type WrittenTable,
+  writtenTable,
+} from './written-table.ts';
 
 /** The analysis of queries, with that of the writes that WITH may hold. */
 export const queryBlocks = new QueryBlocks(analyzeWrite);
-
-/** What a statement that is itself a write says about the table that it writes. */
-export type WriteFacts = {
-  /** null: not in the snapshot. */
-  relation: RelationSchema | null;
-  /**
-   * Rows of one shard can only be written there. Otherwise where they belong is known when some
-   * values have been computed, or they belong on every shard.
-   */
-  isWhole: boolean;
-  /** The key is set to what may be another one. */
-  setsKey: boolean;
-};
 
 /** A write inside WITH. Throws what no shard may run. */
 function analyzeWrite(context: StatementContext, statement: SqlNode, ctes: CteScope | null): void {
@@ -62,55 +55,7 @@ function analyze(
   if ('InsertStmt' in statement) analyzeInsert(context, statement.InsertStmt, ctes, facts);
   else if ('UpdateStmt' in statement) analyzeUpdate(context, statement.UpdateStmt, ctes, facts);
   else if ('DeleteStmt' in statement) analyzeDelete(context, statement.DeleteStmt, ctes, facts);
-  else analyzeMerge(context, statement);
-}
-
-/** One shard cannot run all of it; inside WITH that is the end. */
-function notWhole(facts: WriteFacts | null, refused: () => PgError): void {
-  if (facts === null) throw refused();
-  facts.isWhole = false;
-}
-
-type Target = {
-  readonly relation: RelationSchema | null;
-  readonly instance: number | null;
-  /** The column of the key; null unless the table is distributed. */
-  readonly key: string | null;
-  readonly item: FromItem;
-};
-
-/** The table that is written, as an element of FROM. */
-function targetOf(
-  context: StatementContext,
-  node: RangeVarNode | undefined,
-  facts: WriteFacts | null,
-): Target {
-  assert(node !== undefined, 'a write without a table');
-  const start = context.ties.count;
-  const relation = relationOf(context, node);
-  if (facts !== null) facts.relation = relation;
-  if (relation?.sharding.kind === 'reference') {
-    notWhole(facts, () =>
-      refusal(
-        `writing to reference table "${relation.name}" inside WITH is not supported`,
-        'Write to it in a statement of its own.',
-      ),
-    );
-  }
-  const instance = relation === null ? null : noteRelation(context, relation);
-  if (relation === null) context.usesHome = true;
-  const columns = relation === null ? [] : columnsOf(relation, instance);
-  const alias = node.alias?.aliasname ?? node.relname ?? '';
-  const item: FromItem = {
-    items: [{ alias, schema: relation?.schema ?? null, columns }],
-    columns,
-    open: relation === null,
-    shape: instance === null ? 'replicated' : 'partitioned',
-    start,
-    end: context.ties.count,
-  };
-  const key = relation?.sharding.kind === 'distributed' ? relation.sharding.key : null;
-  return { relation, instance, key, item };
+  else if ('MergeStmt' in statement) analyzeMerge(context, statement.MergeStmt, ctes, facts);
 }
 
 function analyzeUpdate(
@@ -120,7 +65,7 @@ function analyzeUpdate(
   facts: WriteFacts | null,
 ): void {
   queryBlocks.inWith(context, node, null, outer, (ctes) => {
-    const target = targetOf(context, node.relation, facts);
+    const target = writtenTable(context, node.relation, facts);
     const scope = filteredScope(context, target, node.fromClause, node.whereClause, ctes);
     const expressions = [node.targetList, node.returningClause];
     queryBlocks.subLinks(context, expressions, scope, ctes);
@@ -135,7 +80,7 @@ function analyzeDelete(
   facts: WriteFacts | null,
 ): void {
   queryBlocks.inWith(context, node, null, outer, (ctes) => {
-    const target = targetOf(context, node.relation, facts);
+    const target = writtenTable(context, node.relation, facts);
     const scope = filteredScope(context, target, node.usingClause, node.whereClause, ctes);
     queryBlocks.subLinks(context, node.returningClause, scope, ctes);
   });
@@ -144,7 +89,7 @@ function analyzeDelete(
 /** The target joined with the other tables, filtered by WHERE. */
 function filteredScope(
   context: StatementContext,
-  target: Target,
+  target: WrittenTable,
   others: readonly SqlNode[] | undefined,
   where: SqlNode | undefined,
   ctes: CteScope | null,
@@ -157,48 +102,6 @@ function filteredScope(
   return scope;
 }
 
-/**
- * SET of the key: the new value must lie on the row's own shard, which the router checks. In ON
- * CONFLICT `excluded` is the row that was to be inserted.
- */
-function noteKeyChange(
-  context: StatementContext,
-  target: Target,
-  assignments: readonly SqlNode[],
-  excluded: string | null,
-  facts: WriteFacts | null,
-): void {
-  const { key, instance } = target;
-  if (key === null || instance === null) return;
-  for (const assignment of assignments) {
-    if (!('ResTarget' in assignment) || assignment.ResTarget.name !== key) continue;
-    const { val } = assignment.ResTarget;
-    if (val !== undefined && isColumn(val, excluded, key)) continue;
-    if (val !== undefined && isColumn(val, target.item.items[0]?.alias ?? null, key)) continue;
-    if (facts !== null) facts.setsKey = true;
-    const value = storedValue(context, instance, val);
-    if (value !== null) assign(context, instance, [value]);
-    else notWhole(facts, () => refusal('UPDATE of a key to a computed value', movedHint));
-  }
-}
-
-const movedHint = 'Delete the row and insert it with its new key.';
-
-function isColumn(node: SqlNode, table: string | null, column: string): boolean {
-  if (!('ColumnRef' in node) || table === null) return false;
-  const fields = stringsOf(node.ColumnRef.fields);
-  if (fields.length === 1) return fields[0] === column;
-  return fields.length === 2 && fields[0] === table && fields[1] === column;
-}
-
-/** A group of its own: the stored keys must lie on the one shard that everything else lies on. */
-function assign(context: StatementContext, instance: number, values: readonly KeyValue[]): void {
-  const distribution = context.ties.distribution(instance);
-  assert(distribution !== undefined, 'a key of a table that is not distributed');
-  const row = context.ties.add({ distribution, name: 'the stored row' });
-  context.ties.restrict(row, { kind: 'assign', values });
-}
-
 function analyzeInsert(
   context: StatementContext,
   node: InsertNode,
@@ -206,7 +109,7 @@ function analyzeInsert(
   facts: WriteFacts | null,
 ): void {
   queryBlocks.inWith(context, node, null, outer, (ctes) => {
-    const target = targetOf(context, node.relation, facts);
+    const target = writtenTable(context, node.relation, facts);
     const source = node.selectStmt;
     const values = source !== undefined && 'SelectStmt' in source ? source.SelectStmt : null;
     if (values?.valuesLists !== undefined && values.withClause === undefined) {
@@ -225,7 +128,7 @@ function analyzeInsert(
 }
 
 /** The position of the key among the inserted columns; null unless the table is distributed. */
-function keyPosition(target: Target, node: InsertNode): number | null {
+function keyPosition(target: WrittenTable, node: InsertNode): number | null {
   if (target.key === null || target.relation === null) return null;
   const listed = (node.cols ?? []).map((column) =>
     'ResTarget' in column ? column.ResTarget.name : undefined,
@@ -267,7 +170,7 @@ function unknownColumn(
 
 function assignRows(
   context: StatementContext,
-  target: Target,
+  target: WrittenTable,
   node: InsertNode,
   values: SelectNode,
   facts: WriteFacts | null,
@@ -295,7 +198,7 @@ function assignRows(
 /** The rows must be of one shard, known by the key that they are selected with. */
 function assignQuery(
   context: StatementContext,
-  target: Target,
+  target: WrittenTable,
   node: InsertNode,
   block: Block,
   facts: WriteFacts | null,
@@ -326,43 +229,97 @@ function assignQuery(
   context.ties.restrict(target.instance, { kind: 'assign', values: [value] });
 }
 
-/** null for a computed value. Throws for NULL. */
-function storedValue(
-  context: StatementContext,
-  instance: number,
-  node: SqlNode | undefined,
-): KeyValue | null {
-  const keyType = context.ties.distribution(instance)?.keyType ?? '';
-  const value: Operand | null = valueOperand(context, node, keyType);
-  if (value !== 'null') return value;
-  throw new PgError(SqlState.notNullViolation, 'the key of a distributed table must not be null', {
-    hint: 'The key says which shard the row belongs to.',
-  });
-}
-
-function missingKey(target: Target): PgError {
+function missingKey(target: WrittenTable): PgError {
   const message = `INSERT into "${target.relation?.name ?? ''}" without its key "${target.key ?? ''}"`;
   return new PgError(SqlState.notNullViolation, message, {
     hint: 'Give the key as a literal or parameter: it says which shard the row belongs to.',
   });
 }
 
-/** Every table in it must be the home shard's own. */
-function analyzeMerge(context: StatementContext, statement: SqlNode): void {
-  context.usesHome = true;
-  walk(statement, (node) => {
-    if ('CommonTableExpr' in node) throw mergeRefusal();
-    const { relation } = 'MergeStmt' in node ? node.MergeStmt : { relation: undefined };
-    const table = 'RangeVar' in node ? node.RangeVar : relation;
-    const sharding = table === undefined ? undefined : relationOf(context, table)?.sharding;
-    if (sharding !== undefined && sharding.kind !== 'local') throw mergeRefusal();
-    return true;
+/**
+ * Rows of the source matter whether they match or not; those of the target only with a row of the
+ * source that has the same key.
+ */
+function analyzeMerge(
+  context: StatementContext,
+  node: MergeNode,
+  outer: CteScope | null,
+  facts: WriteFacts | null,
+): void {
+  queryBlocks.inWith(context, node, null, outer, (ctes) => {
+    const target = writtenTable(context, node.relation, facts);
+    if (target.relation?.sharding.kind === 'reference') throw mergeRefusal();
+    const surroundings = { context, ctes, parent: null, blocks: queryBlocks };
+    const others = node.sourceRelation === undefined ? [] : [node.sourceRelation];
+    const source = analyzeFrom(surroundings, others);
+    const scope = { from: [target.item, ...source], parent: null };
+    const clauses = (node.mergeWhenClauses ?? []).flatMap((clause) =>
+      'MergeWhenClause' in clause ? [clause.MergeWhenClause] : [],
+    );
+    const bySource = clauses.some(
+      (clause) => clause.matchKind === 'MERGE_WHEN_NOT_MATCHED_BY_SOURCE',
+    );
+    const filtered = bySource ? { start: 0, end: 0 } : target.item;
+    applyConjuncts(context, scope, node.joinCondition, filtered);
+    if (!bySource) noteGivenKey(context, target, scope, node.joinCondition);
+    queryBlocks.subLinks(context, node.joinCondition, scope, ctes);
+    queryBlocks.subLinks(context, [node.mergeWhenClauses, node.returningClause], scope, ctes);
+    for (const { commandType, targetList = [], values = [] } of clauses) {
+      if (commandType === 'CMD_UPDATE') noteKeyChange(context, target, targetList, null, null);
+      if (commandType !== 'CMD_INSERT') continue;
+      noteMergedRow(context, target, targetList, values, scope);
+    }
   });
+}
+
+/** `key = s.k`, where every row of `s` has the same given value for `k`. */
+function noteGivenKey(
+  context: StatementContext,
+  { instance: own, key }: WrittenTable,
+  scope: Scope,
+  condition: SqlNode | undefined,
+): void {
+  const distribution = own === null ? undefined : context.ties.distribution(own);
+  if (own === null || key === null || distribution === undefined) return;
+  for (const conjunct of conjunctsOf(condition)) {
+    const test = 'A_Expr' in conjunct ? conjunct.A_Expr : null;
+    if (test?.kind !== 'AEXPR_OP' || builtinName(test.name) !== '=') continue;
+    const sides = [test.lexpr, test.rexpr].map((side) =>
+      side === undefined ? null : resolveColumn(scope, side),
+    );
+    if (!sides.some((side) => side?.keys.some(({ instance }) => instance === own))) continue;
+    const given = sides.find((side) => side?.origin !== null)?.origin?.expression;
+    const value = valueOperand(context, given, distribution.keyType);
+    if (value !== null && value !== 'null') context.ties.restrict(own, { kind: 'equal', value });
+  }
+}
+
+/** The row that a MERGE inserts must have the key of the source's row, or a given one. */
+function noteMergedRow(
+  context: StatementContext,
+  target: WrittenTable,
+  columns: readonly SqlNode[],
+  values: readonly SqlNode[],
+  scope: Scope,
+): void {
+  if (target.relation === null || target.instance === null) return;
+  const names = insertedNames(target.relation, { cols: [...columns] });
+  const value = values[names.indexOf(target.key ?? '')];
+  if (value === undefined || 'SetToDefault' in value) throw missingKey(target);
+  const own = target.instance;
+  const column = resolveColumn(scope, value);
+  const isSource = column?.keys.some(
+    ({ instance, exact }) => exact && context.ties.rootOf(own) === context.ties.rootOf(instance),
+  );
+  if (isSource === true && column?.nullable === false) return;
+  const given = storedValue(context, own, column?.origin?.expression ?? value);
+  if (given === null) throw mergeRefusal();
+  assign(context, own, [given]);
 }
 
 function mergeRefusal(): PgError {
   return refusal(
-    'MERGE is supported on tables of the home shard only, without WITH',
-    'Use INSERT ... ON CONFLICT, UPDATE or DELETE.',
+    'this MERGE, whose rows are not known to have the keys of its source, is not supported',
+    'Join by the keys and insert the key of the source; or use INSERT ... ON CONFLICT, UPDATE, DELETE.',
   );
 }

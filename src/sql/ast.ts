@@ -6,6 +6,7 @@ export type SelectNode = pg.SelectStmt;
 export type InsertNode = pg.InsertStmt;
 export type UpdateNode = pg.UpdateStmt;
 export type DeleteNode = pg.DeleteStmt;
+export type MergeNode = pg.MergeStmt;
 export type RangeVarNode = pg.RangeVar;
 export type JoinNode = pg.JoinExpr;
 export type FunctionCallNode = pg.FuncCall;

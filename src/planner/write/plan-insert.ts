@@ -1,11 +1,11 @@
 import { assert } from '../../base/assert.ts';
 import type { InsertNode, SelectNode } from '../../sql/ast.ts';
-import type { WriteFacts } from '../analyze-write.ts';
 import type { MultiShardWrite, Reject, WriteStep } from '../plan.ts';
 import { refusal } from '../refuse.ts';
 import { rewriteWrite } from '../rewrite-query.ts';
 import type { RelationSchema } from '../schema.ts';
 import { StatementContext, type StatementSource } from '../statement-context.ts';
+import type { WriteFacts } from '../written-table.ts';
 import { insertAsSelect } from './as-select.ts';
 import { planListedRows } from './plan-listed-rows.ts';
 import { planNewCopies } from './plan-new-copies.ts';

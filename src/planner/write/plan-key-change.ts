@@ -1,7 +1,6 @@
 import { assert } from '../../base/assert.ts';
 import type { RangeVarNode, SelectNode, SqlNode } from '../../sql/ast.ts';
 import { walk } from '../../sql/walk.ts';
-import type { WriteFacts } from '../analyze-write.ts';
 import { reference, starFields } from '../outputs.ts';
 import type { MultiShardWrite, Reject, ShardQuery } from '../plan.ts';
 import { refusal, refuse } from '../refuse.ts';
@@ -11,6 +10,7 @@ import type { RelationSchema } from '../schema.ts';
 import { plainColumn } from '../scope.ts';
 import { StatementContext, type StatementSource } from '../statement-context.ts';
 import { hiddenPrefix, operator, plainSelect, target } from '../tree-builders.ts';
+import type { WriteFacts } from '../written-table.ts';
 import { resultRead } from './result-read.ts';
 import { writeRoute } from './write-route.ts';
 

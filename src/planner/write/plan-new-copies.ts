@@ -1,7 +1,7 @@
 import type { InsertNode, SqlNode } from '../../sql/ast.ts';
 import { reference } from '../outputs.ts';
 import type { MultiShardWrite, Reject, ShardQuery } from '../plan.ts';
-import { refuse } from '../refuse.ts';
+import { refusal, refuse } from '../refuse.ts';
 import { rewriteQuery, rewriteWrite } from '../rewrite-query.ts';
 import type { RelationSchema } from '../schema.ts';
 import { plainColumn } from '../scope.ts';
@@ -82,6 +82,14 @@ function addImage(
   return source.results.add({ columns: names, routing, whole, multi }, names.map(plainColumn));
 }
 
+/** The other copies could not find the row by its old value. */
+function foundBy({ name: table }: RelationSchema, column: string) {
+  return refusal(
+    `ON CONFLICT ... SET of "${column}" of reference table "${table}" is not supported`,
+    'Leave out of SET what conflicts are found by, or use UPDATE.',
+  );
+}
+
 /** A row that was there already is made what it has become on the first shard. */
 function conflictOf(
   { onConflictClause: conflict }: InsertNode,
@@ -90,6 +98,15 @@ function conflictOf(
 ): Pick<InsertNode, 'onConflictClause'> {
   if (conflict?.action !== 'ONCONFLICT_UPDATE') return {};
   const { whereClause: _, ...others } = conflict;
+  const inferred = (conflict.infer?.indexElems ?? []).map((element) =>
+    'IndexElem' in element ? element.IndexElem.name : undefined,
+  );
+  const isByColumns = inferred.length > 0 && !inferred.includes(undefined);
+  const finding = new Set(isByColumns ? inferred : relation.uniqueKeys.flat());
+  for (const assignment of conflict.targetList ?? []) {
+    const name = 'ResTarget' in assignment ? (assignment.ResTarget.name ?? '') : '';
+    if (finding.has(name)) throw foundBy(relation, name);
+  }
   const settable = names.filter(
     (name) => relation.columns.find((column) => column.name === name)?.isIdentityAlways !== true,
   );

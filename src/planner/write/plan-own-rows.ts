@@ -1,12 +1,12 @@
 import { assert } from '../../base/assert.ts';
 import type { SqlNode } from '../../sql/ast.ts';
 import type { Analysis } from '../analysis.ts';
-import type { WriteFacts } from '../analyze-write.ts';
 import { isOnePass } from '../multi-shard-select.ts';
 import type { MultiShardWrite, Reject, ShardQuery } from '../plan.ts';
 import { rewriteWrite } from '../rewrite-query.ts';
 import { routingOf } from '../routing-of.ts';
 import type { StatementSource } from '../statement-context.ts';
+import type { WriteFacts } from '../written-table.ts';
 import { deleteAsSelect, updateAsSelect } from './as-select.ts';
 import { fullName } from './full-name.ts';
 import { planKeyChange } from './plan-key-change.ts';

@@ -1,13 +1,16 @@
+import { assert } from '../../base/assert.ts';
 import { PgError } from '../../base/pg-error.ts';
 import type { SqlNode } from '../../sql/ast.ts';
-import { analyzeStatementWrite, type WriteFacts } from '../analyze-write.ts';
+import { analyzeStatementWrite } from '../analyze-write.ts';
 import type { MultiShardWrite, Plan, Reject, Routing } from '../plan.ts';
 import { refuse, rejectOf } from '../refuse.ts';
 import { routingOf } from '../routing-of.ts';
 import { StatementContext, type StatementSource } from '../statement-context.ts';
 import { noteStatementFacts } from '../statement-facts.ts';
+import type { WriteFacts } from '../written-table.ts';
 import { isOfOneKey } from './is-of-one-key.ts';
 import { planInsert } from './plan-insert.ts';
+import { planMerge } from './plan-merge.ts';
 import { planOwnRows } from './plan-own-rows.ts';
 
 type Command = 'insert' | 'update' | 'delete' | 'merge';
@@ -35,7 +38,8 @@ function multiShardWrite(
     if ('UpdateStmt' in statement || 'DeleteStmt' in statement) {
       return planOwnRows(source, statement, facts);
     }
-    return refuse('MERGE on several shards is not supported', 'Restrict it to one key.');
+    assert('MergeStmt' in statement, 'a write');
+    return planMerge(source, statement.MergeStmt);
   } catch (error) {
     if (error instanceof PgError) return rejectOf(error);
     throw error;
