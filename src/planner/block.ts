@@ -10,6 +10,8 @@ export type Block = {
   readonly open: boolean;
   /** Of the result, when every shard runs the query for itself. */
   readonly shape: Shape;
+  /** Its rows come in the order of an ORDER BY, its own or one inside it. */
+  readonly isSorted: boolean;
   /** Instances of the query: numbers in [start, end). */
   readonly start: number;
   readonly end: number;

@@ -106,18 +106,19 @@ function viewItem(
 
 function openItem(alias: string, shape: FromItem['shape'], start: number, end: number): FromItem {
   const items = [{ alias, schema: null, columns: [] }];
-  return { items, columns: [], open: true, shape, start, end };
+  return { items, columns: [], open: true, shape, isSorted: false, start, end };
 }
 
 function subqueryItem(
-  nested: Pick<FromItem, 'columns' | 'open' | 'shape'>,
+  nested: Pick<FromItem, 'columns' | 'open' | 'shape' | 'isSorted'>,
   alias: AliasNode | undefined,
   start: number,
   end: number,
 ): FromItem {
   const columns = renamed(nested.columns, stringsOf(alias?.colnames));
   const items = [{ alias: alias?.aliasname ?? '', schema: null, columns }];
-  return { items, columns, open: nested.open, shape: nested.shape, start, end };
+  const { open, shape, isSorted } = nested;
+  return { items, columns, open, shape, isSorted, start, end };
 }
 
 function join(
@@ -213,6 +214,7 @@ function combine(
     columns,
     open: left.open || right.open,
     shape: joinShape(node.jointype, left.shape, right.shape),
+    isSorted: false,
     start: left.start,
     end: right.end,
   };

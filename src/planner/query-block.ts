@@ -1,17 +1,17 @@
 import { assert } from '../base/assert.ts';
-import type { FunctionCallNode, SelectNode, SqlNode, SubLinkNode } from '../sql/ast.ts';
+import type { SelectNode, SqlNode, SubLinkNode } from '../sql/ast.ts';
 import { builtinName } from '../sql/names.ts';
 import { walk } from '../sql/walk.ts';
 import { callsIn } from './aggregate-calls.ts';
 import type { Block } from './block.ts';
 import type { BlockAnalyzer } from './block-analyzer.ts';
 import { blockTraits } from './block-traits.ts';
-import { orderedAggregateFunctions } from './builtin-functions.ts';
 import { applyConjuncts, conjunctsOf, type Filtered, tieColumns } from './conjuncts.ts';
 import { type Cte, type CteScope, withCtes } from './cte-scope.ts';
 import { analyzeFrom } from './from-clause.ts';
 import { joinShape } from './join-shape.ts';
 import { columnOperand } from './key-operand.ts';
+import { dependsOnOrder, dependsOnOrderOfRows, keepsOrderOfRows } from './order-of-rows.ts';
 import { outputsOf } from './outputs.ts';
 import {
   type Column,
@@ -149,9 +149,12 @@ export class QueryBlocks implements BlockAnalyzer {
 
     const outputs = outputsOf(select, scope);
     const traits = blockTraits(select, scope, outputs ?? []);
-    const fromShape = from
+    const rowsShape = from
       .map((item) => item.shape)
       .reduce((left, right) => joinShape('JOIN_INNER', left, right), 'replicated');
+    const isInOrder = from.length === 1 && from.every((item) => item.isSorted);
+    const needsOrder = isInOrder && dependsOnOrderOfRows(select);
+    const fromShape = needsOrder && rowsShape === 'partitioned' ? 'dependent' : rowsShape;
     const end = context.ties.count;
     const rowwise =
       !traits.limited &&
@@ -170,6 +173,7 @@ export class QueryBlocks implements BlockAnalyzer {
       columns: (outputs ?? []).map((output) => exposed(output.column, traits.transparentTo)),
       open: outputs === null,
       shape,
+      isSorted: select.sortClause !== undefined || (isInOrder && keepsOrderOfRows(select)),
       start,
       end,
       body: { kind: 'select', select, scope, fromShape, outputs, traits },
@@ -189,7 +193,15 @@ export class QueryBlocks implements BlockAnalyzer {
     const columns = Array.from({ length: width }, (_, index) => plainColumn(`column${index + 1}`));
     const end = context.ties.count;
     const shape = end === start ? 'replicated' : 'dependent';
-    return { columns, open: false, shape, start, end, body: { kind: 'values' } };
+    return {
+      columns,
+      open: false,
+      shape,
+      isSorted: false,
+      start,
+      end,
+      body: { kind: 'values' },
+    };
   }
 
   #setOperation(
@@ -226,6 +238,7 @@ export class QueryBlocks implements BlockAnalyzer {
       ),
       open: left.open || right.open,
       shape,
+      isSorted: select.sortClause !== undefined,
       start,
       end: context.ties.count,
       body: { kind: 'set-operation', select, arms: [left, right] },
@@ -299,10 +312,6 @@ function noteChoice(context: StatementContext, chooses: boolean, parent: Scope |
   const where = parent === null ? 'a query' : 'a subquery';
   const what = 'LIMIT, DISTINCT ON, windows and lists';
   context.refuseMulti(`${what} in ${where} over reference tables only, on several shards`, hint);
-}
-
-function dependsOnOrder(call: FunctionCallNode): boolean {
-  return orderedAggregateFunctions.has(builtinName(call.funcname) ?? '');
 }
 
 /** An aggregate whose arguments are all of an outer query is computed there. */

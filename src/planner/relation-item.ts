@@ -25,7 +25,8 @@ export function relationItem(context: StatementContext, node: RangeVarNode): Fro
   if (relation !== null) {
     context.leaves.push({ node, alias, relation, instance, columns, filters: [] });
   }
-  return { items, columns, open: relation === null, shape, start, end: context.ties.count };
+  const end = context.ties.count;
+  return { items, columns, open: relation === null, shape, isSorted: false, start, end };
 }
 
 /** An intermediate result: the same rows wherever they are sent. */
@@ -37,9 +38,9 @@ function resultItem(
 ): FromItem {
   context.visited.add(node);
   const columns = renamed(known, stringsOf(node.alias?.colnames));
-  const { count } = context.ties;
+  const start = context.ties.count;
   const items = [{ alias, schema: null, columns }];
-  return { items, columns, open: false, shape: 'replicated', start: count, end: count };
+  return { items, columns, open: false, shape: 'replicated', isSorted: false, start, end: start };
 }
 
 /** null: not in the snapshot, so it is the catalogue's or the home shard's, or no table at all. */

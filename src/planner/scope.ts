@@ -45,6 +45,8 @@ export type FromItem = {
   /** More columns may exist than are known here. */
   readonly open: boolean;
   readonly shape: Shape;
+  /** Its rows come in the order of an ORDER BY inside it. */
+  readonly isSorted: boolean;
   /** Instances of the item: numbers in [start, end). */
   readonly start: number;
   readonly end: number;

@@ -65,6 +65,7 @@ export function writtenTable(
     columns,
     open: relation === null,
     shape: instance === null ? 'replicated' : 'partitioned',
+    isSorted: false,
     start,
     end: context.ties.count,
   };

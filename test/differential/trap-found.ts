@@ -66,6 +66,22 @@ export function foundTraps({ booking }: Tables): readonly Trap[] {
       ]),
     ],
     [
+      'the first rows of a sorted subquery',
+      ordered(['select rid from (select rid from booking order by rid desc) s limit 3 offset 2']),
+    ],
+    [
+      'a list of a sorted table expression',
+      plainText(
+        'with s as (select rid from booking order by rid desc) select string_agg(rid::text, $$,$$) from s',
+      ),
+    ],
+    [
+      'numbers of the rows of a sorted subquery',
+      ordered([
+        'select rid, row_number() over () from (select rid from booking order by rid) s limit 4',
+      ]),
+    ],
+    [
       'a subquery whose result is called like a column of the outer query',
       plainText(
         'select a.rid, (select max(b.rid) as item_id from booking b where b.rid = item_id) from booking a',

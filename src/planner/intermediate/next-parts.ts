@@ -7,7 +7,7 @@ import { reference } from '../outputs.ts';
 import { returnsSets } from '../rows-of-shards.ts';
 import { type Column, plainColumn } from '../scope.ts';
 import type { BlockRecord, Leaf, StatementContext } from '../statement-context.ts';
-import { plainSelect, target } from '../tree-builders.ts';
+import { plainSelect, target, without } from '../tree-builders.ts';
 import { decorrelated } from './decorrelate.ts';
 import { keepGrouping } from './keep-grouping.ts';
 import type { Part } from './part.ts';
@@ -138,6 +138,7 @@ function* queryParts(analysis: Analysis, record: BlockRecord): Generator<Part> {
   const { select } = record;
   const part = queryPart(analysis, record);
   const use = analysis.context.uses.get(select);
+  if (isLimitOf(analysis, select)) yield withLimitInside(part, analysis.select);
   if (isPlain(select)) {
     const distinctClause: SqlNode[] = [{} as SqlNode];
     const { sortClause: _, ...unordered } = select;
@@ -154,6 +155,43 @@ function* queryParts(analysis: Analysis, record: BlockRecord): Generator<Part> {
     if (use === 'members') yield { ...part, select: { ...unordered, distinctClause } };
   }
   yield part;
+}
+
+/** `SELECT ... FROM (SELECT ... ORDER BY ...) LIMIT n`: the limit may as well stand inside. */
+function isLimitOf({ select }: Analysis, inner: SelectNode): boolean {
+  const { fromClause: [from, ...others] = [], whereClause, sortClause } = select;
+  const isAround =
+    from !== undefined &&
+    'RangeSubselect' in from &&
+    from.RangeSubselect.subquery !== undefined &&
+    'SelectStmt' in from.RangeSubselect.subquery &&
+    from.RangeSubselect.subquery.SelectStmt === inner;
+  if (!isAround || others.length > 0 || !isLimited(select)) return false;
+  if (inner.sortClause === undefined || isLimited(inner)) return false;
+  if (whereClause !== undefined || sortClause !== undefined) return false;
+  return isPlain(withoutLimit(select));
+}
+
+function withLimitInside(part: Part, { limitCount, limitOffset, limitOption }: SelectNode): Part {
+  return {
+    ...part,
+    select: {
+      ...part.select,
+      ...(limitCount === undefined ? {} : { limitCount }),
+      ...(limitOffset === undefined ? {} : { limitOffset }),
+      ...(limitOption === undefined ? {} : { limitOption }),
+    },
+    replace: (name) => withoutLimit(part.replace(name)),
+  };
+}
+
+function isLimited({ limitCount, limitOffset }: SelectNode): boolean {
+  return limitCount !== undefined || limitOffset !== undefined;
+}
+
+function withoutLimit(select: SelectNode): SelectNode {
+  const { limitOption } = plainSelect;
+  return { ...without(select, 'limitCount', 'limitOffset'), limitOption };
 }
 
 const truth: SqlNode = { A_Const: { boolval: { boolval: true } } };
