@@ -122,11 +122,9 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
   }
 }
 
-function writeRun(
-  { timeZone }: SessionExecutor,
-  { planned, padding, parameters, resultFormats, describe }: StatementRun,
-  target: WriteTarget,
-): WriteRun {
+function writeRun({ timeZone }: SessionExecutor, run: StatementRun, target: WriteTarget): WriteRun {
+  const { planned, padding, parameters, resultFormats, describe } = run;
+  const describesPortal = run.describesPortal === true;
   const { plan, source } = planned;
   assert(plan.kind === 'modify', 'only writes are written');
   return {
@@ -136,7 +134,8 @@ function writeRun(
     literalText: (slot) => planned.literalText(slot),
     values: { text: source.text, literals: source.lexed.literals, timeZone, ...parameters },
     resultFormats,
-    wantsDescription: describe,
+    wantsDescription: describe || describesPortal,
+    describesPortal,
   };
 }
 

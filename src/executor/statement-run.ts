@@ -9,6 +9,8 @@ export type StatementRun = {
   readonly padding: string;
   /** False in the extended protocol, where Describe has been answered before. */
   readonly describe: boolean;
+  /** Describe of a portal is answered together with its Execute: NoData where there are no rows. */
+  readonly describesPortal?: boolean;
   /** Of Bind; the simple protocol has none. */
   readonly resultFormats: readonly number[];
 };

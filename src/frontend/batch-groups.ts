@@ -31,8 +31,16 @@ export type BatchGroup =
   /** Describe of a FETCH, whose columns are its cursor's: known when it is reached. */
   | { readonly kind: 'describe-fetch'; readonly step: DescribeStep }
   | { readonly kind: 'cursor'; readonly step: CursorStep }
-  /** Execute of BEGIN, SET, EXPLAIN ..., or of a write over several shards: runs alone. */
-  | { readonly kind: 'command'; readonly portal: Portal; readonly rowsMax: number }
+  /**
+   * Execute of BEGIN, SET, EXPLAIN ..., or of a write over several shards, `describe`: whose Describe
+   * came right before. It runs alone.
+   */
+  | {
+      readonly kind: 'command';
+      readonly portal: Portal;
+      readonly describe: boolean;
+      readonly rowsMax: number;
+    }
   | { readonly kind: 'error'; readonly error: PgError };
 
 /** Where a step must be done. `floating`: on any of these shards, next to its neighbours. */
@@ -194,10 +202,7 @@ function placeOf(
     case 'bind':
       return targetShard(step.portal) ?? { kind: 'local' };
     case 'describe-portal':
-      if (step.portal.target?.kind === 'write') {
-        return { kind: 'alone', group: { kind: 'describe-multi-shard', portal: step.portal } };
-      }
-      if (step.portal.target?.kind !== 'multi-shard') {
+      if (step.portal.target?.kind !== 'multi-shard' && step.portal.target?.kind !== 'write') {
         const place = targetShard(step.portal) ?? describeFetch(step, step.portal.statement);
         return place ?? { kind: 'local' };
       }
@@ -235,16 +240,17 @@ function targetShard(portal: Portal): Place | null {
 
 function executePlace(portal: Portal, rowsMax: number, previous: BatchStep | undefined): Place {
   const { target } = portal;
-  if (target === null) return { kind: 'alone', group: { kind: 'command', portal, rowsMax } };
+  const describe = previous?.kind === 'describe-portal' && previous.portal === portal;
+  if (target === null) {
+    return { kind: 'alone', group: { kind: 'command', portal, describe: false, rowsMax } };
+  }
   switch (target.kind) {
     case 'shard':
       return { kind: 'shard', shard: target.shard };
-    case 'multi-shard': {
-      const describe = previous?.kind === 'describe-portal' && previous.portal === portal;
+    case 'multi-shard':
       return { kind: 'alone', group: { kind: 'multi-shard', portal, describe, rowsMax } };
-    }
     case 'write':
-      return { kind: 'alone', group: { kind: 'command', portal, rowsMax } };
+      return { kind: 'alone', group: { kind: 'command', portal, describe, rowsMax } };
     case 'error':
       return { kind: 'alone', group: { kind: 'error', error: target.error } };
     default:

@@ -164,7 +164,9 @@ function runGroup(
         }
         group.portal.isGone = true;
       }
-      const run = { planned, parameters, padding: '', describe: false, resultFormats };
+      const describesPortal = group.describe;
+      const how = { padding: '', describe: false, describesPortal };
+      const run = { planned, parameters, resultFormats, ...how };
       runStatement(executor, run, simply);
       return;
     }

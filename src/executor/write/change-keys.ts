@@ -1,5 +1,6 @@
 import { assert } from '../../base/assert.ts';
 import type { KeyChange } from '../../planner/plan.ts';
+import { noData } from '../../protocol/constant-messages.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
 import { ResultRows } from './result-rows.ts';
 import type { ShardWrite } from './shard-writes.ts';
@@ -78,6 +79,7 @@ function move(
     const all = images.map(({ rows }) => ({ from: rows, rows: everyRow(rows) }));
     const count = images.reduce((total, { rows }) => total + rows.count, 0);
     if (step.returning === null) {
+      if (run.describesPortal) steps.executor.output.push(noData);
       done(count);
       return;
     }

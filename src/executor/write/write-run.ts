@@ -10,4 +10,6 @@ export type WriteRun = {
   readonly values: StatementValues;
   readonly resultFormats: readonly number[];
   readonly wantsDescription: boolean;
+  /** Without RETURNING that is NoData. */
+  readonly describesPortal: boolean;
 };

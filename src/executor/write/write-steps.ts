@@ -3,6 +3,7 @@ import { assert } from '../../base/assert.ts';
 import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import type { RouteNode } from '../../planner/plan.ts';
+import { noData } from '../../protocol/constant-messages.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
 import { acquireInOrder } from '../acquire-in-order.ts';
 import { CollectedRows } from '../intermediate/collected-rows.ts';
@@ -75,7 +76,8 @@ export class WriteSteps {
   ): void {
     const { inTurn = false, lock = [] } = how;
     const { output } = this.executor;
-    const { resultFormats, wantsDescription } = this.#run;
+    const { resultFormats, wantsDescription, describesPortal, target } = this.#run;
+    if (describesPortal && !target.returnsRows) output.push(noData);
     this.#begin({ writes, returned, inTurn, resultFormats, wantsDescription }, lock, {
       description: (frame) => output.push(frame),
       rows: (frames) => output.push(frames),

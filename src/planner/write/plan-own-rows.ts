@@ -9,6 +9,7 @@ import type { StatementSource } from '../statement-context.ts';
 import type { WriteFacts } from '../written-table.ts';
 import { deleteAsSelect, updateAsSelect } from './as-select.ts';
 import { fullName } from './full-name.ts';
+import { type WithoutPerRow, withoutPerRow } from './per-row.ts';
 import { planKeyChange } from './plan-key-change.ts';
 import { isOfOneServer, settle } from './settle.ts';
 import { writeRoute } from './write-route.ts';
@@ -21,17 +22,16 @@ export function planOwnRows(
   statement: OwnRows,
   facts: WriteFacts,
 ): MultiShardWrite | Reject {
-  const seen =
-    'UpdateStmt' in statement
-      ? updateAsSelect(statement.UpdateStmt)
-      : deleteAsSelect(statement.DeleteStmt);
   const node = 'UpdateStmt' in statement ? statement.UpdateStmt : statement.DeleteStmt;
   assert(node.relation !== undefined, 'a write without a table');
   const around = { ...source, written: node.relation };
   const sharding = facts.relation?.sharding.kind ?? 'local';
+  const { tree, restore } = sharding === 'reference' ? whole(statement) : withoutPerRow(statement);
+  const seen =
+    'UpdateStmt' in tree ? updateAsSelect(tree.UpdateStmt) : deleteAsSelect(tree.DeleteStmt);
   const settled = settle(around, seen.select, reached[sharding]);
   if ('kind' in settled) return settled;
-  const changed = settled.select === seen.select ? statement : seen.apply(settled.select);
+  const changed = settled.select === seen.select ? statement : restore(seen.apply(settled.select));
   if (facts.setsKey && sharding === 'distributed') {
     return planKeyChange(around, changed, facts, settled.context);
   }
@@ -47,6 +47,11 @@ export function planOwnRows(
       : ({ kind: 'own-rows', routing: routingOf(settled.context), route } as const);
   const returnsRows = node.returningClause !== undefined;
   return { kind: 'write', intermediate, step, isUnconditional, returnsRows, changesRows: true };
+}
+
+/** All copies must get the same value. */
+function whole(tree: OwnRows): WithoutPerRow<OwnRows> {
+  return { tree, restore: (changed) => changed };
 }
 
 /** By where the written rows are. */

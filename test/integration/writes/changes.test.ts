@@ -120,6 +120,16 @@ describe('UPDATE and DELETE over shards', () => {
     await world.clear();
   });
 
+  it('evaluate random values for each row', async () => {
+    await world.proxy.query('update account set note = gen_random_uuid()::text, changed = now()');
+    expect(
+      await world.proxy.query('select count(distinct note), count(distinct changed) from account'),
+    ).toEqual([['6', '1']]);
+    const none = await world.proxy.request(simple('delete from account where random() < 0'));
+    expect(none.results[0]?.tag).toBe('DELETE 0');
+    await world.clear();
+  });
+
   it('write home tables with what shards have', async () => {
     await same(
       world,
