@@ -238,7 +238,11 @@ function array(
   itemBinary: (text: string) => Buffer,
 ): ValueType {
   const binary = (value: string) => {
-    const json = value.slice(1, -1).replace('NULL', 'null').replaceAll('\t', '\\t');
+    // A text 'NULL' among the items stands in quotes.
+    const json = value
+      .slice(1, -1)
+      .replaceAll(/"(?:[^"\\]|\\.)*"|NULL/g, (item) => (item === 'NULL' ? 'null' : item))
+      .replaceAll('\t', '\\t');
     const items: (string | null)[] = JSON.parse(`[${json}]`);
     // Dimensions, whether there are NULLs, type of the items; then their number and lower bound.
     const head = [1, items.includes(null) ? 1 : 0, itemOid, items.length, 1];
