@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { WireClient } from '../../support/wire-client.ts';
 import { accounts, entries, given, places, refused, same } from '../../support/write-checks.ts';
 import { extended, simple, WriteWorld } from '../../support/write-world.ts';
 
@@ -255,6 +256,44 @@ describe('UPDATE of the key', () => {
   it('is refused where a move would do more than a change', async () => {
     await same(world, simple("insert into watched values (1, 'a'), (101, 'b')"));
     await refused(world, 'update watched set id = id + 100', '0A000');
+  });
+});
+
+describe('statements at the same time', () => {
+  beforeEach(() => given(world, accounts));
+
+  it('do not wait for each other in a circle', async () => {
+    const clients = await Promise.all([1, 2, 3, 4].map(() => world.connect()));
+    const rounds = 12;
+    /** Within one shard they may meet in another order, as in PostgreSQL; the shard sees that. */
+    const insist = async (client: WireClient, text: string) => {
+      for (;;) {
+        const { error, status } = await client.request(simple(text));
+        expect(status).toBe('I');
+        if (error === null) return;
+        expect(error.sqlState).toBe('40P01');
+      }
+    };
+    await Promise.all(
+      clients.map(async (client, index) => {
+        for (let round = 0; round < rounds; round += 1) {
+          await insist(client, 'update account set balance = balance + 1');
+          await insist(
+            client,
+            `insert into account (id, balance) values (${10 + index}, 1), (${110 + index}, 1), (210, 1)
+             on conflict (id) do update set balance = account.balance + 1`,
+          );
+        }
+        client.close();
+      }),
+    );
+    const before = 10 + 20 + 30 + 40 + 50 + 60;
+    expect(
+      await world.proxy.query(
+        'select sum(balance) from account where id in (1, 2, 101, 102, 201, 202)',
+      ),
+    ).toEqual([[String(before + 6 * clients.length * rounds)]]);
+    await world.clear();
   });
 });
 
