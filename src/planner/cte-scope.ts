@@ -1,5 +1,6 @@
 import type { SqlNode, WithNode } from '../sql/ast.ts';
 import { stringsOf } from '../sql/names.ts';
+import type { Block } from './block.ts';
 import type { Scope } from './scope.ts';
 
 /** A name that WITH defines, and what is noted about it during the analysis. */
@@ -16,6 +17,8 @@ export type Cte = {
   underAnalysis: boolean;
   /** Its query names itself. */
   recursive: boolean;
+  /** What every reference means, if its query reads no distributed table. */
+  block: Block | null;
 };
 
 /** A chain of the names in sight, the latest first. */
@@ -41,7 +44,7 @@ export function withCtes(
     const { ctename: name = '', ctequery: query, aliascolnames } = node.CommonTableExpr;
     if (query === undefined) continue;
     const columnNames = stringsOf(aliascolnames);
-    const flags = { referenced: false, underAnalysis: false, recursive: false };
+    const flags = { referenced: false, underAnalysis: false, recursive: false, block: null };
     const cte = { name, query, columnNames, parent, visible: scope, ...flags };
     scope = { cte, outer: scope };
     defined.push(cte);

@@ -92,10 +92,14 @@ export class QueryBlocks implements BlockAnalyzer {
     return result;
   }
 
-  /** Every reference is analysed for itself, as if its query stood there. */
+  /**
+   * Every reference is analysed for itself, as if its query stood there, because tables have other
+   * keys each time. Without such tables once is enough: references can double from name to name.
+   */
   cte(context: StatementContext, cte: Cte): Block | null {
     cte.referenced = true;
     if (!('SelectStmt' in cte.query)) return null;
+    if (cte.block !== null) return cte.block;
     if (cte.underAnalysis) {
       context.refuseMulti('WITH RECURSIVE over several shards is not supported', oneKey);
       cte.recursive = true;
@@ -107,6 +111,7 @@ export class QueryBlocks implements BlockAnalyzer {
     const columns = renamed(block.columns, cte.columnNames);
     // A condition on the result of a recursion is not one on its parts.
     if (cte.recursive) return { ...block, columns: columns.map(withoutKeys), shape: 'dependent' };
+    if (block.end === block.start) cte.block = { ...block, columns };
     return { ...block, columns };
   }
 
