@@ -121,24 +121,31 @@ function staysOnShard(
 /** Literals and parameters stay in the INSERT, where they take their types from the table. */
 function collected(source: StatementSource, node: InsertNode, analysis: Analysis): InsertNode {
   const { select, block } = analysis;
-  if (block.open) throw refusal('INSERT ... SELECT of columns that are not known', 'Name them.');
-  const names = block.columns.map((_, index) => `column_${index + 1}`);
+  // Of a function PostgreSQL alone knows the columns; there must be as many as are inserted.
+  const count = block.open ? node.cols?.length : block.columns.length;
+  if (count === undefined) {
+    throw refusal(
+      'INSERT ... SELECT of columns that are not known',
+      'Name the columns, behind the table or in SELECT.',
+    );
+  }
+  const names = Array.from({ length: count }, (_, index) => `column_${index + 1}`);
   const columns = names.map(plainColumn);
   const name = collect(source, { kind: 'query', select, columns });
   if (name === null) throw notCollected(source, select);
-  const isPlain = block.body.kind === 'select' && select.distinctClause === undefined;
+  const isDistinct = select.distinctClause !== undefined;
+  const outputs = block.body.kind === 'select' && !isDistinct ? (block.body.outputs ?? []) : [];
   const targetList = names.map((each, index) => {
-    const output = select.targetList?.[index];
-    return isPlain && output !== undefined && isBare(output) ? output : target(reference([each]));
+    const expression = outputs[index]?.expression ?? null;
+    return target(expression !== null && isBare(expression) ? expression : reference([each]));
   });
   const selectStmt = { SelectStmt: { ...plainSelect, targetList, fromClause: [resultRead(name)] } };
   const { withClause: _, ...others } = node;
   return { ...others, selectStmt };
 }
 
-function isBare(node: SqlNode): boolean {
-  const value = 'ResTarget' in node ? node.ResTarget.val : undefined;
-  return value !== undefined && ('ParamRef' in value || 'A_Const' in value);
+function isBare(expression: SqlNode): boolean {
+  return 'ParamRef' in expression || 'A_Const' in expression;
 }
 
 /** A key that is the same for all rows and known without them. */

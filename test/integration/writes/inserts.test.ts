@@ -204,6 +204,24 @@ describe('INSERT ... SELECT', () => {
     await same(world, simple('insert into account (id) select id + 5000 from account where false'));
   });
 
+  it('takes the columns of functions, and literals beside a star', async () => {
+    await same(
+      world,
+      extended(
+        'insert into account (id, owner) select * from unnest($1::int8[], $2::text[]) on conflict (id) do update set owner = excluded.owner returning id',
+        ['{12,101,212}', '{a,b,c}'],
+      ),
+      false,
+    );
+    await same(
+      world,
+      simple(
+        "insert into account (id, owner, balance, opened) select v.*, 7, '2021-03-04' from (select id + 30 as a, owner from account where id < 210) v on conflict do nothing",
+      ),
+    );
+    await refused(world, 'insert into account select * from unnest(array[1, 101])', '0A000');
+  });
+
   it('stores nothing when a key has no owner', async () => {
     await refused(world, 'insert into account (id) select id + 900 from account', '23514');
     await refused(
