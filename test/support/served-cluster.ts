@@ -30,10 +30,10 @@ export type ConsoleRow = { readonly [column: string]: string | null };
  */
 export class ServedCluster {
   readonly lab: LabCluster;
-  readonly run: ChildRun;
+  #run: ChildRun;
   readonly configPath: string;
   readonly configText: string;
-  readonly port: number;
+  #port: number;
   readonly adminPort: number;
 
   private constructor(
@@ -43,10 +43,10 @@ export class ServedCluster {
     ports: { readonly port: number; readonly adminPort: number },
   ) {
     this.lab = lab;
-    this.run = run;
+    this.#run = run;
     this.configPath = place.configPath;
     this.configText = place.configText;
-    this.port = ports.port;
+    this.#port = ports.port;
     this.adminPort = ports.adminPort;
   }
 
@@ -67,6 +67,22 @@ export class ServedCluster {
       await lab.stop();
       throw error;
     }
+  }
+
+  /** The supervisor and its workers, as far as they run. */
+  get run(): ChildRun {
+    return this.#run;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Again after it was killed; the port is another one. */
+  async restart(): Promise<void> {
+    await this.#run.ended();
+    this.#run = new ChildRun(['serve', '--config', this.configPath]);
+    this.#port = Number(new URL(await this.#run.ready()).port);
   }
 
   async stop(): Promise<void> {

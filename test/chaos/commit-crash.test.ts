@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seededRandom } from '../support/random.ts';
+import { type Case, runCommitRound } from './commit-round.ts';
+import { CommitWorld } from './commit-world.ts';
+
+// A few of all cases; `npm run commit-chaos` runs them all, as often as one likes.
+const chosen: readonly (readonly [Case['step'], Case['moment'], Case['victim'], Case['shard']])[] =
+  [
+    ['prepare', 'sent', 'workers', 'a'],
+    ['prepare', 'answered', 'all', 'b'],
+    ['insert', 'unsent', 'link', 'a'],
+    ['commit', 'unsent', 'all', 'a'],
+    ['commit', 'sent', 'link', 'b'],
+    ['commit', 'answered', 'all', 'b'],
+    ['commit', 'answered', 'near', 'a'],
+    ['commit prepared', 'unsent', 'supervisor', 'a'],
+    ['commit prepared', 'answered', 'near', 'b'],
+  ];
+
+let world: CommitWorld;
+let firstId = 1_000;
+
+describe('a commit over two shards', () => {
+  beforeAll(async () => {
+    world = await CommitWorld.start();
+  });
+
+  afterAll(async () => {
+    await world?.stop();
+  });
+
+  it.each(chosen)(
+    'is whole when at %s (%s) these die: %s',
+    async (...[step, moment, victim, shard]) => {
+      const what = { step, moment, victim, shard };
+      const round = await runCommitRound(world, what, { random: seededRandom(firstId), firstId });
+      firstId += 100_000;
+      expect(round.findings).toEqual([]);
+      expect(round.committed).toBeGreaterThan(0);
+    },
+  );
+});
