@@ -99,6 +99,10 @@ export class PipelineConnection implements ServerConnection {
     this.#socket.resume();
   }
 
+  get processId(): number | null {
+    return this.#cancelKey?.backendId ?? null;
+  }
+
   get status(): TransactionStatus {
     return this.#status;
   }

@@ -6,6 +6,8 @@ import type { SessionSettings } from './session-settings.ts';
 /** A logged-in connection to one server, used as a pipeline (architecture.md, section 4). */
 export type ServerConnection = {
   readonly node: NodeAddress;
+  /** Of the server's session, as it says; null: it has not said. */
+  readonly processId: number | null;
   readonly status: TransactionStatus;
   /** Exchanges that were sent and have not ended. */
   readonly depth: number;

@@ -26,6 +26,7 @@ export const SqlState = {
   invalidCursorName: '34000',
   invalidSavepointSpecification: '3B001',
   serializationFailure: '40001',
+  deadlockDetected: '40P01',
   syntaxError: '42601',
   insufficientPrivilege: '42501',
   undefinedColumn: '42703',

@@ -141,6 +141,14 @@ class Worker implements WorkerHandlers {
     this.#gate.cancel({ backendId: key.processId, secret: Buffer.from(key.secretKey, 'hex') });
   }
 
+  holders(): ReturnType<WorkerHandlers['holders']> {
+    return this.#gate.holders();
+  }
+
+  breakDeadlock(session: number): void {
+    this.#gate.breakDeadlock(session);
+  }
+
   drain(timeoutMs: number): Promise<void> {
     return this.#gate.drain(timeoutMs);
   }

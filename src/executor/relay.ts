@@ -35,6 +35,8 @@ export type RelayOptions = {
   onCopyIn(): void;
   /** An ErrorResponse is being passed on. */
   onError(): void;
+  /** What to pass on in its place; null: itself. */
+  insteadOf?(error: ErrorFields): Buffer | null;
   done(outcome: RelayOutcome): void;
 };
 
@@ -79,7 +81,9 @@ export class Relay implements Exchange {
     if (script !== null) this.#pushLocals();
     if (error !== null) this.#noteError(error);
     else if (script !== null && !script.accept(code)) return;
-    this.#addRange(chunk, start, end);
+    const instead = error === null ? null : (this.#options.insteadOf?.(error) ?? null);
+    if (instead === null) this.#addRange(chunk, start, end);
+    else this.#pushInstead(instead);
     if (script !== null) this.#pushLocals();
     if (code === copyInResponse || code === copyBothResponse) {
       this.#writeRange();
@@ -157,6 +161,12 @@ export class Relay implements Exchange {
     this.#chunk = chunk;
     this.#start = start;
     this.#end = end;
+  }
+
+  #pushInstead(frame: Buffer): void {
+    this.#writeRange();
+    this.#options.output.push(frame);
+    this.#forwarded = true;
   }
 
   #writeRange(): void {

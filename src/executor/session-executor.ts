@@ -8,7 +8,11 @@ import type { ShardServers } from '../cluster/shard-servers.ts';
 import type { GlobalId, GlobalIds } from '../cluster/transactions/global-id.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { Limits, User } from '../config/config.ts';
-import { encodeErrorResponse } from '../protocol/error-response.ts';
+import {
+  decodeErrorFields,
+  type ErrorFields,
+  encodeErrorResponse,
+} from '../protocol/error-response.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { AutocommitRun, type RunOwner } from './autocommit-run.ts';
 import type { ClientOutput } from './client-output.ts';
@@ -23,6 +27,7 @@ import {
   serverDefaults,
 } from './planning-settings.ts';
 import { Relay, type RelayOutcome } from './relay.ts';
+import { releaseLocks } from './release-locks.ts';
 import { rerunsMax, runAgain } from './run-again.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
 import { type ConnectionRequest, Transaction } from './transaction.ts';
@@ -89,6 +94,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   readonly cursors = new OpenCursors();
   #cancel: (() => void) | null = null;
   #writing = false;
+  #isDeadlocked = false;
   #planningFor: SessionSettings | null = null;
   #planning: PlanningSettings = serverDefaults;
 
@@ -104,7 +110,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     this.user = user;
     this.output = output;
     this.startup = startup;
-    this.transaction = new Transaction(world.servers, user, startup);
+    this.transaction = new Transaction(world.servers, user, startup, world.clock);
   }
 
   get settings(): SessionSettings {
@@ -148,6 +154,13 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     this.#cancel?.();
   }
 
+  /** Its transaction and others wait for each other: it is the one that fails, with 40P01. */
+  breakDeadlock(): void {
+    if (this.#cancel === null) return;
+    this.#isDeadlocked = true;
+    this.#cancel();
+  }
+
   /**
    * The client is gone. As in PostgreSQL a write that runs is finished; what only reads or waits
    * is stopped, and an open transaction is rolled back.
@@ -166,7 +179,13 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   fail(error: PgError | { readonly frame: Buffer }, done: (ok: boolean) => void): void {
     this.#cancel = null;
     this.transaction.fail();
-    this.output.push('frame' in error ? error.frame : encodeErrorResponse(error));
+    const frame = 'frame' in error ? error.frame : encodeErrorResponse(error);
+    const instead = this.#isDeadlocked
+      ? insteadOf(decodeErrorFields(frame, 0, frame.length))
+      : null;
+    this.#isDeadlocked = false;
+    if (instead !== null) releaseLocks(this.transaction);
+    this.output.push(instead ?? frame);
     done(false);
   }
 
@@ -211,6 +230,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
 
   succeed(frame: Buffer | null, done: (ok: boolean) => void): void {
     this.#cancel = null;
+    this.#isDeadlocked = false;
     if (frame !== null) this.output.push(frame);
     done(true);
   }
@@ -266,6 +286,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
         shared: false,
         onCopyIn: () => this.session.copyIn(connection),
         onError: () => this.session.errorPassed(),
+        insteadOf: (error) => (this.#isDeadlocked ? insteadOf(error) : null),
         done: (outcome) => {
           this.world.telemetry.shardLatency(shard, this.world.clock.now() - startedAt);
           release();
@@ -290,6 +311,8 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   #landedInBlock(flight: Flight, outcome: RelayOutcome, done: (ok: boolean) => void): void {
     this.#cancel = null;
     this.#writing = false;
+    if (this.#isDeadlocked && outcome.errored) releaseLocks(this.transaction);
+    this.#isDeadlocked = false;
     if (outcome.lost !== null && !outcome.errored) {
       this.fail(lostInTransaction(flight.shard, outcome.lost), done);
       return;
@@ -303,6 +326,17 @@ export class SessionExecutor implements PlanningSession, RunOwner {
 
 export function canceled(): PgError {
   return new PgError(SqlState.queryCanceled, 'canceling statement due to user request');
+}
+
+/** What a cancel says of a transaction that is deadlocked; null: it is something else. */
+function insteadOf(error: ErrorFields): Buffer | null {
+  if (error.get('C') !== SqlState.queryCanceled) return null;
+  return encodeErrorResponse(
+    new PgError(SqlState.deadlockDetected, 'deadlock detected', {
+      detail: 'Transactions wait for each other on several shards.',
+      hint: 'Run the transaction again.',
+    }),
+  );
 }
 
 function lostError(flight: Flight, cause: PgError): PgError {

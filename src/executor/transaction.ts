@@ -1,9 +1,11 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { SessionSettings } from '../backend/session-settings.ts';
 import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { ShardServers } from '../cluster/shard-servers.ts';
+import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { User } from '../config/config.ts';
 import { decodeErrorResponse } from '../protocol/error-response.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
@@ -54,6 +56,7 @@ const snapshotLevels = new Set(['repeatable read', 'serializable']);
  * Invariant: connections are held only while a block is open, and every holder is a participant.
  */
 export class Transaction {
+  readonly #clock: Clock;
   readonly #servers: ShardServers;
   readonly #user: User;
   /** A new map for each block; between blocks all sessions have the same empty one. */
@@ -61,6 +64,7 @@ export class Transaction {
   #block: 'none' | 'implicit' | 'explicit' = 'none';
   #failed = false;
   #ending = false;
+  #beganAt = 0;
   #beginText = 'BEGIN';
   #script: string[] = [];
   #savepoints: Savepoint[] = [];
@@ -69,7 +73,8 @@ export class Transaction {
   #settings: SessionSettings;
   #settingsAtBegin: SessionSettings;
 
-  constructor(servers: ShardServers, user: User, settings: SessionSettings) {
+  constructor(servers: ShardServers, user: User, settings: SessionSettings, clock: Clock) {
+    this.#clock = clock;
     this.#servers = servers;
     this.#user = user;
     this.#settings = settings;
@@ -91,6 +96,19 @@ export class Transaction {
 
   get participants(): ReadonlyMap<ShardId, Participant> {
     return this.#participants;
+  }
+
+  /** When it began, and its sessions on the servers as far as they are known. */
+  get held(): Omit<Holder, 'session'> {
+    const backends = [...this.#participants.values()].flatMap(
+      ({ shard, connection: { processId: pid } }) => (pid === null ? [] : [{ shard, pid }]),
+    );
+    return { beganAt: this.#beganAt, backends };
+  }
+
+  /** The name of the innermost one; null: none is set. */
+  get lastSavepoint(): string | null {
+    return this.#savepoints.at(-1)?.name ?? null;
   }
 
   /** In the order in which they joined. */
@@ -299,6 +317,7 @@ export class Transaction {
   #begin(block: 'implicit' | 'explicit', text: string, isolation: string | null): void {
     assert(this.#block === 'none', 'begin in an open block');
     this.#block = block;
+    this.#beganAt = this.#clock.wallTime();
     this.#beginText = text;
     this.#script = [text];
     this.#settingsAtBegin = this.#settings;

@@ -4,6 +4,7 @@ import type { SecureContext } from 'node:tls';
 import { emptySettings } from '../backend/session-settings.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { Config, User } from '../config/config.ts';
 import type { ExecutorWorld } from '../executor/session-executor.ts';
 import { encodeAuthenticationOk } from '../protocol/authentication.ts';
@@ -99,6 +100,22 @@ export class ClientGate {
     const secret = Buffer.from(client.secret, 'hex');
     if (secret.length !== key.secret.length) return;
     if (timingSafeEqual(secret, key.secret)) client.session.cancel();
+  }
+
+  /** Transactions that have begun on several shards. */
+  holders(): readonly Holder[] {
+    return [...this.#clients.values()].flatMap((client) => {
+      const { session } = client;
+      if (!(session instanceof Session)) return [];
+      const { held } = session.executor.transaction;
+      return held.backends.length < 2 ? [] : [{ session: this.#processId(client), ...held }];
+    });
+  }
+
+  /** `processId`: as in `holders`; the session may be gone. */
+  breakDeadlock(processId: number): void {
+    const session = this.#clients.get(processId % sessionNumbersMax)?.session;
+    if (session instanceof Session) session.executor.breakDeadlock();
   }
 
   /** Resolves when the last client has left; those left after `timeoutMs` are cut off. */
@@ -289,15 +306,17 @@ export class ClientGate {
     return this.#lastNumber;
   }
 
+  #processId({ number }: Client): number {
+    const { workerIndex } = this.#world;
+    return encodeProcessId({ workerIndex, sessionNumber: number });
+  }
+
   #summary(client: Client): ClientSummary {
-    const { connection, number, session } = client;
+    const { connection, session } = client;
     const shards =
       session instanceof Session ? [...session.executor.transaction.participants.keys()] : [];
     return {
-      processId: encodeProcessId({
-        workerIndex: this.#world.workerIndex,
-        sessionNumber: number,
-      }),
+      processId: this.#processId(client),
       user: client.user,
       database: client.database,
       applicationName: client.applicationName,

@@ -2,6 +2,7 @@ import type { PoolCounts } from '../backend/pool.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
+import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { GlobalId } from '../cluster/transactions/global-id.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { NodeId } from '../config/config.ts';
@@ -71,6 +72,9 @@ export type SupervisorMessage =
     }
   | { readonly type: 'cancel'; readonly key: CancelKey }
   | { readonly type: 'drain'; readonly id: number; readonly timeoutMs: number }
+  | { readonly type: 'holders-request'; readonly id: number }
+  /** `session`: the process ID that its client was told. */
+  | { readonly type: 'break-deadlock'; readonly session: number }
   | { readonly type: 'snapshot-request'; readonly id: number; readonly clients: boolean }
   | { readonly type: 'admin-result'; readonly id: number; readonly result: AdminResult }
   | { readonly type: 'admin-error'; readonly id: number; readonly error: WireError }
@@ -112,6 +116,7 @@ export type WorkerMessage =
   /** Answers `catalogue` and `configuration`; null: in force. */
   | { readonly type: 'applied'; readonly id: number; readonly error: WireError | null }
   | { readonly type: 'snapshot'; readonly id: number; readonly report: WorkerReport }
+  | { readonly type: 'holders'; readonly id: number; readonly holders: readonly Holder[] }
   | { readonly type: 'drained'; readonly id: number };
 
 export function toWireError(error: PgError): WireError {

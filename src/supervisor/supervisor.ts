@@ -13,6 +13,7 @@ import type { AdminConsole } from '../frontend/admin-console.ts';
 import { CatalogueKeeper } from './catalogue-keeper.ts';
 import { ClientListener } from './client-listener.ts';
 import type { ClusterControl, StartCluster } from './cluster-control.ts';
+import { DeadlockWatch } from './deadlock-watch.ts';
 import { toWireError, type WireError, type WorkerConfiguration } from './messages.ts';
 import { restartWarnings } from './restart-warnings.ts';
 import { metricsPage, obstacles, workerViews } from './supervisor-view.ts';
@@ -52,6 +53,7 @@ export class Supervisor {
   #configuration: LoadedConfiguration;
   #cluster: ClusterControl | null = null;
   #transactions: TransactionKeeper | null = null;
+  #deadlocks: DeadlockWatch | null = null;
   #http: AdminHttp | null = null;
   #clientPort: number | null = null;
   #phase: 'starting' | 'running' | 'stopping' = 'starting';
@@ -151,6 +153,13 @@ export class Supervisor {
     this.#demandNotStopping();
     this.#clientPort = await this.#listener.listen(this.#config.listen);
     this.#demandNotStopping();
+    this.#deadlocks = new DeadlockWatch({
+      clock,
+      telemetry,
+      lockWaits: () => recovery.lockWaits(),
+      holders: () => this.#workers.holders(),
+      breakDeadlock: (session) => this.#workers.breakDeadlock(session),
+    });
     this.#phase = 'running';
     this.#cancelTimer = clock.every(cataloguePeriodMs, () => {
       // refresh() never rejects.
@@ -182,6 +191,7 @@ export class Supervisor {
     // A start under way has noticed by now; what it still opened is closed below.
     await this.#starting.catch(() => {});
     this.#listener.close();
+    this.#deadlocks?.stop();
     this.#transactions?.stop();
     await this.#cluster?.stop();
     await this.#http?.close();

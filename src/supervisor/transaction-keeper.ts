@@ -10,7 +10,10 @@ import type {
 } from '../cluster/transactions/transaction-recovery.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 
-export type Recovery = Pick<TransactionRecovery, 'recover' | 'interrupt' | 'force' | 'close'>;
+export type Recovery = Pick<
+  TransactionRecovery,
+  'recover' | 'interrupt' | 'force' | 'close' | 'lockWaits'
+>;
 
 export type TransactionKeeperParts = {
   readonly clock: Clock;

@@ -162,6 +162,12 @@ export class WorkerEnd {
           this.#send({ type: 'drained', id: message.id });
         });
         break;
+      case 'holders-request':
+        this.#send({ type: 'holders', id: message.id, holders: handlers.holders() });
+        break;
+      case 'break-deadlock':
+        handlers.breakDeadlock(message.session);
+        break;
       case 'snapshot-request':
         this.#answer(handlers.report({ clients: message.clients }), (report) => {
           this.#send({ type: 'snapshot', id: message.id, report });

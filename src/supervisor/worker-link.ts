@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
+import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { GlobalId } from '../cluster/transactions/global-id.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { NodeId } from '../config/config.ts';
@@ -46,6 +47,10 @@ export type WorkerHandlers = {
   cancel(key: CancelKey): void;
   /** Resolves when the last session has ended; sessions still there after `timeoutMs` are cut. */
   drain(timeoutMs: number): Promise<void>;
+  /** Transactions that have begun on several shards. */
+  holders(): readonly Holder[];
+  /** Cancels the session's statement with 40P01; it may not wait for anything any more. */
+  breakDeadlock(session: number): void;
   report(wanted: { readonly clients: boolean }): Promise<WorkerReport>;
 };
 

@@ -24,11 +24,21 @@ const allowed: { readonly [From in SlotState]: readonly SlotState[] } = {
 /** Until a new worker must have said that it is ready. */
 const startTimeoutMs = 30_000;
 
-type Answer = Extract<WorkerMessage, { type: 'applied' | 'snapshot' | 'drained' }>;
+type Answer = Extract<WorkerMessage, { type: 'applied' | 'snapshot' | 'drained' | 'holders' }>;
 /** What concerns more than one worker. */
 export type WorkerRequest = Exclude<
   WorkerMessage,
-  { type: 'applied' | 'snapshot' | 'drained' | 'sessions' | 'taken' | 'ready' | 'failed' }
+  {
+    type:
+      | 'applied'
+      | 'snapshot'
+      | 'drained'
+      | 'holders'
+      | 'sessions'
+      | 'taken'
+      | 'ready'
+      | 'failed';
+  }
 >;
 
 export type Reply = (message: SupervisorMessage) => void;
@@ -174,6 +184,7 @@ export class WorkerSlot {
       case 'applied':
       case 'snapshot':
       case 'drained':
+      case 'holders':
         // Absent: it came after the time was up.
         this.#questions.get(message.id)?.(message);
         break;

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Telemetry } from '../base/telemetry.ts';
+import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import { workerIndexOf } from '../frontend/cancel-key.ts';
 import { leastLoaded } from './least-loaded.ts';
 import type {
@@ -141,6 +142,21 @@ export class Workers {
         return answer?.type === 'snapshot' ? answer.report : null;
       }),
     );
+  }
+
+  /** Transactions on several shards, of the workers that answer in time. */
+  async holders(): Promise<readonly Holder[]> {
+    const lists = await Promise.all(
+      this.slots.map(async (slot) => {
+        const answer = await slot.ask((id) => ({ type: 'holders-request', id }), reportTimeoutMs);
+        return answer?.type === 'holders' ? answer.holders : [];
+      }),
+    );
+    return lists.flat();
+  }
+
+  breakDeadlock(session: number): void {
+    this.slots[workerIndexOf(session)]?.send({ type: 'break-deadlock', session });
   }
 
   /** Lets transactions finish up to the limit, then ends all; resolves when they are gone. */

@@ -216,6 +216,70 @@ describe('a transaction over two shards', () => {
   });
 });
 
+describe('transactions that wait for each other over shards', () => {
+  const update = (id: number) => `update entry set note = note || '!' where id = ${id}`;
+
+  async function begun(id: number): Promise<Client> {
+    const client = await connect();
+    await client.query('begin');
+    await client.query(update(id));
+    return client;
+  }
+
+  it('are told apart: the later one fails with 40P01, the other one goes on', async () => {
+    await (await connect()).query(both);
+    const first = await begun(1);
+    const second = await begun(1_000_001);
+    const waiting = first.query(update(1_000_001));
+    await expect(second.query(update(1))).rejects.toMatchObject({
+      code: '40P01',
+      message: 'deadlock detected',
+    });
+    expect((await second.query('commit')).command).toBe('ROLLBACK');
+    await waiting;
+    await first.query('commit');
+    expect(await notes()).toEqual(['1 one!', '1000001 two!']);
+  });
+
+  it('are told apart in a chain over three shards, with statements over several of them', async () => {
+    const setup = await connect();
+    await setup.query(`${both}; insert into entry values (2000001, 'three')`);
+    const first = await begun(1);
+    const second = await begun(1_000_001);
+    const third = await begun(2_000_001);
+    const all = "update entry set note = note || '?' where note <> 'x'";
+    const results = await Promise.allSettled([
+      first.query(update(1_000_001)),
+      second.query(update(2_000_001)).finally(() => second.query('commit')),
+      third.query(all),
+    ]);
+    // Nobody had to wait for the third one's ROLLBACK.
+    expect(results).toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'fulfilled' },
+      { status: 'rejected', reason: { code: '40P01' } },
+    ]);
+    await first.query('commit');
+    expect((await third.query('commit')).command).toBe('ROLLBACK');
+    expect(await notes()).toEqual(['1 one!', '1000001 two!!', '2000001 three!']);
+  });
+
+  it('are left alone as long as they only wait', async () => {
+    await (await connect()).query(both);
+    const first = await begun(1);
+    const second = await begun(1_000_001);
+    const third = await begun(2);
+    const waiting = [second.query(update(1)), third.query(update(1_000_001))];
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await first.query('commit');
+    await waiting[0];
+    await second.query('commit');
+    await waiting[1];
+    await third.query('commit');
+    expect(await notes()).toEqual(['1 one!!', '1000001 two!!']);
+  });
+});
+
 describe('servers that cannot prepare', () => {
   it('are named at the start, and refuse what needs it', async () => {
     const own = await ServedCluster.start({

@@ -1,15 +1,17 @@
 import type { Socket } from 'node:net';
 import { PgError } from '../../src/base/pg-error.ts';
 import { SqlState } from '../../src/base/sql-state.ts';
+import type { GlobalId } from '../../src/cluster/transactions/global-id.ts';
 import type { NodeId } from '../../src/config/config.ts';
 import { createTrafficMetrics } from '../../src/observability/traffic-metrics.ts';
+import type { ShardId } from '../../src/sharding/shard-id.ts';
 import type { StartWorker, WorkerStart } from '../../src/supervisor/worker-link.ts';
 
 /**
  * A worker that speaks lines instead of PostgreSQL's protocol. A client is greeted with
  * `worker <index> pid <pid>` or `refused`; then each line is a command:
  * `echo ...`, `hang` (blocks the event loop), `life NODE`, `lost NODE`, `cancel PID SECRET`, `admin SQL`, `schema`,
- * `version`, `states`.
+ * `settle ID SHARD`, * `version`, `states`.
  */
 export const startGreetingWorker: StartWorker = async (link, start) => {
   if (start.configuration.configText === 'cannot start') throw new Error('told not to start');
@@ -43,6 +45,8 @@ export const startGreetingWorker: StartWorker = async (link, start) => {
       case 'schema':
         await link.schemaChanged();
         return String(state.catalogue.relations.length);
+      case 'settle':
+        return String(await link.settleTransaction(first as GlobalId, [second as ShardId]));
       case 'version':
         return `${state.version} ${state.configText}`;
       case 'states':
@@ -68,6 +72,8 @@ export const startGreetingWorker: StartWorker = async (link, start) => {
       });
       socket.write(refused ? 'refused\n' : `worker ${workerIndex} pid ${process.pid}\n`);
     },
+    holders: () => [],
+    breakDeadlock: (session) => cancels.push(`deadlock ${session}`),
     shardStates: (shardStates) => {
       state = { ...state, shardStates };
     },

@@ -5,8 +5,10 @@ import { SqlState } from '../../src/base/sql-state.ts';
 import type { LogLevel } from '../../src/base/telemetry.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from '../../src/cluster/catalogue-snapshot.ts';
 import type { ShardState } from '../../src/cluster/shard-state.ts';
+import type { LockWait } from '../../src/cluster/transactions/lock-waits.ts';
 import type { RecoveryReport } from '../../src/cluster/transactions/transaction-recovery.ts';
 import type { Config } from '../../src/config/config.ts';
+import type { ShardId } from '../../src/sharding/shard-id.ts';
 import type { ClusterControl, ClusterEvents } from '../../src/supervisor/cluster-control.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import type { OpenWorkerChannel } from '../../src/supervisor/worker-channel.ts';
@@ -23,6 +25,7 @@ export class SupervisorFixture {
   states: readonly ShardState[] = [shardState('127.0.0.1:5433')];
   relations: readonly RelationSnapshot[] = [];
   catalogueFails = false;
+  lockWaits: ReadonlyMap<ShardId, readonly LockWait[]> = new Map();
   /** What every look at transactions in doubt finds. */
   report: RecoveryReport = { inDoubt: [], unread: new Set(), outcomes: new Map() };
   catalogueReads = 0;
@@ -95,6 +98,7 @@ export class SupervisorFixture {
       readCatalogue: async () => this.#readCatalogue(),
       recovery: {
         recover: async () => this.report,
+        lockWaits: async () => this.lockWaits,
         interrupt: async (id) => {
           this.told.push(`interrupt ${id}`);
         },

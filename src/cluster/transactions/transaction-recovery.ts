@@ -5,6 +5,7 @@ import type { ShardId } from '../../sharding/shard-id.ts';
 import type { ControlConnection } from '../control-connection.ts';
 import { coordinatorOf, type GlobalId } from './global-id.ts';
 import type { InDoubtTransaction, Verdict } from './in-doubt.ts';
+import { type LockWait, readLockWaits } from './lock-waits.ts';
 import {
   abandon,
   confirm,
@@ -108,6 +109,11 @@ export class TransactionRecovery {
       if (done === true) ended.push(shard);
     }
     return ended;
+  }
+
+  /** Who waits for whom, on the shards that were reached at the last look. */
+  lockWaits(): Promise<ReadonlyMap<ShardId, readonly LockWait[]>> {
+    return this.#sessions.askAll(readLockWaits);
   }
 
   close(): void {

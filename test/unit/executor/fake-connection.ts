@@ -22,6 +22,7 @@ export class FakeConnection implements ServerConnection {
   readonly settings = emptySettings;
   readonly parameters = new Map<string, string>();
   readonly unsentBytes = 0;
+  readonly processId = null;
   readonly types = null;
   /** Each send() as the letters of its messages, e.g. `PBDES`. */
   readonly flights: string[] = [];

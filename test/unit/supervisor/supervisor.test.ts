@@ -3,8 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { listen } from '../../../src/base/listen.ts';
 import type { RelationSnapshot } from '../../../src/cluster/catalogue-snapshot.ts';
+import { GlobalIds } from '../../../src/cluster/transactions/global-id.ts';
 import { inProcessWorker } from '../../../src/supervisor/in-process-worker.ts';
-import { configFixture } from '../../support/config-fixture.ts';
+import { configFixture, firstShard } from '../../support/config-fixture.ts';
 import { startGreetingWorker } from '../../support/greeting-worker.ts';
 import { LineClient } from '../../support/line-client.ts';
 import { eventually, SupervisorFixture, shardState } from '../../support/supervisor-fixture.ts';
@@ -66,6 +67,14 @@ describe('a supervisor with its worker in the same process', () => {
     expect(await client.ask('schema')).toBe('0');
     running.relations = [relation];
     expect(await client.ask('schema')).toBe('1');
+  });
+
+  it('tells a worker how its transaction ended', async () => {
+    const { running, client } = await start();
+    const id = new GlobalIds('0123456789abcdef').mint(firstShard);
+    expect(await client.ask(`settle ${id} ${firstShard}`)).toBe('null');
+    running.report = { ...running.report, outcomes: new Map([[id, 'committed']]) };
+    expect(await client.ask(`settle ${id} ${firstShard}`)).toBe('committed');
   });
 
   it('answers a schema change also when the catalogue cannot be read', async () => {

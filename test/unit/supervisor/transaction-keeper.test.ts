@@ -56,6 +56,7 @@ class Looks {
           this.done.push(`force ${outcome}`);
           return shards;
         },
+        lockWaits: async () => new Map(),
         close: () => this.done.push('close'),
       },
     });
