@@ -122,17 +122,24 @@ export class ChaosWorld {
     return state === 'armed' && waitsFor?.split(', ').length === all;
   }
 
+  /** Nothing while what the fault has begun still ends its sessions. */
+  async #askWhetherItFollows(node: PostgresServer) {
+    const { login } = this.served.lab;
+    const question = `select pg_is_in_recovery() as standby,
+        exists (select from pg_stat_wal_receiver where status = 'streaming') as streams`;
+    const answer = withSession(node, login, (session) => session.query(question));
+    return await answer.then(
+      ({ rows }) => rows,
+      () => [],
+    );
+  }
+
   /** A standby that still has a stream, or gets one again by itself. */
   async #follows(node: PostgresServer): Promise<boolean> {
     if (node.pid === null) return false;
     for (let attempt = 0; attempt < 20; attempt += 1) {
-      const { rows } = await withSession(node, this.served.lab.login, (session) =>
-        session.query(
-          `select pg_is_in_recovery() as standby,
-            exists (select from pg_stat_wal_receiver where status = 'streaming') as streams`,
-        ),
-      );
-      if (rows[0]?.standby !== true) return false;
+      const rows = await this.#askWhetherItFollows(node);
+      if (rows[0]?.standby === false) return false;
       if (rows[0]?.streams === true) return true;
       await sleep(100);
     }

@@ -134,7 +134,8 @@ describe('the admin pages', () => {
       ['home', 'select 1', 'select $1::int'],
       ['local', 'begin'],
       ['local', 'commit'],
-      ['rejected', 'update entry set note = null', 'update entry set note = $1::text'],
+      ['multi-shard', 'update entry set note = null', 'update entry set note = $1::text'],
+      ['rejected', 'select ctid from entry', 'select ctid from entry where id > $1'],
     ];
     for (const [route, simple, extended] of cases) {
       const before = await statements(route);

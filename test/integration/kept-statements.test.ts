@@ -21,7 +21,14 @@ async function onShard(shard: string, sql: string): Promise<void> {
 
 describe('unnamed statements that servers keep', () => {
   beforeAll(async () => {
-    served = await ServedCluster.start({ shards: ['a', 'b'], schema: entrySchema, workers: 1 });
+    // One connection for each shard: it must be the one that is asked what it keeps.
+    const limits = 'server_connections_max: 1';
+    served = await ServedCluster.start({
+      shards: ['a', 'b'],
+      schema: entrySchema,
+      workers: 1,
+      limits,
+    });
     for (let count = 0; count < 8; count++) clients.push(await served.connect());
     await clients[0]?.query('insert into entry values ($1, $2)', [1, 'one']);
     await clients[0]?.query('insert into entry values ($1, $2)', [1_000_001, 'other']);

@@ -68,7 +68,9 @@ describe('a lab of two shards with standbys', () => {
       primary,
       'select sync_state, application_name from pg_stat_replication',
     );
-    expect(row).toEqual({ sync_state: 'sync', application_name: standby?.id });
+    // pgweave names all that it waits for as a quorum, also when it is one.
+    expect(row?.sync_state).toMatch(/^(?:sync|quorum)$/);
+    expect(row?.application_name).toBe(standby?.id);
 
     await standby?.pause();
     try {
