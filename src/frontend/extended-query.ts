@@ -225,7 +225,8 @@ export class ExtendedQuery {
     if (kind !== 'select' && kind !== 'modify' && kind !== 'utility') return null;
     const { executor } = this.#session;
     const target = executor.world.planner.targetOf(executor, planned, parameters);
-    countStatement(executor.world.telemetry, planned.plan, target);
+    // A write over shards runs as a simple query does, and is counted there.
+    if (target.kind !== 'write') countStatement(executor.world.telemetry, planned.plan, target);
     return target;
   }
 
