@@ -16,7 +16,7 @@ export function schemaFromSnapshot(
   );
   const schemas = new Map<string, Map<string, RelationSchema>>();
   for (const relation of snapshot.relations) {
-    const { schema, name, kind, columns, uniqueKeys, hasRowTriggers } = relation;
+    const { schema, name, kind, columns, uniqueKeys, hasRowTriggers, referringColumns } = relation;
     const { estimatedRows, definition } = relation;
     const inSchema = schemas.get(schema) ?? new Map<string, RelationSchema>();
     schemas.set(schema, inSchema);
@@ -29,6 +29,7 @@ export function schemaFromSnapshot(
       estimatedRows,
       definition,
       hasRowTriggers,
+      referringColumns,
       sharding: shardingOf(relation, relations, shardMap),
       readsDistributed:
         kind === 'view' && readsDistributed(relation, relations, shardMap, new Set()),

@@ -14,6 +14,8 @@ export type RelationSnapshot = {
   readonly definition: string | null;
   /** Of users, or of foreign keys that refer to it. */
   readonly hasRowTriggers: boolean;
+  /** Columns of foreign keys to other tables. */
+  readonly referringColumns: readonly string[];
   /** `schema.name` of what it is a partition of or inherits from, directly. */
   readonly parents: readonly string[];
   /** `schema.name` of what a view or materialized view reads, directly. */

@@ -40,6 +40,7 @@ type Row = {
   readonly reads: readonly string[];
   readonly rows: number;
   readonly row_triggers: boolean;
+  readonly referring: readonly string[];
   readonly definition: string | null;
 };
 
@@ -118,6 +119,7 @@ function relationOf(row: Row, defaultCollation: CollationKind): RelationSnapshot
     reads: row.reads,
     estimatedRows: row.rows > 0 ? row.rows : null,
     hasRowTriggers: row.row_triggers,
+    referringColumns: row.referring,
     definition: row.definition,
   };
 }
@@ -193,6 +195,12 @@ const relationsSql = `
         and (not g.tgisinternal or exists (
           select from pg_constraint k where k.oid = g.tgconstraint and k.confrelid = r.oid))
     ) as row_triggers,
+    coalesce((
+      select json_agg(distinct a.attname)
+      from pg_constraint k
+        join pg_attribute a on a.attrelid = r.oid and a.attnum = any (k.conkey)
+      where k.conrelid = r.oid and k.contype = 'f'
+    ), '[]') as referring,
     case when r.relkind = 'v' and not r.is_system then pg_get_viewdef(r.oid) end as definition,
     coalesce((
       select json_agg(json_build_object(

@@ -49,6 +49,8 @@ export type RelationSchema = {
   readonly uniqueKeys: readonly (readonly string[])[];
   /** It has row triggers, or foreign keys refer to it: adding and removing rows does more. */
   readonly hasRowTriggers?: boolean;
+  /** Columns of foreign keys to other tables. */
+  readonly referringColumns?: readonly string[];
 };
 
 /**

@@ -13,6 +13,7 @@ const schema = `
   create table entry (account_id int8 not null, number int, amount numeric, primary key (account_id, number));
   create table place (code text primary key, city text, size int);
   create table watched (id int8 primary key, name text);
+  create table owing (id int8 primary key references watched, amount int);
   create function watch() returns trigger language plpgsql as 'begin return new; end';
   create trigger watch before update on watched for each row execute function watch();
   create table country (code text primary key, name text, rank int, seq serial,
@@ -25,6 +26,7 @@ export const writeTables = {
   entry: 'account_id',
   place: 'code',
   watched: 'id',
+  owing: 'id',
   country: null,
   memo: null,
 } as const;
@@ -215,6 +217,7 @@ tables:
   account: { distribution: account, key: id }
   entry: { distribution: account, key: account_id }
   watched: { distribution: account, key: id }
+  owing: { distribution: account, key: id }
   place: { distribution: place, key: code }
   country: { reference: true }
 authentication: trust

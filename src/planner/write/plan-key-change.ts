@@ -43,6 +43,12 @@ export function planKeyChange(
       oneByOne,
     );
   }
+  if (relation.referringColumns?.includes(relation.sharding.key) === true) {
+    return refuse(
+      `the key of "${relation.name}", which is part of a foreign key, cannot be changed over several shards`,
+      oneByOne,
+    );
+  }
   const alias = node.relation.alias?.aliasname ?? node.relation.relname ?? '';
   const returned = node.returningClause?.exprs ?? [];
   const image = rewriteWrite(context, {

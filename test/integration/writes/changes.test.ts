@@ -257,6 +257,13 @@ describe('UPDATE of the key', () => {
     await same(world, simple("insert into watched values (1, 'a'), (101, 'b')"));
     await refused(world, 'update watched set id = id + 100', '0A000');
   });
+
+  it('is refused where rows would refer to none for a moment', async () => {
+    await same(world, simple("insert into watched values (2, 'a'), (102, 'b')"));
+    await same(world, simple('insert into owing values (2, 7)'));
+    await refused(world, 'update owing set id = 102 where id = 2', '0A000');
+    await same(world, simple('update owing set id = 2, amount = 8 where id = 2'));
+  });
 });
 
 describe('statements at the same time', () => {

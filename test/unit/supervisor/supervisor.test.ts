@@ -42,6 +42,7 @@ const relation: RelationSnapshot = {
   estimatedRows: null,
   definition: null,
   hasRowTriggers: false,
+  referringColumns: [],
   parents: [],
   reads: [],
 };
