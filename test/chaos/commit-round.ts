@@ -14,8 +14,11 @@ import {
 /** A statement of a commit over two shards; see TwoPhaseCommit. */
 export const steps = ['prepare', 'insert', 'commit', 'commit prepared'] as const;
 export const moments = ['unsent', 'sent', 'answered'] as const;
-/** `link`: only the connection; `near`: the primary that the statement is for; `far`: the other one. */
-export const victims = ['link', 'workers', 'supervisor', 'all', 'near', 'far'] as const;
+/**
+ * `link`: only the connection; `frozen`: the workers sleep for some seconds; `near`: the primary that
+ * the statement is for; `far`: the other one.
+ */
+export const victims = ['link', 'frozen', 'workers', 'supervisor', 'all', 'near', 'far'] as const;
 
 export type Case = {
   readonly step: (typeof steps)[number];
@@ -47,6 +50,8 @@ const certainlyNot = ['40001', '57P03', '25P02'];
 /** From the start of a proxy, or the promotion of a primary. */
 const preparedMaxMs = 10_000;
 const waitMs = 30_000;
+/** Longer than recovery spares what is prepared. */
+const frozenMs = 4_000;
 
 /** Somebody dies at one step of a commit, with others committing all the time. */
 export async function runCommitRound(
@@ -91,6 +96,7 @@ async function strike(world: CommitWorld, what: Case): Promise<number> {
     async hit() {
       if (victim === 'near') await near.kill();
       else if (victim === 'far') await far.kill();
+      else if (victim === 'frozen') await world.freezeWorkers(frozenMs);
       else if (victim !== 'link') await world.killProxy(victim);
       hitAt = systemClock.now();
     },

@@ -1,3 +1,4 @@
+import { sleep } from '../../src/base/clock.ts';
 import { findFreePorts } from '../../src/lab/free-port.ts';
 import { pidTree, signalAll } from '../../src/lab/pid-tree.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
@@ -80,6 +81,13 @@ export class CommitWorld {
     if (which === 'supervisor') signalAll([supervisor], 'SIGKILL');
     else if (which === 'workers') signalAll(workers, 'SIGKILL');
     else signalAll([supervisor, ...workers], 'SIGKILL');
+  }
+
+  async freezeWorkers(ms: number): Promise<void> {
+    const [, ...workers] = await pidTree(this.served.run.pid);
+    signalAll(workers, 'SIGSTOP');
+    await sleep(ms);
+    signalAll(workers, 'SIGCONT');
   }
 
   /** Everything runs, and each shard's standby holds what is acknowledged. */

@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { withSession } from '../../src/lab/sql.ts';
 import { entrySchema, ServedCluster } from '../support/served-cluster.ts';
@@ -277,6 +277,32 @@ describe('transactions that wait for each other over shards', () => {
     await waiting[1];
     await third.query('commit');
     expect(await notes()).toEqual(['1 one!!', '1000001 two!!']);
+  });
+});
+
+describe('a transaction that nobody can decide any more', () => {
+  const id = 'pgweave/gone/00000000deadbeef/1';
+
+  it('is shown, and ended by an operator', async () => {
+    const { host, port } = served.lab.shard('b').primary;
+    const owner = new Client({ host, port, user: 'app', database: 'app' });
+    await owner.connect();
+    await owner.query("begin; insert into entry values (1000001, 'left')");
+    await owner.query(`prepare transaction '${id}'`);
+    await owner.end();
+    await served.until('it to be noticed', async () => {
+      return (await served.metric('pgweave_transactions_in_doubt')) === 1;
+    });
+    expect(await served.console('show transactions')).toMatchObject([
+      { id, coordinator: 'gone', shards: 'b', owner: 'app', decision: 'unknown' },
+    ]);
+    await expect(served.console(`resolve ${id} commit`, 'reader')).rejects.toMatchObject({
+      code: '42501',
+    });
+    await served.console(`resolve ${id} commit`);
+    expect(await notes()).toEqual(['1000001 left']);
+    expect(await served.console('show transactions')).toEqual([]);
+    await expect(served.console(`resolve ${id} commit`)).rejects.toMatchObject({ code: '42704' });
   });
 });
 
