@@ -3,7 +3,7 @@ import { seededRandom } from '../support/random.ts';
 import { type Case, runCommitRound } from './commit-round.ts';
 import { CommitWorld } from './commit-world.ts';
 
-// A few of all cases; `npm run commit-chaos` runs them all, as often as one likes.
+// A few of all cases; `npm run chaos:commit` runs them all, as often as one likes.
 const chosen: readonly (readonly [Case['step'], Case['moment'], Case['victim'], Case['shard']])[] =
   [
     ['prepare', 'sent', 'workers', 'a'],
