@@ -47,11 +47,24 @@ function rewritten(context: StatementContext, statement: SqlNode): ShardQuery | 
   const ambiguous = slotPattern.test(fingerprint) || fingerprint.includes(hiddenPrefix);
   if (!context.source.allSlotsFound || ambiguous) return cannotRewrite();
   const text = 'SelectStmt' in statement ? selectText(statement.SelectStmt) : deparse(statement);
-  if (text === null) return cannotRewrite();
+  const exact = spellings(text, statement).find((each) => means(each, statement));
+  if (exact === undefined) return cannotRewrite();
+  return { kind: 'rewritten', pieces: piecesOf(exact) };
+}
+
+function means(text: string, statement: SqlNode): boolean {
   const outcome = parseStatement(text, text);
-  if (outcome.kind !== 'parsed') return cannotRewrite();
-  if (canonical(outcome.statement) !== canonical(statement)) return cannotRewrite();
-  return { kind: 'rewritten', pieces: piecesOf(text) };
+  return outcome.kind === 'parsed' && canonical(outcome.statement) === canonical(statement);
+}
+
+/** The printer leaves the DISTINCT of GROUP BY DISTINCT out, which belongs to one GROUP BY of all. */
+function spellings(text: string | null, statement: SqlNode): readonly string[] {
+  if (text === null) return [];
+  if (!('SelectStmt' in statement) || statement.SelectStmt.groupDistinct !== true) return [text];
+  return [...text.matchAll(/\bGROUP BY /g)].map(({ index, 0: found }) => {
+    const end = index + found.length;
+    return `${text.slice(0, end)}DISTINCT ${text.slice(end)}`;
+  });
 }
 
 /** An expression as a person would write it; `?` stands for literals. */
