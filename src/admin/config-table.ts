@@ -12,6 +12,7 @@ export function configTable(config: Config, configPath: string): Table {
     ['workers', String(config.workers), 'restart'],
     ['shards', config.shardMap.shards.join(', '), 'reload'],
     ['home', config.shardMap.home, 'reload'],
+    ['combine.nodes', config.combineNodes.map(({ id }) => id).join(', '), 'reload'],
     ['(shard map version)', String(config.shardMap.version), 'reload'],
     ['authentication', config.authentication, 'reload'],
     ['users', [...config.users.keys()].join(', '), 'reload'],

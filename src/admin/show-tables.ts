@@ -1,5 +1,6 @@
 import type { PoolCounts } from '../backend/pool.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import { allNodes } from '../config/all-nodes.ts';
 import type { Config, NodeId } from '../config/config.ts';
 import { mapColumns, mapRows } from '../sharding/map-rows.ts';
 import type { WorkerView } from './cluster-view.ts';
@@ -64,7 +65,7 @@ export function nodesTable(status: ClusterStatus): Table {
 export function poolsTable(config: Config, workers: readonly WorkerView[]): Table {
   const totals = totalsByNode(workers);
   const rows: Cell[][] = [];
-  for (const node of [...config.nodes.values()].flat()) {
+  for (const node of allNodes(config)) {
     const counts = totals.get(node.id);
     if (counts === undefined) continue;
     const { idle, active, connecting, waiting, waitMs } = counts;

@@ -39,6 +39,7 @@ export async function explain(path: string, sql: string): Promise<CommandResult>
     participants: new Map(),
     snapshotShard: null,
     leastLoaded: () => shardMap.home,
+    combineServer: () => config.combineNodes[0]?.shard ?? null,
   };
   const [planned] = planner.planAll(session, plan.statementText);
   // Running, pgweave lets a server say what is wrong, and where; here none is asked.

@@ -120,6 +120,7 @@ class Worker implements WorkerHandlers {
   catalogue(catalogue: WorkerConfiguration['catalogue']): void {
     const { shardMap } = this.#config;
     this.#types = translationsOf(catalogue.types);
+    this.#servers.setCombineNodes(this.#combineNodes(catalogue));
     this.#schemaVersion += 1;
     this.#planner.replace(shardMap, schemaFromSnapshot(catalogue, shardMap, this.#schemaVersion));
   }
@@ -169,7 +170,12 @@ class Worker implements WorkerHandlers {
       createPool: (node) => this.#createPool(node),
     });
     servers.update(configuration.shardStates);
+    servers.setCombineNodes(this.#combineNodes(configuration.catalogue));
     return servers;
+  }
+
+  #combineNodes({ combineNodes }: WorkerConfiguration['catalogue']): readonly NodeAddress[] {
+    return this.#config.combineNodes.filter(({ id }) => combineNodes.includes(id));
   }
 
   #createPool(node: NodeAddress): ConnectionPool {

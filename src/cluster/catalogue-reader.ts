@@ -5,6 +5,7 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import type { ShardMap } from '../sharding/shard-map.ts';
 import { shardingOf } from './catalogue-schema.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
+import { fittingServers, readCombineServers } from './combine-catalogue.ts';
 import { withControlConnection } from './control-connection.ts';
 import { findSchemaMistakes, ownersOf, type SchemaMistake } from './schema-mistakes.ts';
 import { type TypeDifferences, typeDifferences } from './server-types.ts';
@@ -28,28 +29,32 @@ export class CatalogueReader {
 
   /**
    * `primaryOf` names the node to ask; null: 57P03. Rejects when a shard cannot be read: a catalogue
-   * with a gap would send statements to the wrong place.
+   * with a gap would send statements to the wrong place. A dedicated server is done without.
    */
   async read(
     config: Config,
     primaryOf: (shard: ShardId) => NodeAddress | null,
   ): Promise<CatalogueReading> {
     const { shardMap } = config;
-    const read = await Promise.all(
-      shardMap.shards.map((shard) => readShard(config, shard, primaryOf(shard))),
-    );
+    const [read, answers] = await Promise.all([
+      Promise.all(shardMap.shards.map((shard) => readShard(config, shard, primaryOf(shard)))),
+      readCombineServers(config),
+    ]);
     const catalogues = new Map(read.map((catalogue) => [catalogue.shard, catalogue]));
-    const types = differences(shardMap, catalogues);
+    const home = catalogues.get(shardMap.home);
+    const combine = fittingServers(answers, home ?? null);
+    const types = [...differences(shardMap, catalogues), ...combine.types];
     const relations = mergeRelations(shardMap, catalogues, types);
-    const defaultCollation = catalogues.get(shardMap.home)?.defaultCollation ?? 'linguistic';
-    const text = JSON.stringify([defaultCollation, relations, types]);
+    const defaultCollation = home?.defaultCollation ?? 'linguistic';
+    const combineNodes = combine.fitting;
+    const text = JSON.stringify([defaultCollation, relations, types, combineNodes]);
     if (text !== this.#last) {
       this.#last = text;
       this.#version += 1;
     }
     return {
-      snapshot: { version: this.#version, defaultCollation, relations, types },
-      mistakes: findSchemaMistakes(shardMap, catalogues),
+      snapshot: { version: this.#version, defaultCollation, relations, combineNodes, types },
+      mistakes: [...findSchemaMistakes(shardMap, catalogues), ...combine.mistakes],
     };
   }
 }

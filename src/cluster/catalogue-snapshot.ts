@@ -1,3 +1,4 @@
+import type { NodeId } from '../config/config.ts';
 import type { CollationKind, ColumnSchema, RelationKind } from '../planner/schema.ts';
 import type { TypeDifferences } from './server-types.ts';
 
@@ -29,6 +30,8 @@ export type CatalogueSnapshot = {
   /** Of the database's default collation. */
   readonly defaultCollation: CollationKind;
   readonly relations: readonly RelationSnapshot[];
-  /** Of the shards whose servers do not give types the OIDs that the home shard's give them. */
+  /** Dedicated servers that answer as the home shard's would; the others run nothing. */
+  readonly combineNodes: readonly NodeId[];
+  /** Of the shards, and of dedicated servers, that do not give types the home shard's OIDs. */
   readonly types: readonly TypeDifferences[];
 };

@@ -3,8 +3,10 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import { isCombineId } from '../config/combine-id.ts';
 import type { Limits, NodeAddress, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import { CombineServers } from './combine-servers.ts';
 import { ShardLine } from './shard-line.ts';
 import type { ShardServers } from './shard-servers.ts';
 import type { ShardState } from './shard-state.ts';
@@ -18,11 +20,15 @@ export type PooledShardServersParts = {
   readonly createPool: (node: NodeAddress) => Pool;
 };
 
-/** A worker's connections to the primaries, as the supervisor's states name them. */
+/**
+ * A worker's connections to the primaries, as the supervisor's states name them, and to the servers
+ * that combine rows in their place.
+ */
 export class PooledShardServers implements ShardServers {
   readonly #clock: Clock;
   readonly #createPool: (node: NodeAddress) => Pool;
   readonly #lines = new Map<ShardId, ShardLine>();
+  readonly #combine: CombineServers;
   #nodes: ShardNodes;
   #limits: Pick<Limits, 'holdMaxMs'>;
 
@@ -31,16 +37,33 @@ export class PooledShardServers implements ShardServers {
     this.#createPool = createPool;
     this.#nodes = nodes;
     this.#limits = limits;
+    this.#combine = new CombineServers({ clock, createPool });
     for (const shard of nodes.keys()) this.#lines.set(shard, this.#newLine(shard));
   }
 
   lease(shard: ShardId, request: LeaseRequest): () => void {
+    if (isCombineId(shard)) return this.#combine.lease(shard, request);
     return this.#line(shard).lease(request);
   }
 
   /** States of shards that this configuration does not know are of another one: not for us. */
   update(states: readonly ShardState[]): void {
-    for (const state of states) this.#lines.get(state.shard)?.update(state);
+    for (const state of states) {
+      const nodes = this.#nodes.get(state.shard);
+      if (nodes === undefined) continue;
+      // A node that becomes primary gives up what it ran as a standby first.
+      this.#combine.update(state, nodes);
+      this.#line(state.shard).update(state);
+    }
+  }
+
+  combineServer(): ShardId | null {
+    return this.#combine.choose();
+  }
+
+  /** The dedicated servers of the configuration, as far as they can be used. */
+  setCombineNodes(nodes: readonly NodeAddress[]): void {
+    this.#combine.setDedicated(nodes);
   }
 
   state(shard: ShardId): ShardState {
@@ -69,6 +92,7 @@ export class PooledShardServers implements ShardServers {
         ),
       );
       this.#lines.delete(shard);
+      this.#combine.remove(shard);
     }
     for (const shard of nodes.keys()) {
       if (!this.#lines.has(shard)) this.#lines.set(shard, this.#newLine(shard));
@@ -78,10 +102,12 @@ export class PooledShardServers implements ShardServers {
   close(): void {
     const error = new PgError(SqlState.adminShutdown, 'pgweave is shutting down');
     for (const line of this.#lines.values()) line.close(error);
+    this.#combine.close(error);
   }
 
   #readings() {
-    return [...this.#lines.values()].map((line) => line.reading()).filter((one) => one !== null);
+    const primaries = [...this.#lines.values()].map((line) => line.reading());
+    return [...primaries.filter((one) => one !== null), ...this.#combine.readings()];
   }
 
   #line(shard: ShardId): ShardLine {

@@ -1,3 +1,4 @@
+import { isCombineId } from '../config/combine-id.ts';
 import type { ColumnSchema } from '../planner/schema.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ShardMap, TableSharding } from '../sharding/shard-map.ts';
@@ -17,7 +18,8 @@ export type SchemaMistake = {
 
 /** One line for a person. */
 export function mistakeText({ shard, table, message, remedy }: SchemaMistake): string {
-  const about = table === null ? `shard ${shard}` : `shard ${shard}, table ${table}`;
+  const server = isCombineId(shard) ? `server ${shard}` : `shard ${shard}`;
+  const about = table === null ? server : `${server}, table ${table}`;
   return `${about}: ${message}; ${remedy}`;
 }
 

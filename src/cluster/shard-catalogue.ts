@@ -5,17 +5,23 @@ import { collationKind } from './collation-kind.ts';
 import type { ControlConnection } from './control-connection.ts';
 import { readServerTypes, type ServerType } from './server-types.ts';
 
-/** What one shard's primary says about its database. */
-export type ShardCatalogue = {
-  readonly shard: ShardId;
+/** What a server says of itself that answers depend on. */
+export type ServerTraits = {
   readonly defaultCollation: CollationKind;
+  /** Provider, name and version of that collation. */
+  readonly locale: string;
+  /** Settings that all servers must agree on, by name. */
+  readonly settings: ReadonlyMap<string, string>;
+  readonly types: readonly ServerType[];
+};
+
+/** What one shard's primary says about its database. */
+export type ShardCatalogue = ServerTraits & {
+  readonly shard: ShardId;
   /** By `schema.name`. */
   readonly relations: ReadonlyMap<string, RelationSnapshot>;
   /** By `schema.name`: all unique indexes, those that are partial or on expressions included. */
   readonly uniqueIndexes: ReadonlyMap<string, readonly UniqueIndex[]>;
-  /** Settings that all shards must agree on, by name. */
-  readonly settings: ReadonlyMap<string, string>;
-  readonly types: readonly ServerType[];
 };
 
 export type UniqueIndex = { readonly name: string; readonly columns: readonly string[] };
@@ -61,20 +67,23 @@ export async function readShardCatalogue(
   { system }: { readonly system: boolean },
 ): Promise<ShardCatalogue> {
   await session.execute('begin isolation level repeatable read read only');
-  const settings = await readSettings(session);
-  const defaultCollation = await readDefaultCollation(session);
+  const traits = await readServerTraits(session);
   const rows = await session.query<Row>(relationsSql, [system ? 1 : 0]);
-  const types = await readServerTypes(session);
   await session.execute('commit');
-  const relations = rows.map((row) => relationOf(row, defaultCollation));
+  const relations = rows.map((row) => relationOf(row, traits.defaultCollation));
   return {
+    ...traits,
     shard,
-    defaultCollation,
     relations: new Map(relations.map((relation) => [fullName(relation), relation])),
     uniqueIndexes: new Map(rows.map((row) => [fullName(row), row.indexes])),
-    settings,
-    types,
   };
+}
+
+export async function readServerTraits(session: ControlConnection): Promise<ServerTraits> {
+  const settings = await readSettings(session);
+  const collation = await readDefaultCollation(session);
+  const types = await readServerTypes(session);
+  return { ...collation, settings, types };
 }
 
 export function fullName({
@@ -154,13 +163,19 @@ export const comparedSettings = [
   'server_version_num',
 ] as const;
 
-async function readDefaultCollation(session: ControlConnection): Promise<CollationKind> {
-  const [row] = await session.query<{ provider: string; collate: string }>(
-    `select datlocprovider as provider, datcollate as collate from pg_database
-      where datname = current_database()`,
+async function readDefaultCollation(
+  session: ControlConnection,
+): Promise<Pick<ServerTraits, 'defaultCollation' | 'locale'>> {
+  // The column of the locale's name is called datlocale since PostgreSQL 17.
+  const [row] = await session.query<{ provider: string; collate: string; locale: string }>(
+    `select d.datlocprovider as provider, d.datcollate as collate,
+        concat_ws(' ', d.datlocprovider, d.datcollate, d.datctype, d.datcollversion,
+          coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale')) as locale
+      from pg_database d where d.datname = current_database()`,
   );
   const facts = { provider: row?.provider ?? 'c', collate: row?.collate ?? null };
-  return collationKind({ ...facts, deterministic: true }, 'linguistic');
+  const defaultCollation = collationKind({ ...facts, deterministic: true }, 'linguistic');
+  return { defaultCollation, locale: row?.locale ?? '' };
 }
 
 /** $1 = 1: with the system's own schemas. Temporary relations belong to their sessions only. */

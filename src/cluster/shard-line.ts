@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { NodeAddress } from '../config/config.ts';
+import { isOutage } from './is-outage.ts';
 import type { ShardState } from './shard-state.ts';
 
 export type ShardLineParts = {
@@ -195,9 +196,4 @@ export class ShardLine {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
   }
-}
-
-/** The server is away, going, or not yet there. */
-function isOutage({ sqlState }: PgError): boolean {
-  return /^(?:08(?!P01)|57P0[123])/.test(sqlState);
 }

@@ -8,10 +8,18 @@ import type { ShardState } from './shard-state.ts';
  * requests while there is none (57P03 after `holdMaxMs`).
  */
 export type ShardServers = {
-  /** Like Pool.lease, on the shard's primary. Returns a function that gives up waiting. */
+  /**
+   * Like Pool.lease, on the shard's primary, or on a server of `combineServer`, which is not waited
+   * for. Returns a function that gives up waiting.
+   */
   lease(shard: ShardId, request: LeaseRequest): () => void;
   update(states: readonly ShardState[]): void;
   state(shard: ShardId): ShardState;
+  /**
+   * What stands for a server besides the primaries that can run a query over rows that come with it;
+   * null: none can now.
+   */
+  combineServer(): ShardId | null;
   counts(): ReadonlyMap<NodeId, PoolCounts>;
   close(): void;
 };

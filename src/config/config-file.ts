@@ -116,6 +116,7 @@ export const configFile = z.strictObject({
     }),
   ),
   home: nonEmpty('the home shard'),
+  combine: z.strictObject({ nodes: z.array(z.string()).prefault([]) }).prefault({}),
   distributions: z.record(z.string(), distribution).prefault({}),
   tables: z.record(z.string(), table).prefault({}),
   authentication: z.enum(['scram-sha-256', 'trust']).prefault('scram-sha-256'),

@@ -98,6 +98,8 @@ export type Config = {
   readonly shardMap: ShardMap;
   /** In file order per shard. Roles are found at run time. */
   readonly nodes: ReadonlyMap<ShardId, readonly NodeAddress[]>;
+  /** Of no shard: they run queries over rows that come with them. `shard` is their combineIdOf. */
+  readonly combineNodes: readonly NodeAddress[];
   /** Shards whose primary somebody else chooses. */
   readonly externalShards: ReadonlySet<ShardId>;
   readonly authentication: 'scram-sha-256' | 'trust';

@@ -139,6 +139,7 @@ function configOf(sections: PlainSections, { topology, users, map, path }: Parts
     workers: sections.workers === 'auto' ? availableParallelism() : sections.workers,
     shardMap: buildShardMap(map),
     nodes: topology.nodes,
+    combineNodes: topology.combineNodes,
     externalShards: topology.externalShards,
     authentication: sections.authentication,
     users,

@@ -1,4 +1,5 @@
 import type { ShardId } from '../sharding/shard-id.ts';
+import { combineIdOf } from './combine-id.ts';
 import type { NodeAddress, NodeId } from './config.ts';
 import { configFile } from './config-file.ts';
 import type { ConfigPath, ConfigSource } from './config-source.ts';
@@ -9,6 +10,7 @@ export type Topology = {
   /** In file order. */
   readonly nodes: ReadonlyMap<ShardId, readonly NodeAddress[]>;
   readonly externalShards: ReadonlySet<ShardId>;
+  readonly combineNodes: readonly NodeAddress[];
   readonly home: ShardId | null;
 };
 
@@ -16,7 +18,7 @@ export type Topology = {
 const shardNamePattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/;
 const defaultPort = 5432;
 
-/** The shards, their nodes and the home shard. Mistakes go to `source`. */
+/** The shards, their nodes, the home shard, and nodes of no shard. Mistakes go to `source`. */
 export function readTopology(source: ConfigSource): Topology {
   const entries = readEntries(source, ['shards'], configFile.shape.shards.valueType);
   const nodes = new Map<ShardId, readonly NodeAddress[]>();
@@ -40,12 +42,25 @@ export function readTopology(source: ConfigSource): Topology {
       addresses.filter((address) => address !== null),
     );
   }
+  const combineNodes = readCombineNodes(source, seen);
   const known = source.names(['shards']);
   if (known.length === 0) {
     const remedy = 'add "shards:" with a line like "a: { nodes: [db1:5432, db2:5432] }"';
     source.reportName(['shards'], 'there are no shards', remedy);
   }
-  return { nodes, externalShards, home: readHome(source, known) };
+  return { nodes, externalShards, combineNodes, home: readHome(source, known) };
+}
+
+function readCombineNodes(
+  source: ConfigSource,
+  seen: Map<NodeId, ConfigPath>,
+): readonly NodeAddress[] {
+  const written = readShape(source, ['combine'], configFile.shape.combine)?.nodes ?? [];
+  return written
+    .map((text, index) =>
+      readNode(source, ['combine', 'nodes', index], { text, shard: null, seen }),
+    )
+    .filter((address) => address !== null);
 }
 
 /** The shard called `name`, if there is one; otherwise a mistake at `path`. */
@@ -69,7 +84,8 @@ function readHome(source: ConfigSource, known: readonly string[]): ShardId | nul
 
 type NodeText = {
   readonly text: string;
-  readonly shard: ShardId;
+  /** null: of none. */
+  readonly shard: ShardId | null;
   readonly seen: Map<NodeId, ConfigPath>;
 };
 
@@ -86,9 +102,9 @@ function readNode(source: ConfigSource, path: ConfigPath, node: NodeText): NodeA
   const first = node.seen.get(id);
   if (first !== undefined) {
     const message = `the node ${id} is listed twice (first in line ${source.lineOf(first)})`;
-    source.report(path, message, 'a server belongs to one shard: remove one of the two');
+    source.report(path, message, 'a server has one place: remove one of the two');
     return null;
   }
   node.seen.set(id, path);
-  return { id, host, port, shard: node.shard };
+  return { id, host, port, shard: node.shard ?? combineIdOf(id) };
 }

@@ -1,3 +1,5 @@
+import type { ServerConnection } from '../backend/server-connection.ts';
+import type { PgError } from '../base/pg-error.ts';
 import { DataRowReader } from '../protocol/data-row.ts';
 import { BackendCode } from '../protocol/message-code.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
@@ -11,6 +13,8 @@ export type PlanQuestion = {
   readonly write: boolean;
   /** One flight. */
   readonly messages: readonly Buffer[];
+  /** Asked when `shard` fails, which is none then: see PlanningSession.combineServer. */
+  readonly otherwise?: ShardId;
 };
 
 type Collected = (rows: readonly string[], description: Buffer | null) => void;
@@ -28,26 +32,35 @@ export function collectPlan(
   ask(executor, { ...question, rerunsLeft: rerunsMax }, done, collected);
 }
 
+type Question = PlanQuestion & { readonly rerunsLeft: number };
+
 function ask(
   executor: SessionExecutor,
-  question: PlanQuestion & { readonly rerunsLeft: number },
+  question: Question,
   done: (ok: boolean) => void,
   collected: Collected,
 ): void {
-  const { shard, write, messages, rerunsLeft } = question;
-  executor.acquire({ shard, write, share: false }, done, (connection, release) => {
+  const { shard, write, messages } = question;
+  const again = (next: Question) => ask(executor, next, done, collected);
+  const failed = (error: PgError | { readonly frame: Buffer }, isLost: boolean) => {
+    const { otherwise, ...same } = question;
+    const { rerunsLeft } = same;
+    const mayRunAgain = !write && rerunsLeft > 0 && executor.transaction.block === 'none';
+    if (otherwise !== undefined) again({ ...same, shard: otherwise });
+    else if (isLost && mayRunAgain) {
+      executor.later(rerunsLeft, done, () => again({ ...same, rerunsLeft: rerunsLeft - 1 }));
+    } else executor.fail(error, done);
+  };
+  const onConnection = (connection: ServerConnection, release: () => void) => {
     const rows: string[] = [];
     let description: Buffer | null = null;
     const reader = new DataRowReader();
     const exchange = internalExchange(
       (outcome) => {
         release();
-        const mayRunAgain = !write && rerunsLeft > 0 && executor.transaction.block === 'none';
         if (outcome.kind === 'ready') collected(rows, description);
-        else if (outcome.kind === 'lost' && mayRunAgain) {
-          const again = { ...question, rerunsLeft: rerunsLeft - 1 };
-          executor.later(rerunsLeft, done, () => ask(executor, again, done, collected));
-        } else executor.fail(outcome.kind === 'lost' ? outcome.error : outcome, done);
+        else if (outcome.kind === 'lost') failed(outcome.error, true);
+        else failed(outcome, false);
       },
       (code, chunk, start, end) => {
         if (code === BackendCode.rowDescription) {
@@ -62,5 +75,8 @@ function ask(
     );
     executor.cancelWith(() => connection.cancel(exchange));
     connection.send(exchange, messages);
-  });
+  };
+  executor.acquire({ shard, write, share: false }, done, onConnection, (error) =>
+    failed(error, false),
+  );
 }

@@ -1,3 +1,4 @@
+import { isCombineId } from '../config/combine-id.ts';
 import type { ShardQuery } from '../planner/plan.ts';
 import { syncMessage } from '../protocol/constant-messages.ts';
 import { encodeExecute } from '../protocol/execute-message.ts';
@@ -68,46 +69,57 @@ export function explainGathered(
 
 /** Every text that is sent, without rows to read. */
 function emptySteps(
-  { target, prefix }: GatheredExplain,
+  { target, placed, prefix }: GatheredExplain,
   run: MultiShardRun,
   statement: LearnedStatement,
 ): readonly Step[] {
-  const { intermediate, shards, root } = target;
-  const results = intermediate.map((_, number) => {
+  const results = target.intermediate.map((_, number) => {
     const columns = statement.results.get(number);
     return columns === undefined ? null : { columns, arrays: null };
   });
   const source: TextSource = { ...run, results };
-  const stepsOn = (where: readonly ShardId[], query: ShardQuery, name: string) =>
-    where.map((shard): Step => {
-      const messages = [encodeQuery(prefix + queryText(query, source))];
-      return { title: `${name} on shard ${shard}:`, question: { shard, write: false, messages } };
-    });
-  const { rows } = neededResults(intermediate, queryOf(root));
+  const messages = (query: ShardQuery) => [encodeQuery(prefix + queryText(query, source))];
+  const { rows } = neededResults(target.intermediate, queryOf(target.root));
   return [
     ...rows.flatMap((number) => {
-      const result = intermediate[number];
-      if (result === undefined) return [];
-      return stepsOn(result.shards, queryOf(result.root), `Intermediate result ${number}`);
+      const result = target.intermediate[number];
+      const where = placed.intermediate[number];
+      if (result === undefined || where === undefined) return [];
+      const name = `Intermediate result ${number}`;
+      return stepsOn(where.shards, result.shards, name, messages(queryOf(result.root)));
     }),
-    ...stepsOn(shards, queryOf(root), 'Then'),
+    ...stepsOn(placed.shards, target.shards, 'Then', messages(queryOf(target.root))),
   ];
 }
 
 /** The last query over the rows that have been gathered. */
 function lastSteps(
-  { target, prefix }: GatheredExplain,
+  { target, placed, prefix }: GatheredExplain,
   source: TextSource & Pick<MultiShardRun, 'parameters'>,
 ): readonly Step[] {
   const bound = boundQuery(queryOf(target.root), source, []);
-  return target.shards.map((shard) => {
-    const messages = [
-      encodeParse({ name: '', sql: prefix + bound.sql, typeOids: bound.typeOids }),
-      ...bindMessage(bound, '', []),
-      encodeExecute({ portal: '', rowsMax: 0 }),
-      syncMessage,
-    ];
-    return { title: `Then on shard ${shard}:`, question: { shard, write: false, messages } };
+  return stepsOn(placed.shards, target.shards, 'Then', [
+    encodeParse({ name: '', sql: prefix + bound.sql, typeOids: bound.typeOids }),
+    ...bindMessage(bound, '', []),
+    encodeExecute({ portal: '', rowsMax: 0 }),
+    syncMessage,
+  ]);
+}
+
+/** `shards` are asked when a server in their place fails. */
+function stepsOn(
+  where: readonly ShardId[],
+  shards: readonly ShardId[],
+  name: string,
+  messages: readonly Buffer[],
+): readonly Step[] {
+  const [first] = shards;
+  return where.map((shard) => {
+    const isSpare = isCombineId(shard) && first !== undefined;
+    return {
+      title: `${name} on ${isSpare ? '' : 'shard '}${shard}:`,
+      question: { shard, write: false, messages, ...(isSpare ? { otherwise: first } : {}) },
+    };
   });
 }
 
@@ -150,7 +162,8 @@ class GatherTimes implements GatherWatcher {
     const now = this.#executor.world.clock.now();
     const took = now - (this.#begun.get(`${result} ${shard}`) ?? now);
     const lines = this.#shardLines.get(result) ?? [];
-    lines.push(`  Shard ${shard}: ${sizes(received)}, ${took.toFixed(3)} ms`);
+    const name = isCombineId(shard) ? shard : `Shard ${shard}`;
+    lines.push(`  ${name}: ${sizes(received)}, ${took.toFixed(3)} ms`);
     this.#shardLines.set(result, lines);
   }
 

@@ -1,5 +1,6 @@
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import { isCombineId } from '../config/combine-id.ts';
 import { explainNode } from '../planner/explain-plan.ts';
 import { explainRouting } from '../planner/explain-routing.ts';
 import type { Plan } from '../planner/plan.ts';
@@ -23,6 +24,8 @@ export type ShardExplain = {
 export type GatheredExplain = {
   readonly planned: PlannedStatement;
   readonly target: MultiShardTarget;
+  /** The same with the server that combines, if there is one, where it would run. */
+  readonly placed: MultiShardTarget;
   /** EXPLAIN and its options, to be put in front of a text. */
   readonly prefix: string;
 };
@@ -62,13 +65,16 @@ export function explained(
   const routing = plan.kind === 'utility' ? ['Home shard'] : explainRouting(plan.routing);
   const prefix = explain.optionsText === '' ? 'EXPLAIN ' : `EXPLAIN ${explain.optionsText} `;
   if (target.kind === 'write') return ofWrite(session, planned, target, explain.analyze, prefix);
+  const server = session.combineServer();
+  const placed = target.kind === 'multi-shard' ? placedOn(server, target) : target;
   const lines = [
-    ...headline(target, planner.shardMap.shards.length),
+    ...headline(placed, planner.shardMap.shards.length),
     ...indent(routing),
-    ...steps(target),
+    ...steps(placed),
   ];
   if (target.kind === 'multi-shard' && target.intermediate.length > 0) {
-    return { kind: 'explained', lines, queries: [], gathered: { planned, target, prefix } };
+    const gathered = { planned, target, placed: placedOn(server, target), prefix };
+    return { kind: 'explained', lines, queries: [], gathered };
   }
   const shards = target.kind === 'shard' ? [target.shard] : target.shards;
   const sql = prefix + shardText(planned, target);
@@ -94,11 +100,22 @@ function ofWrite(
   }
 }
 
+function placedOn(server: ShardId | null, target: MultiShardTarget): MultiShardTarget {
+  if (server === null) return target;
+  const intermediate = target.intermediate.map((result) =>
+    result.combines ? { ...result, shards: [server] } : result,
+  );
+  return { ...target, intermediate, shards: target.combines ? [server] : target.shards };
+}
+
 function headline(target: Exclude<Target, WriteTarget>, shardsCount: number): readonly string[] {
   if (target.kind === 'shard') return [`pgweave: one shard, ${target.shard}`];
   if (target.kind === 'error') return [];
   const { shards, intermediate } = target;
-  const last = `${shards.length} of ${shardsCount} shards: ${shards.join(', ')}`;
+  const names = shards.join(', ');
+  const last = shards.some(isCombineId)
+    ? names
+    : `${shards.length} of ${shardsCount} shards: ${names}`;
   return [`pgweave: ${intermediate.length === 0 ? '' : 'intermediate results, then '}${last}`];
 }
 

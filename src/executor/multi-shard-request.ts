@@ -16,7 +16,7 @@ export function multiShardRequest(
   run: MultiShardRun,
 ): MultiShardSelect & IntermediateSelect {
   const { world, transaction } = executor;
-  const { root, shards, intermediate, describedOn, runsAnywhere, locks } = run.target;
+  const { root, shards, intermediate, describedOn, runsAnywhere, combines, locks } = run.target;
   const { mergeBytesMax, gatherBytesMax } = world.limits;
   return {
     ...run,
@@ -25,6 +25,8 @@ export function multiShardRequest(
     intermediate,
     describedOn,
     runsAnywhere,
+    combines,
+    combineServer: () => executor.combineServer(),
     inTransaction: transaction.block !== 'none',
     mergeBytesMax,
     gatherBytesMax,

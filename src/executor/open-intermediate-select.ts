@@ -1,15 +1,18 @@
 import { assert } from '../base/assert.ts';
+import { decodeErrorFields } from '../protocol/error-response.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { userOidMin } from './intermediate/bound-query.ts';
 import { type Gathered, Gathering, type GatherRequest } from './intermediate/gathering.ts';
+import { tentativeSink } from './intermediate/run-elsewhere.ts';
 import { formatOf } from './merge/shard-query-messages.ts';
 import type { MultiShardCursor, MultiShardSelect } from './multi-shard-select.ts';
 import type { RowSink } from './row-sink.ts';
 
 export type IntermediateSelect = GatherRequest &
   Pick<MultiShardSelect, 'shards' | 'resultFormats' | 'wantsDescription'> & {
-    /** The last query reads nothing but intermediate results: any server may run it. */
+    /** As in Target, of the last query. */
     readonly runsAnywhere: boolean;
+    readonly combines: boolean;
   };
 
 /**
@@ -55,24 +58,50 @@ class IntermediateRead implements MultiShardCursor {
   #gather(goOn: (cursor: MultiShardCursor) => void): void {
     assert(this.#gathering === null, 'results are gathered once');
     this.#gathering = new Gathering(this.#request, {
-      gathered: (gathered) => {
-        this.#cursor = this.#open(gathered);
-        goOn(this.#cursor);
-      },
+      gathered: (gathered) => this.#runLast(gathered, goOn),
       failed: (error) => this.#sink.failed(error),
       notice: (frame) => this.#sink.notice(frame),
     });
     this.#gathering.begin();
   }
 
-  #open(gathered: Gathered): MultiShardCursor {
+  /** The results are kept until another server need not be asked for what one has failed at. */
+  #runLast(gathered: Gathered, goOn: (cursor: MultiShardCursor) => void): void {
+    const { combines, describedOn, shards, runsAnywhere, combineServer } = this.#request;
+    const isBound = this.#isBound(gathered);
+    const server = combines && !isBound ? combineServer() : null;
+    const runOn = (where: readonly ShardId[], results: Gathered, sink: RowSink) => {
+      this.#cursor = this.#open(where, results, sink);
+      goOn(this.#cursor);
+    };
+    const ours = runsAnywhere && isBound ? [describedOn] : shards;
+    if (server === null) {
+      runOn(ours, gathered, this.#checkedSink());
+      return;
+    }
+    let kept: Gathered | null = gathered;
+    const sink = tentativeSink(this.#checkedSink(), {
+      again: (error) => {
+        if (this.#isClosed || kept === null) return;
+        const fields = { server, error: 'frame' in error ? textOf(error.frame) : error.message };
+        this.#request.telemetry.log('debug', 'a primary combines rows instead', fields);
+        runOn(ours, kept, this.#checkedSink());
+      },
+      shown: () => {
+        kept = null;
+      },
+    });
+    runOn([server], gathered, sink);
+  }
+
+  #open(shards: readonly ShardId[], gathered: Gathered, sink: RowSink): MultiShardCursor {
     const request = this.#request;
     const { statementText, inTransaction, mergeBytesMax, root, resultFormats } = request;
     const { parameterOids, description, results, acquire } = gathered;
     return request.open(
       {
         root,
-        shards: this.#shards(gathered),
+        shards,
         statementText,
         literalText: (slot) => request.literalText(slot),
         parameters: { ...request.parameters, typeOids: parameterOids },
@@ -84,17 +113,16 @@ class IntermediateRead implements MultiShardCursor {
         results,
         acquire,
       },
-      this.#checkedSink(),
+      sink,
     );
   }
 
   /** Binary values of types that users made must be those of the server that described them. */
-  #shards({ description }: Gathered): readonly ShardId[] {
-    const { runsAnywhere, shards, describedOn, resultFormats } = this.#request;
-    const isBound = description.some(
+  #isBound({ description }: Gathered): boolean {
+    const { resultFormats } = this.#request;
+    return description.some(
       ({ typeOid }, column) => typeOid >= userOidMin && formatOf(resultFormats, column) === 1,
     );
-    return runsAnywhere && isBound ? [describedOn] : shards;
   }
 
   /** An error may come from something that has changed since it was learned. */
@@ -117,4 +145,8 @@ class IntermediateRead implements MultiShardCursor {
       },
     };
   }
+}
+
+function textOf(frame: Buffer): string {
+  return decodeErrorFields(frame, 0, frame.length).get('M') ?? '';
 }

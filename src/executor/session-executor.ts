@@ -149,6 +149,10 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     return leastLoadedShard(this.world.servers, shards);
   }
 
+  combineServer(): ShardId | null {
+    return this.transaction.block === 'none' ? this.world.servers.combineServer() : null;
+  }
+
   /** A CancelRequest arrived: stops what runs or waits now, if anything does. */
   cancel(): void {
     this.#cancel?.();
@@ -236,13 +240,14 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   }
 
   /**
-   * Gets a connection for one exchange. While it waits a cancel gives up; a refusal ends the
-   * statement with `done(false)`.
+   * Gets a connection for one exchange. While it waits a cancel gives up; a refusal, unless it is
+   * taken by `onRefused`, ends the statement with `done(false)`.
    */
   acquire(
     wanted: Pick<ConnectionRequest, 'shard' | 'write' | 'share' | 'rowless'>,
     done: (ok: boolean) => void,
     onConnection: (connection: ServerConnection, release: () => void) => void,
+    onRefused: (error: PgError) => void = (error) => this.fail(error, done),
   ): void {
     let waiting = true;
     const giveUp = this.transaction.acquire({
@@ -259,7 +264,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
       onRefused: (error) => {
         if (!waiting) return;
         waiting = false;
-        this.fail(error, done);
+        onRefused(error);
       },
     });
     if (!waiting) return;

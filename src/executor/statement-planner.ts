@@ -19,6 +19,7 @@ import type { ShardMap } from '../sharding/shard-map.ts';
 import type { LexedStatement } from '../sql/lexed-statement.ts';
 import { lexStatements } from '../sql/lexer.ts';
 import { LearnedStatements } from './intermediate/learned-statements.ts';
+import { resultsOf } from './intermediate/query-text.ts';
 import type { BoundParameters } from './multi-shard-select.ts';
 import { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
@@ -38,6 +39,11 @@ export type PlanningSession = {
   readonly snapshotShard: ShardId | null;
   /** The shard whose primary has the least to do for this worker; the first of equal ones. */
   leastLoaded(shards: readonly ShardId[]): ShardId;
+  /**
+   * A server to be tried before a shard's for what reads no table; null: there is none, or the
+   * statement is in a transaction.
+   */
+  combineServer(): ShardId | null;
 };
 
 const emptyLexed: LexedStatement = {
@@ -247,18 +253,22 @@ export class StatementPlanner {
     const shardsOf = (routing: Routing) =>
       this.#shardsOf(session, this.resolve(session, planned, routing, parameters));
     try {
-      const intermediate = plan.intermediate.map((result) => intermediateRun(result, shardsOf));
+      const anyShard = () => this.#leastLoaded(session);
+      const intermediate = plan.intermediate.map((result) =>
+        intermediateRun(result, shardsOf, anyShard),
+      );
       if (plan.kind === 'write') return writeTarget(plan, intermediate, this.#shardMap, shardsOf);
       const isGathered = intermediate.length > 0;
       const { routing, root } = plan.last;
       const isMovable = routing.kind === 'any' || (routing.kind === 'home' && routing.anywhere);
       const runsAnywhere = isGathered && isMovable;
-      const shards = runsAnywhere ? [this.#leastLoaded(session)] : shardsOf(routing);
+      const combines = isGathered && isOfNoServer(routing);
+      const shards = runsAnywhere ? [anyShard()] : shardsOf(routing);
       const isKnownAtHome = isGathered || hasViews;
       const describedOn = isKnownAtHome ? home : (shards[0] ?? home);
       const locks = planned.plan.kind === 'select' && !planned.plan.readOnly;
-      const run = { intermediate, shards, root, locks, runsAnywhere, describedOn };
-      return { kind: 'multi-shard', ...run };
+      const run = { intermediate, shards, root, locks, runsAnywhere, combines };
+      return { kind: 'multi-shard', ...run, describedOn };
     } catch (error) {
       if (error instanceof PgError) return { kind: 'error', error };
       throw error;
@@ -306,11 +316,19 @@ export class StatementPlanner {
 function intermediateRun(
   { columns, routing, whole, multi }: IntermediateResult,
   shardsOf: (routing: Routing) => readonly ShardId[],
+  anyShard: () => ShardId,
 ): IntermediateRun {
-  const shards = shardsOf(routing);
-  if (shards.length === 1) return { columns, shards, root: alone(whole, columns.length), whole };
+  const combines = isOfNoServer(routing) && resultsOf(whole).read.size > 0;
+  const shards = combines ? [anyShard()] : shardsOf(routing);
+  const result = { columns, combines, whole };
+  if (shards.length === 1) return { ...result, shards, root: alone(whole, columns.length) };
   if (multi.kind === 'reject') throw rejection(multi);
-  return { columns, shards: shardsOf(multi.routing), root: multi.root, whole };
+  return { ...result, shards: shardsOf(multi.routing), root: multi.root };
+}
+
+/** No table, and nothing that servers could answer differently. */
+function isOfNoServer(routing: Routing): boolean {
+  return routing.kind === 'home' && routing.anywhere;
 }
 
 /** The query of one shard, its answer taken as it is. */

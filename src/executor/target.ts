@@ -15,8 +15,10 @@ export type Target =
       readonly root: PlanNode;
       /** They lock rows, or more: the transaction depends on each of them. */
       readonly locks: boolean;
-      /** They read nothing but intermediate results: any server could run them. */
+      /** They read nothing but intermediate results and reference tables: any shard could run them. */
       readonly runsAnywhere: boolean;
+      /** They read nothing but intermediate results: any server could, also one of no shard. */
+      readonly combines: boolean;
       /** A shard that has all the tables of the client's statement, so that it can describe it. */
       readonly describedOn: ShardId;
     }
@@ -47,6 +49,8 @@ export type IntermediateRun = {
   readonly columns: readonly string[];
   readonly shards: readonly ShardId[];
   readonly root: PlanNode;
+  /** As in Target. */
+  readonly combines: boolean;
   /** As one query, which describes the result wherever all its tables are. */
   readonly whole: ShardQuery;
 };

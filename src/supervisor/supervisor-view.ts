@@ -2,6 +2,7 @@ import type { WorkerView } from '../admin/cluster-view.ts';
 import { totalsByNode } from '../admin/show-tables.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
 import type { InDoubtTransaction } from '../cluster/transactions/in-doubt.ts';
+import { allNodes } from '../config/all-nodes.ts';
 import type { Config } from '../config/config.ts';
 import { clusterMetrics } from '../observability/cluster-metrics.ts';
 import {
@@ -63,7 +64,7 @@ export async function metricsPage(reading: SupervisorReading): Promise<MetricsPa
   const views = await workers.reports({ clients: false });
   const reports = views.filter((report) => report !== null);
   const totals = totalsByNode(reports);
-  const nodes = [...config.nodes.values()].flat();
+  const nodes = allNodes(config);
   const own = await clusterMetrics({
     version: reading.version,
     status: reading.status,

@@ -44,6 +44,7 @@ export function configFixture(changes: Partial<Config> = {}): Config {
       ],
     }),
     externalShards: new Set(),
+    combineNodes: [],
     nodes: new Map([
       [firstShard, [node(firstShard, 5433), node(firstShard, 5434)]],
       [secondShard, [node(secondShard, 5435), node(secondShard, 5436)]],

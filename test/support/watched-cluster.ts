@@ -155,6 +155,7 @@ export function watchConfig(
     workers: 0,
     shardMap: { version: 1, shards, home, distributions: new Map(), tables: new Map() },
     externalShards: new Set(),
+    combineNodes: [],
     nodes: new Map(lab.shards.map((shard) => [shard.name as ShardId, addresses(shard)])),
     authentication: 'trust',
     users: new Map(),

@@ -35,8 +35,8 @@ export class CollectedRows {
   /** Copies `count` whole DataRow frames. Throws 53400 before it holds too much, 08P01. */
   add(frames: Buffer, count: number): void {
     const bytes = frames.length - headerBytes * count;
-    this.#budget.take(bytes, this.#columns);
     this.#bytes += bytes;
+    this.#budget.take(bytes, this.#columns);
     this.#rowCount += count;
     const reader = this.#reader;
     for (let start = 0; start < frames.length; ) {

@@ -15,6 +15,11 @@ export class GatherBudget {
     this.#bytes += bytes;
     if (this.#bytes > this.#bytesMax) throw tooLarge(this.#bytesMax, columns);
   }
+
+  /** They were taken for rows that are not kept. */
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+  }
 }
 
 const shownColumnsMax = 8;

@@ -1,7 +1,9 @@
 import type { ServerConnection } from '../../backend/server-connection.ts';
 import { assert } from '../../base/assert.ts';
-import type { PgError } from '../../base/pg-error.ts';
+import { PgError } from '../../base/pg-error.ts';
+import { SqlState } from '../../base/sql-state.ts';
 import type { Telemetry } from '../../base/telemetry.ts';
+import { isCombineId } from '../../config/combine-id.ts';
 import type { FieldDescription } from '../../protocol/row-description.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
 import type {
@@ -15,9 +17,10 @@ import { GatherBudget } from './gather-budget.ts';
 import { learn } from './learn.ts';
 import type { LearnedStatement, LearnedStatements } from './learned-statements.ts';
 import { type NeededResults, neededResults, queryOf } from './needed-results.ts';
-import { openResult } from './open-result.ts';
+import { openResult, type ResultEvents } from './open-result.ts';
 import { resultsOf } from './query-text.ts';
 import type { GatheredResult } from './result-column.ts';
+import { mayRunElsewhere } from './run-elsewhere.ts';
 import { StyleCheck, textStyles } from './text-styles.ts';
 
 type Acquire = MultiShardSelect['acquire'];
@@ -38,6 +41,8 @@ export type GatherRequest = Pick<
   readonly describedOn: ShardId;
   /** Like `acquire`, for a question about types, which takes no snapshot. */
   readonly acquireToAsk: Acquire;
+  /** As in PlanningSession. */
+  combineServer(): ShardId | null;
   readonly learned: LearnedStatements;
   readonly telemetry: Telemetry;
   /** From the configuration: bytes of all results together. */
@@ -52,7 +57,7 @@ export type Gathered = {
   readonly parameterOids: readonly number[];
   /** Of the client's own text. */
   readonly description: readonly FieldDescription[];
-  /** Like the request's, refusing servers that would misread the results. */
+  /** Like the request's, refusing servers that would misread the results, or answer differently. */
   readonly acquire: Acquire;
 };
 
@@ -189,8 +194,28 @@ export class Gathering {
 
   #gather(number: number, statement: LearnedStatement, check: StyleCheck): void {
     const run = this.#request.intermediate[number];
+    assert(run !== undefined, 'results are counted from 0');
+    const server = run.combines ? this.#request.combineServer() : null;
+    const gatherOn = (shards: readonly ShardId[], failed: ResultEvents['failed']) =>
+      this.#gatherOn(number, { ...run, shards }, { statement, check }, failed);
+    const failed: ResultEvents['failed'] = (error) => this.#fail(error);
+    if (server === null) gatherOn(run.shards, failed);
+    else {
+      gatherOn([server], (error) => {
+        if (mayRunElsewhere(error)) gatherOn(run.shards, failed);
+        else failed(error);
+      });
+    }
+  }
+
+  #gatherOn(
+    number: number,
+    run: IntermediateRun,
+    { statement, check }: { readonly statement: LearnedStatement; readonly check: StyleCheck },
+    failed: ResultEvents['failed'],
+  ): void {
     const columns = statement.results.get(number);
-    assert(run !== undefined && columns !== undefined, 'what is gathered is known');
+    assert(columns !== undefined, 'what is gathered is known');
     const rows = new CollectedRows(run.columns, this.#budget);
     const { statementText, inTransaction, mergeBytesMax, open } = this.#request;
     const read = {
@@ -214,7 +239,8 @@ export class Gathering {
       },
       failed: (error) => {
         this.#running.delete(number);
-        this.#fail(error);
+        this.#budget.giveBack(rows.bytes);
+        failed(error);
       },
       notice: (frame) => this.#events.notice(frame),
     });
@@ -260,7 +286,12 @@ export class Gathering {
       this.#request.acquire(
         shard,
         (connection: ServerConnection, release) => {
-          const error = check.errorOf(connection.parameters);
+          const { parameters } = connection;
+          const error =
+            check.errorOf(parameters) ??
+            (isCombineId(shard) && !check.isLikeFirst(parameters)
+              ? answersDifferently(shard)
+              : null);
           if (error !== null) {
             release();
             onRefused(error);
@@ -272,4 +303,11 @@ export class Gathering {
         onRefused,
       );
   }
+}
+
+function answersDifferently(shard: ShardId): PgError {
+  return new PgError(
+    SqlState.objectNotInPrerequisiteState,
+    `the server ${shard} has other settings than the shards`,
+  );
 }

@@ -28,11 +28,22 @@ export function textStyles(columns: readonly ResultColumn[]): TextStyles {
   return { dates: some(dates), intervals: some(intervals), floats: some(floats) };
 }
 
+/** Reported settings that decide what a query over rows that come with it answers. */
+const combineSettings = [
+  'DateStyle',
+  'IntervalStyle',
+  'TimeZone',
+  'integer_datetimes',
+  'search_path',
+  'server_encoding',
+  'standard_conforming_strings',
+];
+
 /** Watches that the sessions of one statement write and read such values without any loss. */
 export class StyleCheck {
   readonly #styles: TextStyles;
-  /** Of the first session; null before it. */
-  #intervalStyle: { readonly name: string | undefined } | null = null;
+  /** What the first session has reported; null before it. */
+  #first: ReadonlyMap<string, string> | null = null;
 
   constructor(styles: TextStyles) {
     this.#styles = styles;
@@ -45,13 +56,26 @@ export class StyleCheck {
     if (dates && !dateStyle.startsWith('ISO')) {
       return refused('dates', `DateStyle is "${dateStyle}"`, 'SET DateStyle TO ISO');
     }
-    const name = parameters.get('IntervalStyle');
-    this.#intervalStyle ??= { name };
-    if (intervals && name !== this.#intervalStyle.name) {
+    this.#first ??= new Map(parameters);
+    if (intervals && !isSame('IntervalStyle', parameters, this.#first)) {
       return refused('intervals', 'the servers differ in IntervalStyle', 'SET IntervalStyle');
     }
     return null;
   }
+
+  /** A server that shards do not depend on answers as the first one would. */
+  isLikeFirst(parameters: ReadonlyMap<string, string>): boolean {
+    const first = this.#first ?? parameters;
+    return combineSettings.every((name) => isSame(name, parameters, first));
+  }
+}
+
+function isSame(
+  name: string,
+  some: ReadonlyMap<string, string>,
+  others: ReadonlyMap<string, string>,
+): boolean {
+  return some.get(name) === others.get(name);
 }
 
 function refused(values: string, why: string, remedy: string): PgError {

@@ -18,6 +18,7 @@ export function gatherRequest(
     statementText: run.statementText,
     literalText: (slot) => run.literalText(slot),
     parameters: { typeOids, formats, values },
+    combineServer: () => null,
     inTransaction: true,
     mergeBytesMax: world.limits.mergeBytesMax,
     gatherBytesMax: world.limits.gatherBytesMax,

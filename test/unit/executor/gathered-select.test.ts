@@ -1,119 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import type { ServerConnection } from '../../../src/backend/server-connection.ts';
 import { PgError } from '../../../src/base/pg-error.ts';
-import { silentTelemetry } from '../../../src/base/telemetry.ts';
-import { LearnedStatements } from '../../../src/executor/intermediate/learned-statements.ts';
-import {
-  type IntermediateSelect,
-  openIntermediateSelect,
-} from '../../../src/executor/open-intermediate-select.ts';
-import { openMultiShardSelect } from '../../../src/executor/open-multi-shard-select.ts';
-import type { IntermediateRun } from '../../../src/executor/target.ts';
-import type { PlanNode, QueryPiece, ShardQuery } from '../../../src/planner/plan.ts';
+import type { QueryPiece } from '../../../src/planner/plan.ts';
 import { decodeBind } from '../../../src/protocol/bind-message.ts';
 import { encodeErrorResponse } from '../../../src/protocol/error-response.ts';
 import { encodeParameterDescription } from '../../../src/protocol/parameter-description.ts';
 import { decodeParse } from '../../../src/protocol/parse-message.ts';
 import { TypeOid } from '../../../src/protocol/type-oid.ts';
-import type { ShardId } from '../../../src/sharding/shard-id.ts';
-import { FakeConnection } from './fake-connection.ts';
+import type { FakeConnection } from './fake-connection.ts';
 import {
-  at,
-  type Column,
-  done,
-  head,
-  RecordingSink,
-  rowDescription,
-  rows,
-} from './select-fixture.ts';
-
-const int4 = (name: string): Column => ({ name, typeOid: TypeOid.int4 });
-const rowsOf = (result: number): QueryPiece => ({ kind: 'intermediate-rows', result });
-const query = (...pieces: QueryPiece[]): ShardQuery => ({ kind: 'rewritten', pieces });
-const append = (shardQuery: ShardQuery): PlanNode => ({
-  kind: 'append',
-  input: { kind: 'route', query: shardQuery, visibleCount: 1, hiddenCount: 0 },
-});
-const result = (...pieces: QueryPiece[]): IntermediateRun => ({
-  columns: ['a'],
-  shards: ['s0', 's1'] as readonly string[] as readonly ShardId[],
-  root: append(query(...pieces)),
-  whole: query('whole of ', ...pieces),
-});
-/** How a server answers the question about columns. */
-const integerColumn = ['b', 'pg_catalog.integer', 'integer', null, null, 'f'];
-const reading = (...results: number[]) =>
-  append(query('last', ...results.flatMap((number) => [' ', rowsOf(number)])));
-
-/** Fake shards s0 to s2; s0 is home, s2 runs the last query. */
-function stage(
-  intermediate: readonly IntermediateRun[],
-  root: PlanNode,
-  options: Partial<IntermediateSelect> = {},
-) {
-  const shards = ['s0', 's1', 's2'].map((name) => new FakeConnection(name));
-  const sink = new RecordingSink();
-  const acquire: IntermediateSelect['acquire'] = (shard, onConnection) => {
-    const connection = at(shards, Number(shard.slice(1)));
-    onConnection(connection as ServerConnection, () => connection.release());
-    return () => {};
-  };
-  const request: IntermediateSelect = {
-    root,
-    intermediate,
-    shards: ['s2' as ShardId],
-    describedOn: 's0' as ShardId,
-    runsAnywhere: true,
-    statementText: 'select the original',
-    literalText: () => '1',
-    parameters: { typeOids: [], formats: [], values: [] },
-    resultFormats: [],
-    wantsDescription: true,
-    inTransaction: false,
-    mergeBytesMax: 1e6,
-    gatherBytesMax: 1e6,
-    acquire,
-    acquireToAsk: acquire,
-    learned: new LearnedStatements(),
-    telemetry: silentTelemetry,
-    open: openMultiShardSelect,
-    ...options,
-  };
-  const cursor = openIntermediateSelect(request, sink);
-  return { cursor, shards, sink, request };
-}
-
-type Stage = ReturnType<typeof stage>;
-
-/** What was sent last in a message of this kind. */
-function last(connection: FakeConnection, code: string): Buffer {
-  const found = connection.messages.findLast((message) => message[0] === code.charCodeAt(0));
-  if (found === undefined) throw new Error(`no message ${code} was sent`);
-  return found;
-}
-
-function sqlOf(connection: FakeConnection): string {
-  const parse = last(connection, 'P');
-  return decodeParse(parse, 0, parse.length).sql;
-}
-
-/** Answers what the home shard is asked about `results` results of one integer column. */
-function teach({ shards }: Stage, results: number, ...parameterOids: number[]): void {
-  const home = at(shards, 0);
-  home.deliver(encodeParameterDescription(parameterOids), rowDescription([int4('b')]));
-  home.ready();
-  for (let number = 0; number < results; number++) {
-    home.deliver(encodeParameterDescription([]), rowDescription([int4('a')]));
-    home.ready();
-    home.deliver(...rows(integerColumn));
-    home.ready();
-  }
-}
-
-function answer(connection: FakeConnection, name: string, ...values: (string | null)[]): void {
-  connection.deliver(...head([int4(name)]), ...rows(...values.map((value) => [value])), done);
-  connection.ready();
-}
+  answer,
+  append,
+  int4,
+  integerColumn,
+  last,
+  query,
+  reading,
+  result,
+  rowsOf,
+  type Stage,
+  sqlOf,
+  stage,
+  teach,
+} from './gathered-fixture.ts';
+import { at, head, rowDescription, rows } from './select-fixture.ts';
 
 /** A Bind that was sent in pieces. */
 function wholeBind(connection: FakeConnection) {

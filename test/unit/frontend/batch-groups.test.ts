@@ -72,6 +72,7 @@ const onBoth: Target = {
   shards: [a, b],
   root: route,
   runsAnywhere: false,
+  combines: false,
   locks: false,
   describedOn: a,
 };
