@@ -82,7 +82,7 @@ export function bindMessage(
 }
 
 /** Perhaps only in a string: then the server asks for the type, which is an error and no harm. */
-function mentions(sql: string, number: number): boolean {
+export function mentions(sql: string, number: number): boolean {
   return new RegExp(`\\$${number}(?![0-9])`).test(sql);
 }
 
