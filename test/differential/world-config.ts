@@ -1,4 +1,5 @@
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
+import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import type { Tables } from './table.ts';
 
 /** A range map needs one cut fewer than shards; the first ones are in every larger map. */
@@ -10,11 +11,15 @@ export function shardNames(count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => `s${index + 1}`);
 }
 
-/** pgweave's configuration for any number of shards up to seven. */
+/**
+ * pgweave's configuration for any number of shards up to seven. From four on the plain server, which
+ * has all types, combines the rows that pgweave gathers.
+ */
 export function worldConfig(
   cluster: LabCluster,
   tables: Tables,
   { port, adminPort }: { readonly port: number; readonly adminPort: number },
+  plain: PostgresServer,
 ): string {
   const names = cluster.shards.map(({ name }) => name);
   const nodes = cluster.shards.map(
@@ -35,6 +40,7 @@ workers: 1
 shards:
 ${nodes.join('\n')}
 home: ${names[0]}
+combine: { nodes: [${names.length < 4 ? '' : `"${plain.id}"`}] }
 distributions:
   customer:
     type: text

@@ -48,7 +48,7 @@ export async function startWorld(tables: Tables, options: WorldOptions): Promise
     undo.push(() => plainServer.stop());
     const [port = 0, adminPort = 0] = await findFreePorts(2);
     const proxy = await startPgweave(
-      worldConfig(cluster, tables, { port, adminPort }),
+      worldConfig(cluster, tables, { port, adminPort }, plainServer.server),
       port,
       login,
     );
