@@ -23,8 +23,8 @@ type Step = { readonly title: string; readonly question: PlanQuestion };
 
 /**
  * The servers' part of an EXPLAIN of a statement with intermediate results. With `analyze` they are
- * gathered, and the last query runs over them; without, every text is explained as if they were
- * empty. `done(false)`: the client has been sent an error.
+ * gathered, and then every text runs once more on each server, for its plan; without, every text is
+ * explained as if they were empty. `done(false)`: the client has been sent an error.
  */
 export function explainGathered(
   executor: SessionExecutor,
@@ -47,7 +47,7 @@ export function explainGathered(
     multiShardRequest(executor, run),
     {
       gathered: ({ results }) => {
-        const steps = lastSteps(gathered, { ...run, results });
+        const steps = stepsOver(gathered, { ...run, results });
         collectSteps(executor, steps, [...times.lines], done, answer);
       },
       failed: (error) => executor.fail(error, done),
@@ -69,16 +69,38 @@ export function explainGathered(
 
 /** Every text that is sent, without rows to read. */
 function emptySteps(
-  { target, placed, prefix }: GatheredExplain,
+  gathered: GatheredExplain,
   run: MultiShardRun,
   statement: LearnedStatement,
 ): readonly Step[] {
-  const results = target.intermediate.map((_, number) => {
+  const results = gathered.target.intermediate.map((_, number) => {
     const columns = statement.results.get(number);
     return columns === undefined ? null : { columns, arrays: null };
   });
   const source: TextSource = { ...run, results };
-  const messages = (query: ShardQuery) => [encodeQuery(prefix + queryText(query, source))];
+  return stepsOf(gathered, (query) => [encodeQuery(gathered.prefix + queryText(query, source))]);
+}
+
+/** Every text, over the rows that have been gathered. */
+function stepsOver(
+  gathered: GatheredExplain,
+  source: TextSource & Pick<MultiShardRun, 'parameters'>,
+): readonly Step[] {
+  return stepsOf(gathered, (query) => {
+    const bound = boundQuery(query, source, []);
+    return [
+      encodeParse({ name: '', sql: gathered.prefix + bound.sql, typeOids: bound.typeOids }),
+      ...bindMessage(bound, '', []),
+      encodeExecute({ portal: '', rowsMax: 0 }),
+      syncMessage,
+    ];
+  });
+}
+
+function stepsOf(
+  { target, placed }: GatheredExplain,
+  messagesOf: (query: ShardQuery) => readonly Buffer[],
+): readonly Step[] {
   const { rows } = neededResults(target.intermediate, queryOf(target.root));
   return [
     ...rows.flatMap((number) => {
@@ -86,24 +108,10 @@ function emptySteps(
       const where = placed.intermediate[number];
       if (result === undefined || where === undefined) return [];
       const name = `Intermediate result ${number}`;
-      return stepsOn(where.shards, result.shards, name, messages(queryOf(result.root)));
+      return stepsOn(where.shards, result.shards, name, messagesOf(queryOf(result.root)));
     }),
-    ...stepsOn(placed.shards, target.shards, 'Then', messages(queryOf(target.root))),
+    ...stepsOn(placed.shards, target.shards, 'Then', messagesOf(queryOf(target.root))),
   ];
-}
-
-/** The last query over the rows that have been gathered. */
-function lastSteps(
-  { target, placed, prefix }: GatheredExplain,
-  source: TextSource & Pick<MultiShardRun, 'parameters'>,
-): readonly Step[] {
-  const bound = boundQuery(queryOf(target.root), source, []);
-  return stepsOn(placed.shards, target.shards, 'Then', [
-    encodeParse({ name: '', sql: prefix + bound.sql, typeOids: bound.typeOids }),
-    ...bindMessage(bound, '', []),
-    encodeExecute({ portal: '', rowsMax: 0 }),
-    syncMessage,
-  ]);
 }
 
 /** `shards` are asked when a server in their place fails. */

@@ -173,6 +173,8 @@ describe('gathered rows', () => {
       expect.stringMatching(/^ {2}Shard b: 500 rows, \d+ bytes, [\d.]+ ms$/),
     );
     expect(analyzed).toContainEqual(expect.stringMatching(/Function Scan.*rows=1000/));
+    const onShard = analyzed.slice(analyzed.indexOf('Intermediate result 0 on shard b:'));
+    expect(onShard[1]).toMatch(/Seq Scan on entry \(actual .*rows=500/);
     await expect(client.query(`explain (format json) ${median}`)).rejects.toMatchObject({
       code: '0A000',
     });
