@@ -52,14 +52,6 @@ describe('a configuration', () => {
     ]);
   });
 
-  it('knows servers of no shard, which no shard can be called like', () => {
-    expect(loaded({}).combineNodes).toEqual([]);
-    expect(loaded({ combine: '{ nodes: [c1, "[::2]:5433"] }' }).combineNodes).toEqual([
-      { id: 'c1:5432', host: 'c1', port: 5432, shard: '(combine c1:5432)' },
-      { id: '[::2]:5433', host: '::2', port: 5433, shard: '(combine [::2]:5433)' },
-    ]);
-  });
-
   it('reads durations and sizes with units or plain', () => {
     const limits =
       '{ hold_max: 1500, acquire_timeout: 2min, merge_bytes_max: 1gb, client_buffer_bytes: 65536 }';
@@ -147,11 +139,6 @@ const cases: readonly (readonly [title: string, Options, readonly string[]])[] =
       '2:60 "c d" is not a shard name',
       '2:77 the node y:1 is listed twice (first in line 2)',
     ],
-  ],
-  [
-    'a server of a shard that also combines, and one without an address',
-    { shards: '{ a: { nodes: [x:1] } }', combine: '{ nodes: [x:1, "y z"] }' },
-    ['6:20 the node x:1 is listed twice (first in line 2)', '6:25 "y z" is not an address'],
   ],
   [
     'numbers out of range or without sense',
