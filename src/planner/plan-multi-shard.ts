@@ -1,17 +1,18 @@
 import { assert } from '../base/assert.ts';
 import { type Analysis, analyze } from './analysis.ts';
+import type { Block } from './block.ts';
 import { splitQuery } from './combine/split-query.ts';
 import { nextParts } from './intermediate/next-parts.ts';
 import type { Part } from './intermediate/part.ts';
 import { stableValues } from './intermediate/stable-values.ts';
 import { isOnePass, multiShardSelect } from './multi-shard-select.ts';
-import type { MultiShardPlan, Reject, RoutedNode } from './plan.ts';
+import type { MultiShardPlan, Reject, RoutedNode, ShardQuery } from './plan.ts';
 import { refuse } from './refuse.ts';
 import { receivedQuery, rewriteQuery } from './rewrite-query.ts';
 import { routingOf } from './routing-of.ts';
 import { routeOf } from './rows-of-shards.ts';
 import { plainColumn } from './scope.ts';
-import type { StatementSource } from './statement-context.ts';
+import type { StatementContext, StatementSource } from './statement-context.ts';
 
 /** Rewriting ends when everything has been shipped; a statement that needs more steps is refused. */
 const stepsMax = 60;
@@ -67,7 +68,15 @@ function onShards({ context, block }: Analysis): RoutedNode | Reject {
 
 /** All rows of several shards have come in: one PostgreSQL runs what is left. */
 function onOneServer({ context, select, block }: Analysis): RoutedNode | Reject {
-  const query = receivedQuery(context, select);
+  return asItIs(context, block, receivedQuery(context, select));
+}
+
+/** The query's own rows are the answer. */
+function asItIs(
+  context: StatementContext,
+  block: Block,
+  query: ShardQuery | Reject,
+): RoutedNode | Reject {
   if (query.kind === 'reject') return query;
   const input = routeOf(query, block.columns.length, 0);
   return { kind: 'routed', routing: routingOf(context), root: { kind: 'append', input } };
@@ -106,10 +115,7 @@ const answers = { table: onShards, query: routed, partial: appended } as const;
 /** The shards' answers as they are: what is above makes one of them. */
 function appended({ context, select, block }: Analysis): RoutedNode | Reject {
   if (context.multiRefusal !== null) return context.multiRefusal;
-  const query = rewriteQuery(context, select);
-  if (query.kind === 'reject') return query;
-  const input = routeOf(query, block.columns.length, 0);
-  return { kind: 'routed', routing: routingOf(context), root: { kind: 'append', input } };
+  return asItIs(context, block, rewriteQuery(context, select));
 }
 
 /** Adds an intermediate result to the plan; null when its query cannot be answered. */

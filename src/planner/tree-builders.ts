@@ -62,6 +62,14 @@ export function sortByColumn(key: SortKey): SqlNode {
   };
 }
 
+/** WHERE all of the conditions; nothing where there is none. */
+export function whereAll(conditions: readonly SqlNode[]): Pick<SelectNode, 'whereClause'> {
+  const [first, ...more] = conditions;
+  if (first === undefined) return {};
+  if (more.length === 0) return { whereClause: first };
+  return { whereClause: { BoolExpr: { boolop: 'AND_EXPR', args: [...conditions] } } };
+}
+
 /** The same query without the given clauses. */
 export function without(select: SelectNode, ...clauses: (keyof SelectNode)[]): SelectNode {
   const copy = { ...select };

@@ -1,6 +1,7 @@
 import type { SelectNode, SqlNode } from '../../sql/ast.ts';
 import { stringsOf } from '../../sql/names.ts';
 import { tagOf } from '../../sql/walk.ts';
+import { resultRead } from '../intermediate/result-read.ts';
 import { target, without } from '../tree-builders.ts';
 import { groupClauseAbove } from './group-clause.ts';
 import type { KnownBody } from './known-body.ts';
@@ -45,7 +46,7 @@ export function finalSelect(
     ...(limitCount === undefined ? {} : { limitCount }),
     ...(limitOffset === undefined ? {} : { limitOffset }),
     targetList: outputs.map(({ expression, column }) => target(replace(expression), column.name)),
-    fromClause: [resultTable(resultName)],
+    fromClause: [resultRead(resultName, resultAlias)],
     ...(distinctClause === undefined ? {} : { distinctClause: distinctClause.map(listed) }),
     ...(isGrouped ? { groupClause: groupClauseAbove(body, replace) } : {}),
     ...(sortClause === undefined ? {} : { sortClause: sortClause.map(sorted) }),
@@ -65,9 +66,4 @@ export function listedNodes({ distinctClause = [], sortClause = [] }: SelectNode
   return [...distinctClause, ...sortClause].map((node) =>
     'SortBy' in node ? (node.SortBy.node ?? node) : node,
   );
-}
-
-function resultTable(relname: string): SqlNode {
-  const alias = { aliasname: resultAlias };
-  return { RangeVar: { relname, inh: true, relpersistence: 'p', alias } };
 }

@@ -9,9 +9,10 @@ import { isGroupable } from '../groupable-type.ts';
 import { reference } from '../outputs.ts';
 import { plainColumn, resolveColumn, type Scope } from '../scope.ts';
 import type { BlockRecord, StatementContext } from '../statement-context.ts';
-import { hiddenPrefix, operator, plainSelect, target } from '../tree-builders.ts';
+import { hiddenPrefix, operator, plainSelect, target, whereAll } from '../tree-builders.ts';
 import type { Part } from './part.ts';
 import { replaceNodes } from './replace-nodes.ts';
+import { resultRead } from './result-read.ts';
 
 /** Aggregates that are NULL over no rows, as a subquery without a row is. */
 const nullOverNothing = new Set(
@@ -52,15 +53,15 @@ export function decorrelated(
       ...plainSelect,
       targetList: [...inner, value].map((expression, index) => target(expression, names[index])),
       fromClause: [...(body.select.fromClause ?? [])],
-      ...(rest.length === 0 ? {} : { whereClause: allOf(rest) }),
+      ...whereAll(rest),
       groupClause: inner,
     },
     replace: (relname) => {
       const lookup: SelectNode = {
         ...plainSelect,
         targetList: [target(reference([valueName]))],
-        fromClause: [{ RangeVar: { relname, inh: true, relpersistence: 'p' } }],
-        whereClause: allOf(
+        fromClause: [resultRead(relname)],
+        ...whereAll(
           found.map(({ outer }, index) => operator('=', reference([names[index] ?? '']), outer)),
         ),
       };
@@ -178,10 +179,4 @@ function isInside(scope: Scope, part: unknown): boolean {
     return answer;
   });
   return answer;
-}
-
-function allOf(conditions: readonly SqlNode[]): SqlNode {
-  const [first, ...more] = conditions;
-  if (first !== undefined && more.length === 0) return first;
-  return { BoolExpr: { boolop: 'AND_EXPR', args: [...conditions] } };
 }

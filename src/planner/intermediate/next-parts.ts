@@ -12,8 +12,9 @@ import { decorrelated } from './decorrelate.ts';
 import { keepGrouping } from './keep-grouping.ts';
 import type { Part } from './part.ts';
 import { replaceNodes } from './replace-nodes.ts';
+import { resultRead, resultTable } from './result-read.ts';
 import { isSelfContained } from './self-contained.ts';
-import { qualifiedReferences, resultInPlaceOf, tableQuery } from './ship-table.ts';
+import { qualifiedReferences, tableQuery } from './ship-table.ts';
 
 /**
  * The parts that may come next, the best first. Each brings the statement nearer to what a
@@ -231,7 +232,7 @@ function inPlaceOfQuery(
   const read: SelectNode = {
     ...plainSelect,
     targetList: isUnique ? names.map((name) => target(reference([name]))) : [target(star)],
-    fromClause: [{ RangeVar: { relname, inh: true, relpersistence: 'p' } }],
+    fromClause: [resultRead(relname)],
   };
   return replaceNodes(select, new Map<object, unknown>([[record.select, read]]));
 }
@@ -281,7 +282,7 @@ function tablePart({ context, select }: Analysis, leaf: Leaf): Part | null {
         new Map<object, unknown>([
           ...met,
           ...qualifiedReferences(leaf, rest),
-          [leaf.node, resultInPlaceOf(leaf, resultName)],
+          [leaf.node, resultTable(resultName, leaf.alias)],
         ]),
       ),
   };

@@ -1,9 +1,9 @@
-import type { RangeVarNode, SelectNode, SqlNode } from '../../sql/ast.ts';
+import type { SelectNode, SqlNode } from '../../sql/ast.ts';
 import { stringsOf } from '../../sql/names.ts';
 import { walk } from '../../sql/walk.ts';
 import { reference } from '../outputs.ts';
 import type { Leaf } from '../statement-context.ts';
-import { plainSelect, target } from '../tree-builders.ts';
+import { plainSelect, target, whereAll } from '../tree-builders.ts';
 import { isPlainReadOfResult } from './is-deterministic.ts';
 
 /** The rows and columns of a table that a statement can need. */
@@ -16,25 +16,14 @@ export function tableQuery(leaf: Leaf, statement: SqlNode): TableQuery {
   const isWhole = used.isAll || used.rows.has(leaf.alias);
   const named = isWhole ? all : all.filter((name) => used.names.has(name));
   const columns = named.length === 0 ? all.slice(0, 1) : named;
-  const condition = conjunction(leaf.filters);
   return {
     columns,
     select: {
       ...plainSelect,
       targetList: columns.map((name) => target(reference([leaf.alias, name]))),
       fromClause: [{ RangeVar: leaf.node }],
-      ...(condition === null ? {} : { whereClause: condition }),
+      ...whereAll(leaf.filters),
     },
-  };
-}
-
-/** Reads the result in the table's place, under the same name. */
-export function resultInPlaceOf(leaf: Leaf, resultName: string): RangeVarNode {
-  return {
-    relname: resultName,
-    inh: true,
-    relpersistence: 'p',
-    alias: { aliasname: leaf.alias },
   };
 }
 
@@ -52,12 +41,6 @@ export function qualifiedReferences(leaf: Leaf, statement: SqlNode): ReadonlyMap
     return false;
   });
   return replacements;
-}
-
-function conjunction(conditions: readonly SqlNode[]): SqlNode | null {
-  const [first, ...more] = conditions;
-  if (first === undefined) return null;
-  return more.length === 0 ? first : { BoolExpr: { boolop: 'AND_EXPR', args: [...conditions] } };
 }
 
 type UsedNames = {

@@ -7,6 +7,7 @@ import { reference } from '../outputs.ts';
 import { sameExpression } from '../same-expression.ts';
 import { plainSelect, target } from '../tree-builders.ts';
 import { replaceNodes } from './replace-nodes.ts';
+import { resultRead } from './result-read.ts';
 
 /**
  * Values that are the same throughout a statement but not on every server: now() for one
@@ -82,7 +83,7 @@ function valueRead(resultName: string, column: string): SqlNode {
     SelectStmt: {
       ...plainSelect,
       targetList: [target(reference([column]))],
-      fromClause: [{ RangeVar: { relname: resultName, inh: true, relpersistence: 'p' } }],
+      fromClause: [resultRead(resultName)],
     },
   };
   return { SubLink: { subLinkType: 'EXPR_SUBLINK', subselect } };

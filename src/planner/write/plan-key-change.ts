@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.ts';
 import type { RangeVarNode, SelectNode, SqlNode } from '../../sql/ast.ts';
 import { walk } from '../../sql/walk.ts';
+import { resultRead } from '../intermediate/result-read.ts';
 import { reference, starFields } from '../outputs.ts';
 import type { MultiShardWrite, Reject, ShardQuery } from '../plan.ts';
 import { refusal, refuse } from '../refuse.ts';
@@ -11,7 +12,6 @@ import { plainColumn } from '../scope.ts';
 import { StatementContext, type StatementSource } from '../statement-context.ts';
 import { hiddenPrefix, operator, plainSelect, target } from '../tree-builders.ts';
 import type { WriteFacts } from '../written-table.ts';
-import { resultRead } from './result-read.ts';
 import { writeRoute } from './write-route.ts';
 
 const oneByOne = 'Delete the rows and insert them with their new keys.';

@@ -1,4 +1,5 @@
 import type { InsertNode, SqlNode } from '../../sql/ast.ts';
+import { resultRead } from '../intermediate/result-read.ts';
 import { reference } from '../outputs.ts';
 import type { MultiShardWrite, Reject, ShardQuery } from '../plan.ts';
 import { refusal, refuse } from '../refuse.ts';
@@ -8,7 +9,6 @@ import { plainColumn } from '../scope.ts';
 import { StatementContext, type StatementSource } from '../statement-context.ts';
 import { plainSelect, target } from '../tree-builders.ts';
 import { fullName } from './full-name.ts';
-import { resultRead } from './result-read.ts';
 import { writeRoute } from './write-route.ts';
 
 /**

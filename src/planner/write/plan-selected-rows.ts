@@ -2,6 +2,7 @@ import { assert } from '../../base/assert.ts';
 import type { InsertNode, SelectNode, SqlNode } from '../../sql/ast.ts';
 import { type Analysis, analyze } from '../analysis.ts';
 import { insertedNames } from '../analyze-write.ts';
+import { resultRead } from '../intermediate/result-read.ts';
 import { valueOperand } from '../key-operand.ts';
 import { multiShardSelect } from '../multi-shard-select.ts';
 import { reference } from '../outputs.ts';
@@ -15,7 +16,6 @@ import { plainColumn } from '../scope.ts';
 import { StatementContext, type StatementSource } from '../statement-context.ts';
 import { plainSelect, target } from '../tree-builders.ts';
 import { insertAsSelect } from './as-select.ts';
-import { resultRead } from './result-read.ts';
 import { settle } from './settle.ts';
 import { writeRoute } from './write-route.ts';
 
