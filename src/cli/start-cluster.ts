@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
@@ -11,6 +12,8 @@ import type { HookCall, HookOutcome } from '../cluster/hook-call.ts';
 import { pastFailover } from '../cluster/past-failover.ts';
 import { runHook } from '../cluster/run-hook.ts';
 import { mistakeText } from '../cluster/schema-mistakes.ts';
+import { SequenceAdjuster } from '../cluster/sequences/sequence-adjuster.ts';
+import { GlobalIds } from '../cluster/transactions/global-id.ts';
 import { TransactionRecovery } from '../cluster/transactions/transaction-recovery.ts';
 import type { Config, NodeAddress, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
@@ -46,6 +49,11 @@ export async function startCluster(
   const read = (current: Config) =>
     reader.read(current, (shard) => primaryOf(monitor, current, shard));
   const report = mistakeReporter(parts.telemetry);
+  const adjuster = new SequenceAdjuster({
+    telemetry,
+    globalIds: new GlobalIds(randomBytes(8).toString('hex')),
+    primaryOf: (config, shard) => primaryOf(monitor, config, shard),
+  });
   try {
     await demandFittingTables(read(config));
   } catch (error) {
@@ -67,6 +75,8 @@ export async function startCluster(
     async readCatalogue(current) {
       const reading = await read(current);
       report(reading);
+      // Before a worker hears of a table: its first id is no other shard's.
+      if (reading.needsAdjusting) await adjuster.adjust(current);
       return reading.snapshot;
     },
     recovery: new TransactionRecovery({
@@ -100,7 +110,9 @@ function primaryOf(monitor: ClusterMonitor, config: Config, shard: ShardId): Nod
  * yet are waited for later.
  */
 async function demandFittingTables(reading: Promise<CatalogueReading>): Promise<void> {
-  const { mistakes } = await reading.catch(() => ({ mistakes: [] }));
+  const { mistakes } = await reading.catch(
+    (): Pick<CatalogueReading, 'mistakes'> => ({ mistakes: [] }),
+  );
   const errors = mistakes.filter(({ severity }) => severity === 'error').map(mistakeText);
   if (errors.length === 0) return;
   throw new PgError(SqlState.configFileError, 'the tables do not fit the shard map', {

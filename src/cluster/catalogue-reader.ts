@@ -8,12 +8,16 @@ import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.t
 import { fittingServers, readCombineServers } from './combine-catalogue.ts';
 import { withControlConnection } from './control-connection.ts';
 import { findSchemaMistakes, ownersOf, type SchemaMistake } from './schema-mistakes.ts';
+import { shardedSequences } from './sequences/adjust-sequences.ts';
+import { sequenceMistakes } from './sequences/sequence-mistakes.ts';
 import { type TypeDifferences, typeDifferences } from './server-types.ts';
 import { fullName, readShardCatalogue, type ShardCatalogue } from './shard-catalogue.ts';
 
 export type CatalogueReading = {
   readonly snapshot: CatalogueSnapshot;
   readonly mistakes: readonly SchemaMistake[];
+  /** Some sequence of distributed tables can give equal values on several shards. */
+  readonly needsAdjusting: boolean;
 };
 
 /** A catalogue with ten thousands of relations takes a while. */
@@ -47,6 +51,10 @@ export class CatalogueReader {
     const relations = mergeRelations(shardMap, catalogues, types);
     const defaultCollation = home?.defaultCollation ?? 'linguistic';
     const combineNodes = combine.fitting;
+    const sequences = shardedSequences(
+      new Map(read.map((catalogue) => [catalogue.shard, catalogue.sequences])),
+      shardMap,
+    );
     const text = JSON.stringify([defaultCollation, relations, types, combineNodes]);
     if (text !== this.#last) {
       this.#last = text;
@@ -54,7 +62,12 @@ export class CatalogueReader {
     }
     return {
       snapshot: { version: this.#version, defaultCollation, relations, combineNodes, types },
-      mistakes: [...findSchemaMistakes(shardMap, catalogues), ...combine.mistakes],
+      mistakes: [
+        ...findSchemaMistakes(shardMap, catalogues),
+        ...sequenceMistakes(sequences),
+        ...combine.mistakes,
+      ],
+      needsAdjusting: sequences.some(({ interleaving }) => interleaving.kind === 'adjust'),
     };
   }
 }

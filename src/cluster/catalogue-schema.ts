@@ -30,6 +30,9 @@ export function schemaFromSnapshot(
       definition,
       hasRowTriggers,
       referringColumns,
+      isInterleaved: relation.usedBy.some(
+        (table) => shardMap.tables.get(table)?.kind === 'distributed',
+      ),
       sharding: shardingOf(relation, relations, shardMap),
       readsDistributed:
         kind === 'view' && readsDistributed(relation, relations, shardMap, new Set()),

@@ -21,6 +21,8 @@ export type RelationSnapshot = {
   readonly parents: readonly string[];
   /** `schema.name` of what a view or materialized view reads, directly. */
   readonly reads: readonly string[];
+  /** `schema.name` of the tables whose columns use a sequence, parents included; else empty. */
+  readonly usedBy: readonly string[];
 };
 
 /** The catalogue read from the servers: plain JSON, it travels to the workers. */

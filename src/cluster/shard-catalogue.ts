@@ -3,6 +3,8 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import type { RelationSnapshot } from './catalogue-snapshot.ts';
 import { collationKind } from './collation-kind.ts';
 import type { ControlConnection } from './control-connection.ts';
+import { readSequences } from './sequences/read-sequences.ts';
+import type { ColumnSequence } from './sequences/sequence-state.ts';
 import { readServerTypes, type ServerType } from './server-types.ts';
 
 /** What a server says of itself that answers depend on. */
@@ -22,6 +24,8 @@ export type ShardCatalogue = ServerTraits & {
   readonly relations: ReadonlyMap<string, RelationSnapshot>;
   /** By `schema.name`: all unique indexes, those that are partial or on expressions included. */
   readonly uniqueIndexes: ReadonlyMap<string, readonly UniqueIndex[]>;
+  /** Those that columns use. */
+  readonly sequences: readonly ColumnSequence[];
 };
 
 export type UniqueIndex = { readonly name: string; readonly columns: readonly string[] };
@@ -40,6 +44,7 @@ type Row = {
     readonly collate: string | null;
     readonly generated: boolean;
     readonly identityAlways: boolean;
+    readonly default: string | null;
   }[];
   readonly indexes: readonly (UniqueIndex & { readonly whole: boolean })[];
   readonly parents: readonly string[];
@@ -69,11 +74,17 @@ export async function readShardCatalogue(
   await session.execute('begin isolation level repeatable read read only');
   const traits = await readServerTraits(session);
   const rows = await session.query<Row>(relationsSql, [system ? 1 : 0]);
+  const sequences = await readSequences(session);
   await session.execute('commit');
-  const relations = rows.map((row) => relationOf(row, traits.defaultCollation));
+  const usedBy = new Map(sequences.map((sequence) => [fullName(sequence), sequence.tables]));
+  const relations = rows.map((row) => ({
+    ...relationOf(row, traits.defaultCollation),
+    usedBy: usedBy.get(fullName(row)) ?? [],
+  }));
   return {
     ...traits,
     shard,
+    sequences,
     relations: new Map(relations.map((relation) => [fullName(relation), relation])),
     uniqueIndexes: new Map(rows.map((row) => [fullName(row), row.indexes])),
   };
@@ -96,7 +107,7 @@ export function fullName({
   return `${schema}.${name}`;
 }
 
-function relationOf(row: Row, defaultCollation: CollationKind): RelationSnapshot {
+function relationOf(row: Row, defaultCollation: CollationKind): Omit<RelationSnapshot, 'usedBy'> {
   const columns = row.columns.map(
     (column): ColumnSchema => ({
       name: column.name,
@@ -105,6 +116,7 @@ function relationOf(row: Row, defaultCollation: CollationKind): RelationSnapshot
       notNull: column.notNull,
       ...(column.generated ? { isGenerated: true } : {}),
       ...(column.identityAlways ? { isIdentityAlways: true } : {}),
+      ...(column.default === null ? {} : { default: column.default }),
       collation:
         column.provider === null
           ? 'none'
@@ -222,11 +234,20 @@ const relationsSql = `
           'name', a.attname, 'typeOid', t.base::int8, 'typeName', t.typname,
           'notNull', a.attnotnull or t.not_null, 'provider', l.collprovider,
           'deterministic', l.collisdeterministic, 'collate', l.collcollate,
-          'generated', a.attgenerated <> '', 'identityAlways', a.attidentity = 'a')
+          'generated', a.attgenerated <> '', 'identityAlways', a.attidentity = 'a',
+          'default', case
+            when r.is_system or a.attgenerated <> '' then null
+            when a.attidentity <> '' then (
+              select format('nextval(%L::regclass)', s.objid::regclass)
+              from pg_depend s
+              where s.classid = 'pg_class'::regclass and s.refclassid = 'pg_class'::regclass
+                and s.refobjid = r.oid and s.refobjsubid = a.attnum and s.deptype = 'i')
+            else pg_get_expr(f.adbin, f.adrelid) end)
         order by a.attnum)
       from pg_attribute a
         join base_type t on t.oid = a.atttypid
         left join pg_collation l on l.oid = a.attcollation
+        left join pg_attrdef f on f.adrelid = a.attrelid and f.adnum = a.attnum
       where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
     ), '[]') as columns,
     coalesce((

@@ -18,6 +18,11 @@ export type ColumnSchema = {
   readonly isGenerated?: boolean;
   /** GENERATED ALWAYS AS IDENTITY: given in an INSERT with OVERRIDING only, never in an UPDATE. */
   readonly isIdentityAlways?: boolean;
+  /**
+   * The DEFAULT expression as SQL, all names in it with their schemas; of an identity column the
+   * nextval() that it comes down to.
+   */
+  readonly default?: string;
 };
 
 export type RelationKind =
@@ -51,6 +56,8 @@ export type RelationSchema = {
   readonly hasRowTriggers?: boolean;
   /** Columns of foreign keys to other tables. */
   readonly referringColumns?: readonly string[];
+  /** A sequence that columns of distributed tables use: each shard counts on places of its own. */
+  readonly isInterleaved?: boolean;
 };
 
 /**

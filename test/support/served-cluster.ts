@@ -16,6 +16,9 @@ export type ServedOptions = TestClusterOptions & {
   readonly limits?: string;
   /** YAML of the options under `failover`, but for the state directory. */
   readonly failover?: string;
+  /** YAML of further distributions and tables, a line each. */
+  readonly distributions?: readonly string[];
+  readonly tables?: readonly string[];
   /** YAML of whole sections, added at the end. */
   readonly more?: string;
   /** `host:port` under which pgweave knows a node; default: its own. */
@@ -187,15 +190,19 @@ distributions:
   by_id:
     type: integer
     ranges:
-${ranges.join('')}tables:
+${ranges.join('')}${indented(options.distributions)}tables:
   entry: { distribution: by_id, key: id }
-users:
+${indented(options.tables)}users:
   app: { password: app, admin: true }
   reader: { password: reader, server_user: app }
 control: { user: postgres }
 limits: { drain_timeout: 3s, ${options.limits ?? ''} }
 failover: { state_directory: state, cooldown: 0, ${options.failover ?? ''} }
 ${options.more ?? ''}`;
+}
+
+function indented(lines: readonly string[] = []): string {
+  return lines.map((line) => `  ${line}\n`).join('');
 }
 
 /** For the tables that ServedCluster's configuration names. */

@@ -45,6 +45,7 @@ const relation: RelationSnapshot = {
   referringColumns: [],
   parents: [],
   reads: [],
+  usedBy: [],
 };
 
 describe('a supervisor with its worker in the same process', () => {

@@ -1,0 +1,148 @@
+import type { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withSession } from '../../src/lab/sql.ts';
+import { ServedCluster } from '../support/served-cluster.ts';
+
+const shards = ['s1', 's2', 's3', 's4'];
+const tables = ['small', 'large', 'counted', 'old'];
+
+/** Made by hand on each shard; `old` has given the same numbers on all of them. */
+const schema = `
+  create table small (id int not null, number serial, note text, primary key (id, number));
+  create table large (id int not null, number bigint generated always as identity, note text);
+  create sequence "Odd ""name" increment by 10 cache 5;
+  create table counted (id int not null, number int default nextval('"Odd ""name"'));
+  create table old (id int not null, number bigserial);
+  insert into old (id) select 0 from generate_series(1, 100)`;
+
+let served: ServedCluster;
+
+beforeAll(async () => {
+  served = await ServedCluster.start({
+    shards,
+    schema,
+    standbys: true,
+    settings: { max_prepared_transactions: '40' },
+    distributions: ['by_hash: { type: integer, ring: { s1: 1, s2: 1, s3: 1, s4: 1 } }'],
+    tables: tables.map((table) => `${table}: { distribution: by_hash, key: id }`),
+  });
+});
+
+afterAll(() => served?.stop());
+
+/** Of all shards together, as they are stored. */
+async function stored(table: string): Promise<readonly string[]> {
+  const found = await Promise.all(
+    served.lab.shards.map(({ primary }) =>
+      withSession(primary, served.lab.login, async (session) => {
+        const { rows } = await session.query(`select number::text as number from ${table}`);
+        return rows.map(({ number }) => String(number));
+      }),
+    ),
+  );
+  return found.flat();
+}
+
+async function withClients(count: number, work: (client: Client, index: number) => Promise<void>) {
+  const clients = await Promise.all(Array.from({ length: count }, () => served.connect()));
+  try {
+    await Promise.all(clients.map(work));
+  } finally {
+    await Promise.all(clients.map((client) => client.end()));
+  }
+}
+
+describe('sequences of tables over shards', () => {
+  it('give 16 writers on 4 shards different values, by DEFAULT, identity and nextval()', async () => {
+    const returned = new Map<string, string[]>(tables.map((table) => [table, []]));
+    await withClients(16, async (client, writer) => {
+      for (let round = 0; round < 25; round += 1) {
+        const id = writer * 1000 + round;
+        for (const table of tables) {
+          const text = `insert into ${table} (id) values ($1), ($2) returning number::text`;
+          const { rows } = await client.query(text, [id, id + 500]);
+          returned.get(table)?.push(...rows.map(({ number }) => String(number)));
+        }
+      }
+    });
+    for (const table of tables) {
+      const numbers = returned.get(table) ?? [];
+      expect(numbers).toHaveLength(800);
+      expect(new Set(numbers).size).toBe(800);
+    }
+    // What had been given before is not given again.
+    expect((returned.get('old') ?? []).every((number) => Number(number) > 100)).toBe(true);
+    const all = await stored('small');
+    expect([new Set(all).size, all.length]).toEqual([800, 800]);
+    expect(Math.max(...all.map(Number))).toBeLessThan(2 ** 31);
+  });
+
+  it('give what SELECT nextval() gets to nobody else', async () => {
+    await withClients(4, async (client, writer) => {
+      for (let round = 0; round < 10; round += 1) {
+        const { rows } = await client.query(`select nextval('small_number_seq') as number`);
+        const values = [writer * 1000 + 500 + round, Number(rows[0]?.number)];
+        await client.query('insert into small (id, number) values ($1, $2)', values);
+      }
+    });
+    await withClients(4, async (client, writer) => {
+      await client.query('insert into small (id) select generate_series($1::int, $1::int + 99)', [
+        writer * 1000,
+      ]);
+    });
+    const all = await stored('small');
+    expect([new Set(all).size, all.length]).toEqual([1240, 1240]);
+  });
+
+  it('are adjusted when somebody makes a table or changes a sequence on the servers', async () => {
+    for (const { primary } of served.lab.shards) {
+      await withSession(primary, served.lab.login, async (session) => {
+        await session.query('set role app; alter sequence old_number_seq increment by 1 restart');
+      });
+    }
+    await served.until('the sequence to be adjusted', async () => {
+      const { primary } = served.lab.shard('s3');
+      return withSession(primary, served.lab.login, async (session) => {
+        const { rows } = await session.query(
+          `select seqincrement::text as by from pg_sequence where seqrelid = 'old_number_seq'::regclass`,
+        );
+        return rows[0]?.by === '1024';
+      });
+    });
+    await withClients(1, async (client) => {
+      const text = 'insert into old (id) select generate_series(1, 60) returning number';
+      const { rows } = await client.query(text);
+      expect(new Set(rows.map(({ number }) => number)).size).toBe(60);
+    });
+  });
+
+  it('lose no place when a primary is killed', async () => {
+    await served.untilArmed();
+    const before = await stored('large');
+    await served.lab.shard('s2').primary.kill();
+    await withClients(8, async (client, writer) => {
+      for (let round = 0; round < 20; round += 1) {
+        for (;;) {
+          const id = writer * 1000 + round;
+          const done = await client
+            .query('insert into large (id) values ($1)', [id])
+            .catch(() => null);
+          if (done !== null) break;
+        }
+      }
+    });
+    const all = await storedNow('large');
+    expect(all.length).toBeGreaterThanOrEqual(before.length + 160);
+    expect(new Set(all).size).toBe(all.length);
+  });
+});
+
+/** As clients see it: a primary may be another server by now. */
+async function storedNow(table: string): Promise<readonly string[]> {
+  const numbers: string[] = [];
+  await withClients(1, async (client) => {
+    const { rows } = await client.query(`select number::text as number from ${table}`);
+    numbers.push(...rows.map(({ number }) => String(number)));
+  });
+  return numbers;
+}
