@@ -8,6 +8,7 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import { collectPlan, type PlanQuestion } from './collect-plan.ts';
 import type { GatheredExplain } from './explained.ts';
 import { bindMessage, boundQuery } from './intermediate/bound-query.ts';
+import { choosePath } from './intermediate/choose-path.ts';
 import { Gathering, type GatherWatcher } from './intermediate/gathering.ts';
 import type { LearnedStatement } from './intermediate/learned-statements.ts';
 import { neededResults, queryOf } from './intermediate/needed-results.ts';
@@ -33,15 +34,7 @@ export function explainGathered(
   done: Done,
   answer: (lines: readonly string[]) => void,
 ): void {
-  const { planned, target } = gathered;
-  const run: MultiShardRun = {
-    target,
-    statementText: planned.text,
-    literalText: (slot) => planned.literalText(slot),
-    parameters: noParameters,
-    resultFormats: [],
-    wantsDescription: false,
-  };
+  const run = runOf(gathered);
   const times = new GatherTimes(executor, gathered);
   const gathering = new Gathering(
     multiShardRequest(executor, run),
@@ -65,6 +58,37 @@ export function explainGathered(
       collectSteps(executor, emptySteps(gathered, run, statement), [], done, answer);
     });
   }
+}
+
+/**
+ * Has servers say which of the statement's paths is taken, as its first execution would: it is then
+ * planned with that one. `done(false)`: as above.
+ */
+export function choosePathToExplain(
+  executor: SessionExecutor,
+  gathered: GatheredExplain,
+  done: Done,
+  chosen: () => void,
+): void {
+  const giveUp = choosePath(multiShardRequest(executor, runOf(gathered)), {
+    chosen,
+    failed: (error) => executor.fail(error, done),
+  });
+  executor.cancelWith(() => {
+    giveUp();
+    executor.fail(canceled(), done);
+  });
+}
+
+function runOf({ planned, target }: GatheredExplain): MultiShardRun {
+  return {
+    target,
+    statementText: planned.text,
+    literalText: (slot) => planned.literalText(slot),
+    parameters: noParameters,
+    resultFormats: [],
+    wantsDescription: false,
+  };
 }
 
 /** Every text that is sent, without rows to read. */

@@ -5,7 +5,7 @@ import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeDataRow } from '../protocol/data-row.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import { collectPlan } from './collect-plan.ts';
-import { explainGathered } from './explain-gathered.ts';
+import { choosePathToExplain, explainGathered } from './explain-gathered.ts';
 import { explained } from './explained.ts';
 import { queryPlanDescription } from './query-plan-description.ts';
 import type { SessionExecutor } from './session-executor.ts';
@@ -28,6 +28,12 @@ export function runExplain(
   const inner = explained(executor, planner, plan, run.parameters);
   if (inner.kind === 'error') {
     executor.fail(inner.error, done);
+    return;
+  }
+  if (inner.gathered?.target.choice?.kind === 'open') {
+    choosePathToExplain(executor, inner.gathered, done, () =>
+      runExplain(executor, run, plan, done),
+    );
     return;
   }
   const forMachines = /\bformat\b\s*(=\s*)?(?!text\b)\w+/i.test(plan.optionsText);

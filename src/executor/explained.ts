@@ -11,7 +11,7 @@ import type { BoundParameters } from './multi-shard-select.ts';
 import type { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
-import type { Target, WriteTarget } from './target.ts';
+import type { MultiShardTarget, Target, WriteTarget } from './target.ts';
 import { explainedWrite } from './write/explain-write.ts';
 
 export type ShardExplain = {
@@ -29,8 +29,6 @@ export type GatheredExplain = {
   /** EXPLAIN and its options, to be put in front of a text. */
   readonly prefix: string;
 };
-
-type MultiShardTarget = Extract<Target, { readonly kind: 'multi-shard' }>;
 
 /** pgweave's part of an EXPLAIN, and what to ask the shards for theirs. */
 export type Explained =
@@ -126,7 +124,22 @@ function steps(target: Exclude<Target, WriteTarget>): readonly string[] {
     ...indent(explainNode(root)),
   ]);
   const last = explainNode(target.root);
-  return indent(results.length === 0 ? last : [...results, 'Then', ...indent(last)]);
+  return indent(estimated(target)).concat(
+    indent(results.length === 0 ? last : [...results, 'Then', ...indent(last)]),
+  );
+}
+
+/** What has decided between the plan's paths. */
+function estimated({ choice }: MultiShardTarget): readonly string[] {
+  if (choice === null || choice.kind === 'open') return [];
+  const { path, estimates } = choice.choice;
+  return estimates.map((estimate, index) => {
+    const cost =
+      estimate === null
+        ? 'unknown'
+        : `${Math.round(estimate.rows)} rows, ${Math.round(estimate.bytes)} bytes`;
+    return `Path ${index}, estimated to collect: ${cost}${index === path ? ' (taken)' : ''}`;
+  });
 }
 
 function shardText(planned: PlannedStatement, target: Exclude<Target, WriteTarget>): string {

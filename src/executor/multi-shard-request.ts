@@ -16,7 +16,8 @@ export function multiShardRequest(
   run: MultiShardRun,
 ): MultiShardSelect & IntermediateSelect {
   const { world, transaction } = executor;
-  const { root, shards, intermediate, describedOn, runsAnywhere, combines, locks } = run.target;
+  const { root, shards, intermediate, describedOn, runsAnywhere, combines, locks, choice } =
+    run.target;
   const { mergeBytesMax, gatherBytesMax } = world.limits;
   return {
     ...run,
@@ -26,6 +27,7 @@ export function multiShardRequest(
     describedOn,
     runsAnywhere,
     combines,
+    choice,
     combineServer: () => executor.combineServer(),
     inTransaction: transaction.block !== 'none',
     mergeBytesMax,
@@ -33,6 +35,7 @@ export function multiShardRequest(
     acquire: acquireInOrder(executor, { locks }),
     acquireToAsk: acquireInOrder(executor, { rowless: true }),
     learned: world.planner.learned,
+    choices: world.planner.choices,
     telemetry: world.telemetry,
     open: world.openMultiShardSelect,
   };

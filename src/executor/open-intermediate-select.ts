@@ -2,18 +2,15 @@ import { assert } from '../base/assert.ts';
 import { decodeErrorFields } from '../protocol/error-response.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { userOidMin } from './intermediate/bound-query.ts';
-import { type Gathered, Gathering, type GatherRequest } from './intermediate/gathering.ts';
+import { type ChoiceEvents, type ChoiceRequest, choosePath } from './intermediate/choose-path.ts';
+import { type Gathered, Gathering } from './intermediate/gathering.ts';
 import { tentativeSink } from './intermediate/run-elsewhere.ts';
 import { formatOf } from './merge/shard-query-messages.ts';
 import type { MultiShardCursor, MultiShardSelect } from './multi-shard-select.ts';
 import type { RowSink } from './row-sink.ts';
 
-export type IntermediateSelect = GatherRequest &
-  Pick<MultiShardSelect, 'shards' | 'resultFormats' | 'wantsDescription'> & {
-    /** As in Target, of the last query. */
-    readonly runsAnywhere: boolean;
-    readonly combines: boolean;
-  };
+export type IntermediateSelect = ChoiceRequest &
+  Pick<MultiShardSelect, 'resultFormats' | 'wantsDescription'>;
 
 /**
  * A SELECT whose last query reads intermediate results: they are gathered when the cursor is first
@@ -27,11 +24,13 @@ export function openIntermediateSelect(
 }
 
 class IntermediateRead implements MultiShardCursor {
-  readonly #request: IntermediateSelect;
+  /** Of the path that is taken, as soon as that is known. */
+  #request: IntermediateSelect;
   readonly #sink: RowSink;
   #gathering: Gathering | null = null;
   /** Over the last query. */
   #cursor: MultiShardCursor | null = null;
+  #stopChoosing: () => void = () => {};
   #isClosed = false;
 
   constructor(request: IntermediateSelect, sink: RowSink) {
@@ -51,18 +50,26 @@ class IntermediateRead implements MultiShardCursor {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#stopChoosing();
     this.#gathering?.close();
     this.#cursor?.close();
   }
 
   #gather(goOn: (cursor: MultiShardCursor) => void): void {
     assert(this.#gathering === null, 'results are gathered once');
-    this.#gathering = new Gathering(this.#request, {
-      gathered: (gathered) => this.#runLast(gathered, goOn),
-      failed: (error) => this.#sink.failed(error),
-      notice: (frame) => this.#sink.notice(frame),
+    const failed: ChoiceEvents<IntermediateSelect>['failed'] = (error) => this.#sink.failed(error);
+    this.#stopChoosing = choosePath(this.#request, {
+      chosen: (request) => {
+        this.#request = request;
+        this.#gathering = new Gathering(request, {
+          gathered: (gathered) => this.#runLast(gathered, goOn),
+          failed,
+          notice: (frame) => this.#sink.notice(frame),
+        });
+        this.#gathering.begin();
+      },
+      failed,
     });
-    this.#gathering.begin();
   }
 
   /** The results are kept until another server need not be asked for what one has failed at. */

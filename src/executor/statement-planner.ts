@@ -3,6 +3,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type {
   IntermediateResult,
+  MultiShardPath,
   MultiShardPlan,
   MultiShardWrite,
   Plan,
@@ -19,12 +20,13 @@ import type { ShardMap } from '../sharding/shard-map.ts';
 import type { LexedStatement } from '../sql/lexed-statement.ts';
 import { lexStatements } from '../sql/lexer.ts';
 import { LearnedStatements } from './intermediate/learned-statements.ts';
+import { PathChoices } from './intermediate/path-choices.ts';
 import { resultsOf } from './intermediate/query-text.ts';
 import type { BoundParameters } from './multi-shard-select.ts';
 import { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
 import { ShardTraffic } from './shard-traffic.ts';
-import type { IntermediateRun, Target } from './target.ts';
+import type { IntermediateRun, MultiShardTarget, PathRun, Target } from './target.ts';
 import { writeTarget } from './write/write-target.ts';
 
 /** What the session brings to planning. */
@@ -64,6 +66,7 @@ export class StatementPlanner {
   #turn = 0;
   /** About statements with intermediate results. */
   readonly learned = new LearnedStatements();
+  readonly choices = new PathChoices();
   readonly emptyStatement: PlannedStatement;
 
   constructor(parts: {
@@ -254,25 +257,37 @@ export class StatementPlanner {
       this.#shardsOf(session, this.resolve(session, planned, routing, parameters));
     try {
       const anyShard = () => this.#leastLoaded(session);
-      const intermediate = plan.intermediate.map((result) =>
-        intermediateRun(result, shardsOf, anyShard),
-      );
-      if (plan.kind === 'write') return writeTarget(plan, intermediate, this.#shardMap, shardsOf);
-      const isGathered = intermediate.length > 0;
-      const { routing, root } = plan.last;
-      const isMovable = routing.kind === 'any' || (routing.kind === 'home' && routing.anywhere);
-      const runsAnywhere = isGathered && isMovable;
-      const combines = isGathered && isOfNoServer(routing);
-      const shards = runsAnywhere ? [anyShard()] : shardsOf(routing);
-      const isKnownAtHome = isGathered || hasViews;
-      const describedOn = isKnownAtHome ? home : (shards[0] ?? home);
+      if (plan.kind === 'write') {
+        const intermediate = plan.intermediate.map((result) =>
+          intermediateRun(result, shardsOf, anyShard),
+        );
+        return writeTarget(plan, intermediate, this.#shardMap, shardsOf);
+      }
+      const { run, choice } = this.#path(plan, (path) => pathRun(path, shardsOf, anyShard));
+      const isKnownAtHome = run.intermediate.length > 0 || hasViews;
+      const describedOn = isKnownAtHome ? home : (run.shards[0] ?? home);
       const locks = planned.plan.kind === 'select' && !planned.plan.readOnly;
-      const run = { intermediate, shards, root, locks, runsAnywhere, combines };
-      return { kind: 'multi-shard', ...run, describedOn };
+      return { kind: 'multi-shard', ...run, locks, describedOn, choice };
     } catch (error) {
       if (error instanceof PgError) return { kind: 'error', error };
       throw error;
     }
+  }
+
+  /** The path that is taken as far as that is known now. */
+  #path(
+    plan: MultiShardPlan,
+    runOf: (path: MultiShardPath) => PathRun,
+  ): { readonly run: PathRun } & Pick<MultiShardTarget, 'choice'> {
+    if (plan.otherPaths.length === 0) return { run: runOf(plan), choice: null };
+    const made = this.choices.find(plan);
+    if (made !== null) {
+      const run = runOf(plan.otherPaths[made.path - 1] ?? plan);
+      return { run, choice: { kind: 'made', choice: made } };
+    }
+    const run = runOf(plan);
+    const paths = [run, ...plan.otherPaths.map(runOf)];
+    return { run, choice: { kind: 'open', plan, paths } };
   }
 
   #shardsOf(session: PlanningSession, resolved: ResolvedRouting): readonly ShardId[] {
@@ -311,6 +326,21 @@ export class StatementPlanner {
     this.#turn = (this.#turn + 1) % Math.max(1, shards.length);
     return shards[this.#turn] ?? this.#shardMap.home;
   }
+}
+
+function pathRun(
+  { intermediate: results, last }: MultiShardPath,
+  shardsOf: (routing: Routing) => readonly ShardId[],
+  anyShard: () => ShardId,
+): PathRun {
+  const intermediate = results.map((result) => intermediateRun(result, shardsOf, anyShard));
+  const isGathered = intermediate.length > 0;
+  const { routing, root } = last;
+  const isMovable = routing.kind === 'any' || (routing.kind === 'home' && routing.anywhere);
+  const runsAnywhere = isGathered && isMovable;
+  const combines = isGathered && isOfNoServer(routing);
+  const shards = runsAnywhere ? [anyShard()] : shardsOf(routing);
+  return { intermediate, shards, root, runsAnywhere, combines };
 }
 
 function intermediateRun(

@@ -1,29 +1,45 @@
 import type { PgError } from '../base/pg-error.ts';
-import type { PlanNode, ShardQuery, WriteStep } from '../planner/plan.ts';
+import type { MultiShardPlan, PlanNode, ShardQuery, WriteStep } from '../planner/plan.ts';
 import type { Distribution } from '../sharding/distribution.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import type { PathChoice } from './intermediate/path-choices.ts';
 
 /** Where a statement goes, now that its values are known. */
 export type Target =
   | { readonly kind: 'shard'; readonly shard: ShardId; readonly write: boolean }
-  | {
+  | (PathRun & {
       readonly kind: 'multi-shard';
-      /** To be collected first, in this order; see MultiShardPlan. */
-      readonly intermediate: readonly IntermediateRun[];
-      /** Where the queries of `root` run: one at least. */
-      readonly shards: readonly ShardId[];
-      readonly root: PlanNode;
       /** They lock rows, or more: the transaction depends on each of them. */
       readonly locks: boolean;
-      /** They read nothing but intermediate results and reference tables: any shard could run them. */
-      readonly runsAnywhere: boolean;
-      /** They read nothing but intermediate results: any server could, also one of no shard. */
-      readonly combines: boolean;
       /** A shard that has all the tables of the client's statement, so that it can describe it. */
       readonly describedOn: ShardId;
-    }
+      /** null: the plan has one path only. */
+      readonly choice: PathQuestion | { readonly kind: 'made'; readonly choice: PathChoice } | null;
+    })
   | WriteTarget
   | { readonly kind: 'error'; readonly error: PgError };
+
+export type MultiShardTarget = Extract<Target, { readonly kind: 'multi-shard' }>;
+
+/** A path of a multi-shard plan, with its shards. */
+export type PathRun = {
+  /** To be collected first, in this order; see MultiShardPath. */
+  readonly intermediate: readonly IntermediateRun[];
+  /** Where the queries of `root` run: one at least. */
+  readonly shards: readonly ShardId[];
+  readonly root: PlanNode;
+  /** They read nothing but intermediate results and reference tables: any shard could run them. */
+  readonly runsAnywhere: boolean;
+  /** They read nothing but intermediate results: any server could, also one of no shard. */
+  readonly combines: boolean;
+};
+
+/** Servers must be asked which of the plan's paths is taken; until then it is its own, the first. */
+export type PathQuestion = {
+  readonly kind: 'open';
+  readonly plan: MultiShardPlan;
+  readonly paths: readonly PathRun[];
+};
 
 /** A write over several shards. */
 export type WriteTarget = {

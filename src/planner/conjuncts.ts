@@ -4,8 +4,9 @@ import { walk } from '../sql/walk.ts';
 import { isDeterministic } from './intermediate/is-deterministic.ts';
 import { columnOperand } from './key-operand.ts';
 import { restrictionsOf } from './key-predicates.ts';
+import type { Leaf } from './leaf.ts';
 import { type Column, resolveColumn, type Scope } from './scope.ts';
-import type { Leaf, StatementContext } from './statement-context.ts';
+import type { StatementContext } from './statement-context.ts';
 
 /** Instances [start, end): those whose rows the condition filters. */
 export type Filtered = { readonly start: number; readonly end: number };

@@ -5,6 +5,7 @@ import type {
   AggregateOutput,
   IntermediateResult,
   ListedRow,
+  MultiShardPath,
   MultiShardPlan,
   MultiShardWrite,
   Plan,
@@ -103,7 +104,14 @@ export function refText(ref: ValueRef): string {
 function explainMulti(multi: MultiShardPlan | Reject): readonly string[] {
   if (multi.kind === 'reject') return explainReject(multi);
   if (multi.intermediate.length === 0) return explainNode(multi.last.root);
-  return [...explainIntermediate(multi.intermediate), 'Then', ...indent(explainRouted(multi.last))];
+  return [
+    ...explainPath(multi),
+    ...multi.otherPaths.flatMap((path) => ['Or', ...indent(explainPath(path))]),
+  ];
+}
+
+function explainPath({ intermediate, last }: MultiShardPath): readonly string[] {
+  return [...explainIntermediate(intermediate), 'Then', ...indent(explainRouted(last))];
 }
 
 function explainModify(multi: MultiShardWrite | Reject): readonly string[] {

@@ -34,6 +34,7 @@ export function lockingSelect(analysis: Analysis): MultiShardPlan | Reject {
     kind: 'multi-shard',
     intermediate: [],
     last: { kind: 'routed', routing: routingOf(context), root },
+    otherPaths: [],
   };
 }
 

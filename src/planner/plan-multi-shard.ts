@@ -2,11 +2,13 @@ import { assert } from '../base/assert.ts';
 import { type Analysis, analyze } from './analysis.ts';
 import type { Block } from './block.ts';
 import { splitQuery } from './combine/split-query.ts';
+import { Anchors } from './intermediate/anchors.ts';
 import { nextParts } from './intermediate/next-parts.ts';
 import type { Part } from './intermediate/part.ts';
 import { stableValues } from './intermediate/stable-values.ts';
+import { IntermediateResults } from './intermediate-results.ts';
 import { isOnePass, multiShardSelect } from './multi-shard-select.ts';
-import type { MultiShardPlan, Reject, RoutedNode, ShardQuery } from './plan.ts';
+import type { MultiShardPath, MultiShardPlan, Reject, RoutedNode, ShardQuery } from './plan.ts';
 import { refuse } from './refuse.ts';
 import { receivedQuery, rewriteQuery } from './rewrite-query.ts';
 import { routingOf } from './routing-of.ts';
@@ -23,12 +25,35 @@ const stepsMax = 60;
  * the shards of the tables that stay, or by one server when none do.
  */
 export function planMultiShard(analysis: Analysis): MultiShardPlan | Reject {
-  const { results } = analysis.context.source;
   const direct = onShards(analysis);
-  if (direct.kind !== 'reject') return { kind: 'multi-shard', intermediate: [], last: direct };
+  if (direct.kind !== 'reject') {
+    return { kind: 'multi-shard', intermediate: [], last: direct, otherPaths: [] };
+  }
+  const path = pathOf(analysis);
+  if ('kind' in path) return path;
+  return { kind: 'multi-shard', ...path, otherPaths: otherPaths(analysis, path) };
+}
+
+function pathOf(analysis: Analysis): MultiShardPath | Reject {
+  const { results } = analysis.context.source;
   const last = routed(withStableValues(analysis));
-  if (last.kind === 'reject') return last;
-  return { kind: 'multi-shard', intermediate: results.plans, last };
+  return last.kind === 'reject' ? last : { intermediate: results.plans, last };
+}
+
+/** Each leaves one class of tables on its shards that the first path moves. */
+function otherPaths(
+  { context: { source }, select }: Analysis,
+  first: MultiShardPath,
+): readonly MultiShardPath[] {
+  const seen = new Set([JSON.stringify(first)]);
+  return source.anchors.alternatives.flatMap((preferred) => {
+    const results = new IntermediateResults();
+    const anchors = new Anchors(preferred);
+    const path = pathOf(analyze({ ...source, results, anchors }, select));
+    if ('kind' in path || seen.has(JSON.stringify(path))) return [];
+    seen.add(JSON.stringify(path));
+    return [path];
+  });
 }
 
 function routed(analysis: Analysis): RoutedNode | Reject {

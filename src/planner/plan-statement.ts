@@ -3,6 +3,7 @@ import type { SqlNode } from '../sql/ast.ts';
 import { bindSlots, slotsMax } from '../sql/bind-slots.ts';
 import { nonStandardString } from '../sql/lexer.ts';
 import { parseStatement } from '../sql/parser.ts';
+import { Anchors } from './intermediate/anchors.ts';
 import { IntermediateResults } from './intermediate-results.ts';
 import type { Plan } from './plan.ts';
 import type { PlanRequest } from './plan-request.ts';
@@ -49,7 +50,8 @@ export function planStatement(request: PlanRequest): Plan {
 function planTree(request: PlanRequest, statement: SqlNode, allSlotsFound: boolean): Plan {
   const { schema, searchPath, lexed } = request;
   const results = new IntermediateResults();
-  const source = { schema, searchPath, lexed, statement, allSlotsFound, results };
+  const anchors = new Anchors();
+  const source = { schema, searchPath, lexed, statement, allSlotsFound, results, anchors };
   if ('SelectStmt' in statement) return planSelect(source, statement.SelectStmt);
   const command = writeCommand(statement);
   if (command !== null) return planWrite(source, statement, command);

@@ -99,13 +99,21 @@ export type RoutedNode = {
 };
 
 /**
- * An answer made from several shards. Intermediate results are in the order in which they must be
- * collected: each may refer to those before it.
+ * One way to the answer of several shards. Intermediate results are in the order in which they must
+ * be collected: each may refer to those before it.
  */
-export type MultiShardPlan = {
-  readonly kind: 'multi-shard';
+export type MultiShardPath = {
   readonly intermediate: readonly IntermediateResult[];
   readonly last: RoutedNode;
+};
+
+/**
+ * An answer made from several shards. `otherPaths` collect the rows of other tables than the plan's
+ * own path does; which of all is the cheapest is for the servers' estimates to say.
+ */
+export type MultiShardPlan = MultiShardPath & {
+  readonly kind: 'multi-shard';
+  readonly otherPaths: readonly MultiShardPath[];
 };
 
 /**

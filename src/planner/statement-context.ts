@@ -4,12 +4,14 @@ import type { LexedStatement } from '../sql/lexed-statement.ts';
 import { walk } from '../sql/walk.ts';
 import type { Block } from './block.ts';
 import type { CteScope } from './cte-scope.ts';
+import type { Anchors } from './intermediate/anchors.ts';
 import type { IntermediateResults } from './intermediate-results.ts';
 import { KeyTies } from './key-ties.ts';
+import type { Leaf } from './leaf.ts';
 import type { KeyValue, Reject } from './plan.ts';
 import { refusal, refuse } from './refuse.ts';
 import type { RelationSchema, Schema } from './schema.ts';
-import type { Column, Scope } from './scope.ts';
+import type { Scope } from './scope.ts';
 
 type ParameterUse = {
   readonly index: number;
@@ -28,21 +30,9 @@ export type StatementSource = {
   /** False: a literal shapes the tree in a way that slots do not show; it cannot be rewritten. */
   readonly allSlotsFound: boolean;
   readonly results: IntermediateResults;
+  readonly anchors: Anchors;
   /** The table that the statement writes, when it is analysed as if it read it: it stays where it is. */
   readonly written?: RangeVarNode;
-};
-
-/** One occurrence of a table. */
-export type Leaf = {
-  readonly node: RangeVarNode;
-  readonly alias: string;
-  readonly relation: RelationSchema;
-  /** null: not distributed. */
-  readonly instance: number | null;
-  /** By the names that the query gives them. */
-  readonly columns: readonly Column[];
-  /** Conditions on its own columns alone that every row of it must meet in order to matter. */
-  readonly filters: SqlNode[];
 };
 
 /** A name in FROM that stands for a query. */

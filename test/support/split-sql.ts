@@ -1,5 +1,6 @@
 import { analyze } from '../../src/planner/analysis.ts';
 import { splitQuery } from '../../src/planner/combine/split-query.ts';
+import { Anchors } from '../../src/planner/intermediate/anchors.ts';
 import { IntermediateResults } from '../../src/planner/intermediate-results.ts';
 import type { QueryPiece, ShardQuery } from '../../src/planner/plan.ts';
 import { refuse } from '../../src/planner/refuse.ts';
@@ -24,7 +25,8 @@ export function splitSql(schema: Schema, sql: string): SplitSql | null {
   if (outcome.kind !== 'parsed') throw new Error(`cannot be parsed: ${sql}`);
   const bound = bindSlots(outcome.statement, sql, lexed);
   const results = new IntermediateResults();
-  const source = { schema, searchPath: ['public'], lexed, results, ...bound };
+  const anchors = new Anchors();
+  const source = { schema, searchPath: ['public'], lexed, results, anchors, ...bound };
   if (!('SelectStmt' in bound.statement)) throw new Error('no SELECT');
   const { context, block } = analyze(source, bound.statement.SelectStmt);
   if (block.body.kind !== 'select') throw new Error('no plain SELECT');

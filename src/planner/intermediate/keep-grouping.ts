@@ -1,10 +1,11 @@
 import type { SqlNode } from '../../sql/ast.ts';
 import { tagOf } from '../../sql/walk.ts';
 import { isGroupableColumn } from '../groupable-type.ts';
+import type { Leaf } from '../leaf.ts';
 import { groupExpression } from '../listed-expression.ts';
 import { reference } from '../outputs.ts';
 import { type Column, resolveColumn } from '../scope.ts';
-import type { BlockRecord, Leaf, StatementContext } from '../statement-context.ts';
+import type { BlockRecord, StatementContext } from '../statement-context.ts';
 
 /**
  * A query that groups by a table's primary key may also name the table's other columns; one that

@@ -1,13 +1,14 @@
 import type { SelectNode, SqlNode } from '../../sql/ast.ts';
-import { builtinName } from '../../sql/names.ts';
 import { callsIn } from '../aggregate-calls.ts';
 import type { Analysis } from '../analysis.ts';
 import { isGroupableColumn } from '../groupable-type.ts';
+import type { Leaf } from '../leaf.ts';
 import { reference } from '../outputs.ts';
 import { returnsSets } from '../rows-of-shards.ts';
 import { type Column, plainColumn } from '../scope.ts';
-import type { BlockRecord, Leaf, StatementContext } from '../statement-context.ts';
+import type { BlockRecord, StatementContext } from '../statement-context.ts';
 import { plainSelect, target, without } from '../tree-builders.ts';
+import { weightOf } from './anchors.ts';
 import { decorrelated } from './decorrelate.ts';
 import { keepGrouping } from './keep-grouping.ts';
 import type { Part } from './part.ts';
@@ -99,17 +100,16 @@ function anchorOf({ context, block }: Analysis): number | null {
     return written.instance === null ? null : context.ties.rootOf(written.instance);
   }
   if (block.body.kind !== 'select' || usesUnknownHome(context)) return null;
-  const weights = new Map<number, number>();
+  const candidates = new Map<number, Leaf[]>();
   for (const item of block.body.scope.from) {
     if (item.shape !== 'partitioned') continue;
     for (let instance = item.start; instance < item.end; instance += 1) {
       const leaf = context.leaves.find((other) => other.instance === instance);
       const root = context.ties.rootOf(instance);
-      if (leaf !== undefined) weights.set(root, (weights.get(root) ?? 0) + weightOf(leaf));
+      if (leaf !== undefined) candidates.set(root, [...(candidates.get(root) ?? []), leaf]);
     }
   }
-  const [heaviest] = [...weights].sort(([, a], [, b]) => b - a);
-  return heaviest?.[0] ?? null;
+  return context.source.anchors.choose(candidates);
 }
 
 /** Relations whose columns are not known, catalogues for one, can be read on the home shard only. */
@@ -117,21 +117,6 @@ function usesUnknownHome(context: StatementContext): boolean {
   return (
     context.usesHome && !context.leaves.some((leaf) => leaf.relation.sharding.kind === 'local')
   );
-}
-
-/** An estimate of the bytes that moving it would cost; only compared with others. */
-function weightOf({ relation, columns, filters }: Leaf): number {
-  const rows = relation.estimatedRows ?? unanalysedRows;
-  const kept = filters.map(selectivityOf).reduce((product, each) => product * each, 1);
-  return rows * kept * columns.length;
-}
-
-const unanalysedRows = 1000;
-
-/** What PostgreSQL assumes of values that it does not know (selfuncs.h). */
-function selectivityOf(condition: SqlNode): number {
-  const isEquality = 'A_Expr' in condition && builtinName(condition.A_Expr.name) === '=';
-  return isEquality ? 0.005 : 1 / 3;
 }
 
 /** First with as few rows as its use allows. */

@@ -1,8 +1,8 @@
 import type { SelectNode, SqlNode } from '../../sql/ast.ts';
 import { stringsOf } from '../../sql/names.ts';
 import { walk } from '../../sql/walk.ts';
+import type { Leaf } from '../leaf.ts';
 import { reference } from '../outputs.ts';
-import type { Leaf } from '../statement-context.ts';
 import { plainSelect, target, whereAll } from '../tree-builders.ts';
 import { isPlainReadOfResult } from './is-deterministic.ts';
 

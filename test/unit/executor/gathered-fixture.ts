@@ -1,6 +1,7 @@
 import type { ServerConnection } from '../../../src/backend/server-connection.ts';
 import { silentTelemetry } from '../../../src/base/telemetry.ts';
 import { LearnedStatements } from '../../../src/executor/intermediate/learned-statements.ts';
+import { PathChoices } from '../../../src/executor/intermediate/path-choices.ts';
 import {
   type IntermediateSelect,
   openIntermediateSelect,
@@ -78,6 +79,8 @@ export function stage(
     acquire,
     acquireToAsk: acquire,
     learned: new LearnedStatements(),
+    choice: null,
+    choices: new PathChoices(),
     telemetry: silentTelemetry,
     open: openMultiShardSelect,
     ...options,

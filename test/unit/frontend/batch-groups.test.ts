@@ -75,6 +75,7 @@ const onBoth: Target = {
   combines: false,
   locks: false,
   describedOn: a,
+  choice: null,
 };
 
 /** `a! parse bind` is a writing flight to a. */
