@@ -7,6 +7,8 @@ import { encodeQuery } from '../protocol/query-message.ts';
 import { countStatement } from './count-statement.ts';
 import { runCursorCommand } from './cursor-commands.ts';
 import { runExplain } from './explain.ts';
+import type { Flight } from './flight.ts';
+import type { KeptQuery } from './kept-query.ts';
 import { rejection } from './rejection.ts';
 import { MultiShardPortal } from './run-multi-shard.ts';
 import type { SessionExecutor } from './session-executor.ts';
@@ -92,7 +94,7 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
           shard: target.shard,
           write: target.write,
           traffic: planned.traffic,
-          build: () => ({ messages: [encodeQuery(run.padding + planned.text)], script: null }),
+          build: queryFlight(executor, run),
         },
         (ok) => noteExecuted(executor, planned.plan, ok, done),
       );
@@ -120,6 +122,23 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
     default:
       unreachable(target);
   }
+}
+
+/** The statement as the client wrote it, or in the form that servers have kept. */
+function queryFlight(
+  executor: SessionExecutor,
+  { planned, padding }: StatementRun,
+): Flight['build'] {
+  let kept: KeptQuery | null = null;
+  return (connection, keeping) => {
+    const { traffic } = planned;
+    if (keeping && traffic !== null) {
+      kept = executor.world.planner.keptQueries.of(planned, traffic, executor.meaning);
+      const flight = kept?.flight(connection, planned);
+      if (flight) return flight;
+    } else kept?.noteRefused();
+    return { messages: [encodeQuery(padding + planned.text)], script: null };
+  };
 }
 
 function writeRun({ timeZone }: SessionExecutor, run: StatementRun, target: WriteTarget): WriteRun {

@@ -22,6 +22,7 @@ import { lexStatements } from '../sql/lexer.ts';
 import { LearnedStatements } from './intermediate/learned-statements.ts';
 import { PathChoices } from './intermediate/path-choices.ts';
 import { resultsOf } from './intermediate/query-text.ts';
+import { KeptQueries } from './kept-queries.ts';
 import type { BoundParameters } from './multi-shard-select.ts';
 import { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
@@ -67,6 +68,7 @@ export class StatementPlanner {
   /** About statements with intermediate results. */
   readonly learned = new LearnedStatements();
   readonly choices = new PathChoices();
+  readonly keptQueries = new KeptQueries();
   readonly emptyStatement: PlannedStatement;
 
   constructor(parts: {

@@ -1,4 +1,5 @@
 import type { Schema } from '../planner/schema.ts';
+import { meansTheSame } from '../sql/means-the-same.ts';
 import type { PreparedStatement } from './prepared-statement.ts';
 
 /** Of the Parse message; longer texts are not remembered. */
@@ -79,24 +80,3 @@ export class ParsedTexts {
 function keyOf({ settingsNumber }: TextContext, tail: Buffer): string {
   return `${settingsNumber} ${tail.toString('latin1')}`;
 }
-
-/**
- * Whether PostgreSQL, parsing the text again, must arrive at the same statement unless it would
- * notice by itself that a kept one is out of date (a changed table, operator or schema). It reads
- * literals while it parses ('today' or a time without its zone may be another one tomorrow), and
- * it does not notice that a better fitting function has been created.
- */
-function meansTheSame(text: string): boolean {
-  if (text.includes("'") || /\$(?!\d)/.test(text)) return false;
-  for (const [, word = ''] of text.matchAll(/([\p{L}\p{N}_"]+)\s*\(/gu)) {
-    if (!syntaxWords.has(word.toLowerCase())) return false;
-  }
-  return true;
-}
-
-/** May stand before a parenthesis without being a function. */
-const syntaxWords = new Set(
-  `all and any array as between by case coalesce distinct else except exists from greatest having in
-  intersect is join lateral least like limit not nullif offset on or order over row select some then
-  union using values when where with`.split(/\s+/),
-);

@@ -11,12 +11,15 @@ const { isIdentifierStart, isIdentifierPart, isDigit, isSpace } = characterClass
 /** Special input of the date and time types (manual, 8.5.1.4). */
 export const clockWord = /^\s*(?:now|today|tomorrow|yesterday)\b/i;
 
+/** Stands in the fingerprint for a literal, with one letter for its kind behind it. */
+export const literalMark = '\u0001';
+
 const marks: { readonly [Kind in Literal['kind']]: string } = {
-  string: '\u0001s',
-  'bit-string': '\u0001b',
-  int4: '\u0001i',
-  int8: '\u0001l',
-  numeric: '\u0001n',
+  string: `${literalMark}s`,
+  'bit-string': `${literalMark}b`,
+  int4: `${literalMark}i`,
+  int8: `${literalMark}l`,
+  numeric: `${literalMark}n`,
 };
 
 /**

@@ -1,6 +1,7 @@
-import type { Client } from 'pg';
+import type { Client, FieldDef } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withSession } from '../../src/lab/sql.ts';
+import { BothSides } from '../support/both-sides.ts';
 import { entrySchema, ServedCluster } from '../support/served-cluster.ts';
 
 let served: ServedCluster;
@@ -80,6 +81,76 @@ describe('unnamed statements that servers keep', () => {
       code: '42703',
     });
     expect((await readWith(client, 1)).columns).toEqual(['id', 'text', 'extra']);
+  });
+});
+
+describe('short reads of the simple protocol', () => {
+  let sides: BothSides;
+  const kept = "select statement from pg_prepared_statements where name like 'pgweave\\_q%'";
+
+  beforeAll(async () => {
+    const limits = 'server_connections_max: 1';
+    const schema = `${entrySchema}; create table kind (id int primary key, small int2, amount numeric(6, 2),
+      code char(4), label varchar(10), day date, at timestamptz, ok boolean, ids int[])`;
+    sides = await BothSides.start({ shards: ['a'], schema, workers: 1, limits });
+    await sides.run([
+      "insert into entry values (1, 'one'), (2, 'it''s'), (3, null)",
+      `insert into kind values (1, 1, 1.5, 'ab', 'ab', '2024-02-29', '2024-02-29 10:00+00', true, '{1,2}'),
+        (2, 2, 2, 'ab  ', 'ab ', '2024-03-01', '2024-03-01 00:00+01', false, '{}')`,
+    ]);
+  });
+
+  afterAll(async () => {
+    await sides?.stop();
+  });
+
+  it('are kept, with parameters for their literals', async () => {
+    const client = await sides.served.connect();
+    for (const id of [1, 2, 3]) {
+      expect((await client.query(`select * from entry where id = ${id}`)).rows).toHaveLength(1);
+    }
+    const { rows } = await client.query(kept);
+    expect(rows).toEqual([{ statement: 'select * from entry where id = $1' }]);
+    await client.end();
+  });
+
+  it.each([
+    'id = 1',
+    "id = '2'",
+    'small = 1',
+    'small = 3000000000',
+    'amount = 1.50',
+    'amount = 2',
+    "code = 'ab'",
+    "code = 'ab   '",
+    "label = 'ab '",
+    "day = '2024-02-29'",
+    "day = '29 Feb 2024'",
+    "day = 'never'",
+    "at = '2024-02-29 10:00'",
+    "ok = 'yes'",
+    "ids = '{1,2}'",
+    'label = 1',
+    "id = 'x'",
+    "id = 1 or label = 'ab' and code = 'ab'",
+    'id = 99999999999999999999999',
+    'nothing = 1',
+  ])('are answered as if they were not: %s', async (condition) => {
+    const client = await sides.served.connect();
+    const plain = await sides.connectPlain();
+    const text = `select kind.*, amount = 1.5, code = 'ab' from kind where ${condition}`;
+    const answer = async (asked: typeof client) => {
+      const result = await asked.query({ text, rowMode: 'array' }).catch((error) => error);
+      const { code, message, position, rows, rowCount } = result;
+      const columns = result.fields?.map(
+        (field: FieldDef) =>
+          `${field.name} ${field.dataTypeID} ${field.dataTypeModifier} ${field.format}`,
+      );
+      return { code, message, position, rows, rowCount, columns };
+    };
+    for (let time = 0; time < 3; time++) expect(await answer(client)).toEqual(await answer(plain));
+    await client.end();
+    await plain.end();
   });
 });
 
