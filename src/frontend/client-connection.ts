@@ -95,7 +95,7 @@ export class ClientConnection implements ClientOutput {
 
   /** Bytes that came before this object took the socket over. */
   unshift(bytes: Buffer): void {
-    if (bytes.length > 0) this.#onData(bytes);
+    if (bytes.length > 0) this.receive(bytes);
   }
 
   write(bytes: Buffer, start: number, end: number): void {
@@ -176,17 +176,26 @@ export class ClientConnection implements ClientOutput {
   }
 
   #attach(): void {
-    const socket = this.#socket;
+    const socket: OwnedSocket = this.#socket;
+    socket[owner] = this;
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('drain', () => this.#drained());
-    socket.on('error', () => this.close());
-    socket.on('end', () => this.close());
-    socket.on('close', () => this.close());
+    socket.on('data', onData);
+    socket.on('drain', onDrain);
+    socket.on('error', onEnd);
+    socket.on('end', onEnd);
+    socket.on('close', onEnd);
     socket.resume();
   }
 
-  #onData(chunk: Buffer): void {
+  /** The kernel has taken what was written. */
+  drained(): void {
+    const callbacks = this.#drainCallbacks;
+    this.#drainCallbacks = null;
+    for (const callback of callbacks ?? []) callback();
+  }
+
+  /** Bytes of the client. */
+  receive(chunk: Buffer): void {
     if (this.#closed) return;
     if (this.#held || this.#advancing || this.#waiting !== null) {
       this.#waiting ??= [];
@@ -229,20 +238,30 @@ export class ClientConnection implements ClientOutput {
     return true;
   }
 
-  #drained(): void {
-    const callbacks = this.#drainCallbacks;
-    this.#drainCallbacks = null;
-    for (const callback of callbacks ?? []) callback();
-  }
-
   #ended(): void {
     this.#closed = true;
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#waiting = null;
-    this.#drained();
+    this.drained();
     this.handler.onClosed();
   }
+}
+
+/** Listeners find their connection at the socket: closures would cost each idle client 300 bytes. */
+const owner = Symbol('owner');
+type OwnedSocket = Socket & { [owner]?: ClientConnection };
+
+function onData(this: OwnedSocket, chunk: Buffer): void {
+  this[owner]?.receive(chunk);
+}
+
+function onDrain(this: OwnedSocket): void {
+  this[owner]?.drained();
+}
+
+function onEnd(this: OwnedSocket): void {
+  this[owner]?.close();
 }
 
 function flushScheduled(connection: ClientConnection): void {

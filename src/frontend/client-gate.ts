@@ -251,7 +251,7 @@ export class ClientGate {
         waiting = false;
         stopTimer();
         if (connection.closed) return;
-        const onEnd = () => this.#left(client);
+        const onEnd = this.#leaving(client);
         client.session = new Session(connection, executor, user, settings, this.#texts, onEnd);
         this.#welcome(client, client.session, frames);
       },
@@ -293,6 +293,11 @@ export class ClientGate {
   #cancelRequest(key: CancelKey): void {
     if (workerIndexOf(key.backendId) === this.#world.workerIndex) this.cancel(key);
     else this.#world.forwardCancel(key);
+  }
+
+  /** Made here, so that it does not keep alive what belongs to the login. */
+  #leaving(client: Client): () => void {
+    return () => this.#left(client);
   }
 
   #left(client: Client): void {
