@@ -12,7 +12,7 @@ export function outputsOf(select: SelectNode, scope: Scope): readonly Output[] |
   for (const node of select.targetList ?? []) {
     if (!('ResTarget' in node)) return null;
     const { val, name } = node.ResTarget;
-    if (val === undefined) return null;
+    if (val === undefined || spreadsFields(val)) return null;
     const star = starFields(val);
     if (star === null) outputs.push(expressionOutput(val, name ?? columnName(val), scope));
     else {
@@ -22,6 +22,13 @@ export function outputsOf(select: SelectNode, scope: Scope): readonly Output[] |
     }
   }
   return outputs;
+}
+
+/** `(value).*`: as many columns as the value's type has fields. */
+function spreadsFields(node: SqlNode): boolean {
+  if (!('A_Indirection' in node)) return false;
+  const last = node.A_Indirection.indirection?.at(-1);
+  return last !== undefined && 'A_Star' in last;
 }
 
 function expressionOutput(expression: SqlNode, name: string, scope: Scope): Output {

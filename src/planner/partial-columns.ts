@@ -11,7 +11,7 @@ import { sameExpression } from './same-expression.ts';
 import type { Scope } from './scope.ts';
 import { orderKey } from './sort-keys.ts';
 import type { StatementContext } from './statement-context.ts';
-import { call, cast, integer } from './tree-builders.ts';
+import { call, cast, integer, nullValue } from './tree-builders.ts';
 
 /** Indexes of hidden columns, from the first hidden one, until the visible ones are counted. */
 type Draft =
@@ -28,7 +28,7 @@ type Draft =
 /** pg_type.typname of what the proxy can add up, but for what turns out at run time. */
 const addedHere = ['int2', 'int4', 'int8', 'numeric', 'float4', 'float8'];
 
-const notNeeded: SqlNode = { A_Const: { isnull: true } };
+const notNeeded = nullValue;
 
 /**
  * The columns that the shards are asked for so that aggregates can be made of them. Visible ones

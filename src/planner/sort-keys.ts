@@ -13,6 +13,7 @@ import { expressionText } from './rewrite-query.ts';
 import type { Scope } from './scope.ts';
 import type { StatementContext } from './statement-context.ts';
 import { cast, inByteOrder } from './tree-builders.ts';
+import { isWholeRow } from './whole-row.ts';
 
 /** A column to add to the shards' queries so that the proxy can compare rows, and how. */
 export type KeyColumn = {
@@ -92,6 +93,12 @@ const comparedHere = new Set(
 );
 
 function refuseOrderOfServers(scope: Scope, expression: SqlNode): void {
+  if ('RowExpr' in expression || isWholeRow(scope, expression)) {
+    throw refusal(
+      `ordering by ${expressionText(expression)} over several shards: only a server compares rows`,
+      'Order by the fields one by one, or restrict the statement to one key.',
+    );
+  }
   const cast = 'TypeCast' in expression ? simpleTypeName(expression.TypeCast.typeName) : null;
   const type = cast ?? columnTypeOf(scope, expression);
   if (type === null || comparedHere.has(type)) return;

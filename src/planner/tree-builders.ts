@@ -35,6 +35,8 @@ export function integer(value: number): SqlNode {
   return { A_Const: { ival: value === 0 ? {} : { ival: value } } };
 }
 
+export const nullValue: SqlNode = { A_Const: { isnull: true } };
+
 export function call(name: string, args: readonly SqlNode[], filter: SqlNode | undefined): SqlNode {
   return {
     FuncCall: {

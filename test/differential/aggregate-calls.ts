@@ -91,6 +91,8 @@ export class AggregateCalls {
         sql`percentile_cont(${this.#fraction()}) within group (order by ${column(['int4', 'money2'])})`,
       () =>
         sql`percentile_disc(array[0, 0.5, 1]) within group (order by ${column(['int4', 'date'])})`,
+      () => sql`jsonb_agg(${rowOf(relation)} order by ${order}${direction})`,
+      () => sql`array_agg(${rowOf(relation)} order by ${rowOf(relation)}, ${order})`,
       () => sql`mode() within group (order by ${column(comparable)})`,
       () => sql`rank(7) within group (order by ${column(['int4'])} % 50)`,
       () => sql`dense_rank(3) within group (order by ${column(['int4'])} % 50 desc)`,
@@ -163,4 +165,11 @@ export class AggregateCalls {
   #fraction(): string {
     return this.#dice.pick(['0', '0.1', '0.25', '0.5', '0.75', '1']);
   }
+}
+
+/** The whole row of its first source; a number where that has no name. */
+function rowOf(relation: Relation): string {
+  const [rid = '1'] = rowNumbers(relation);
+  const [alias = '1', column] = rid.split('.');
+  return column === undefined ? '1' : alias;
 }

@@ -3,11 +3,12 @@ import { builtinName } from '../../sql/names.ts';
 import { callsIn } from '../aggregate-calls.ts';
 import type { Scope } from '../scope.ts';
 import type { StatementContext } from '../statement-context.ts';
-import { call, cast, integer, operator } from '../tree-builders.ts';
+import { call, cast, integer, nullValue, operator } from '../tree-builders.ts';
+import { isWholeRow } from '../whole-row.ts';
 import { arithmeticType } from './arithmetic-type.ts';
 import { combinedVariance, isVariance } from './combined-variance.ts';
 import { isOfKey } from './distinct-keys.ts';
-import { isFixed, isPure, isWholeRow } from './expression-facts.ts';
+import { isFixed, isPure } from './expression-facts.ts';
 import { mapNodes } from './map-nodes.ts';
 import { normalForm } from './normal-form.ts';
 import { resultTypeName } from './result-type-name.ts';
@@ -59,6 +60,7 @@ export function combinedAggregate(parts: AggregateParts, node: FunctionCallNode)
   const { agg_distinct, agg_order: _, ...others } = node;
   const distinct = isOnce && agg_distinct === true ? { agg_distinct } : {};
   const partial: SqlNode = { FuncCall: { ...others, ...distinct } };
+  if ('RowExpr' in argument || isWholeRow(parts.scope, argument)) return null;
   if (isFoldable || name === 'bit_xor') return folded(parts, name, argument, partial);
   if (name === 'sum') return sumOf(parts, argument, partial);
   if (name === 'avg') return averageOf(parts, argument, agg_filter);
@@ -163,7 +165,5 @@ function overDistinctValues(parts: AggregateParts, node: FunctionCallNode): SqlN
 /** What is left when the shards' columns are taken away. */
 function withoutColumns(tree: unknown, columns: ReadonlyMap<string, SqlNode>): unknown {
   const known = new Set([...columns.values()].map((column) => JSON.stringify(column)));
-  return mapNodes(tree, (node) =>
-    known.has(JSON.stringify(node)) ? { A_Const: { isnull: true } } : null,
-  );
+  return mapNodes(tree, (node) => (known.has(JSON.stringify(node)) ? nullValue : null));
 }

@@ -1,6 +1,6 @@
 import type { SqlNode, SubLinkNode } from '../../sql/ast.ts';
 import { clockWord } from '../../sql/lexer.ts';
-import { builtinName, stringsOf } from '../../sql/names.ts';
+import { builtinName } from '../../sql/names.ts';
 import { tagOf, walk } from '../../sql/walk.ts';
 import { isAggregateCall } from '../aggregate-calls.ts';
 import {
@@ -9,8 +9,6 @@ import {
   setReturningFunctions,
 } from '../builtin-functions.ts';
 import { isPlainReadOfResult } from '../intermediate/is-deterministic.ts';
-import { starFields } from '../outputs.ts';
-import { findItem, resolveColumn, type Scope } from '../scope.ts';
 import { TreeTest } from './tree-test.ts';
 
 /** Nodes that are a value by themselves and can be a column of a result. */
@@ -129,14 +127,4 @@ export function isClosed({ subselect }: SubLinkNode): boolean {
     return answer;
   });
   return answer;
-}
-
-/** `t`, `t.*`: all columns of an item of FROM as one value, which no column of a result can be. */
-export function isWholeRow(scope: Scope, node: SqlNode): boolean {
-  if (!('ColumnRef' in node)) return false;
-  if (starFields(node) !== null) return true;
-  const [name, ...more] = stringsOf(node.ColumnRef.fields);
-  if (name === undefined || more.length > 0 || resolveColumn(scope, node) !== null) return false;
-  const own = scope.from.filter((item) => !item.open);
-  return findItem({ from: own, parent: null }, null, name) !== null;
 }

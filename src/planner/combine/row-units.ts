@@ -1,6 +1,7 @@
 import type { FunctionCallNode, SelectNode, SqlNode } from '../../sql/ast.ts';
 import { isAggregateCall } from '../aggregate-calls.ts';
-import { ExpressionFacts, isClosed, isValue, isWholeRow } from './expression-facts.ts';
+import { isWholeRow } from '../whole-row.ts';
+import { ExpressionFacts, isClosed, isValue } from './expression-facts.ts';
 import { type Below, isListed, listedNodes } from './final-select.ts';
 import type { KnownBody } from './known-body.ts';
 import { mapNodes } from './map-nodes.ts';

@@ -2,16 +2,10 @@ import type { SqlNode } from '../../sql/ast.ts';
 import { isAggregateCall } from '../aggregate-calls.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { call, cast, integer, plainSelect } from '../tree-builders.ts';
+import { isWholeRow } from '../whole-row.ts';
 import { combinedAggregate } from './combined-aggregate.ts';
 import { countsKeysOnce } from './distinct-keys.ts';
-import {
-  ExpressionFacts,
-  isClosed,
-  isFixed,
-  isPure,
-  isValue,
-  isWholeRow,
-} from './expression-facts.ts';
+import { ExpressionFacts, isClosed, isFixed, isPure, isValue } from './expression-facts.ts';
 import { finalSelect, isListed, listedNodes } from './final-select.ts';
 import { groupingExpressions, hasGroupingSets } from './group-clause.ts';
 import { GroupKeys } from './group-keys.ts';

@@ -16,6 +16,7 @@ import { replaceNodes } from './replace-nodes.ts';
 import { resultRead, resultTable } from './result-read.ts';
 import { isSelfContained } from './self-contained.ts';
 import { qualifiedReferences, tableQuery } from './ship-table.ts';
+import { wholeRowReferences } from './whole-rows.ts';
 
 /**
  * The parts that may come next, the best first. Each brings the statement nearer to what a
@@ -267,6 +268,7 @@ function tablePart({ context, select }: Analysis, leaf: Leaf): Part | null {
         new Map<object, unknown>([
           ...met,
           ...qualifiedReferences(leaf, rest),
+          ...wholeRowReferences(context, leaf),
           [leaf.node, resultTable(resultName, leaf.alias)],
         ]),
       ),
