@@ -43,7 +43,7 @@ type Row = {
     readonly deterministic: boolean | null;
     readonly collate: string | null;
     readonly generated: boolean;
-    readonly identityAlways: boolean;
+    readonly identity: '' | 'a' | 'd';
     readonly default: string | null;
   }[];
   readonly indexes: readonly (UniqueIndex & { readonly whole: boolean })[];
@@ -115,7 +115,8 @@ function relationOf(row: Row, defaultCollation: CollationKind): Omit<RelationSna
       typeName: column.typeName,
       notNull: column.notNull,
       ...(column.generated ? { isGenerated: true } : {}),
-      ...(column.identityAlways ? { isIdentityAlways: true } : {}),
+      ...(column.identity === '' ? {} : { isIdentity: true }),
+      ...(column.identity === 'a' ? { isIdentityAlways: true } : {}),
       ...(column.default === null ? {} : { default: column.default }),
       collation:
         column.provider === null
@@ -234,7 +235,7 @@ const relationsSql = `
           'name', a.attname, 'typeOid', t.base::int8, 'typeName', t.typname,
           'notNull', a.attnotnull or t.not_null, 'provider', l.collprovider,
           'deterministic', l.collisdeterministic, 'collate', l.collcollate,
-          'generated', a.attgenerated <> '', 'identityAlways', a.attidentity = 'a',
+          'generated', a.attgenerated <> '', 'identity', a.attidentity,
           'default', case
             when r.is_system or a.attgenerated <> '' then null
             when a.attidentity <> '' then (

@@ -346,13 +346,13 @@ function pathRun(
 }
 
 function intermediateRun(
-  { columns, routing, whole, multi }: IntermediateResult,
+  { columns, advances, routing, whole, multi }: IntermediateResult,
   shardsOf: (routing: Routing) => readonly ShardId[],
   anyShard: () => ShardId,
 ): IntermediateRun {
   const combines = isOfNoServer(routing) && resultsOf(whole).read.size > 0;
   const shards = combines ? [anyShard()] : shardsOf(routing);
-  const result = { columns, combines, whole };
+  const result = { columns, advances, combines, whole };
   if (shards.length === 1) return { ...result, shards, root: alone(whole, columns.length) };
   if (multi.kind === 'reject') throw rejection(multi);
   return { ...result, shards: shardsOf(multi.routing), root: multi.root };

@@ -67,6 +67,8 @@ export type IntermediateRun = {
   readonly root: PlanNode;
   /** As in Target. */
   readonly combines: boolean;
+  /** As in IntermediateResult. */
+  readonly advances: boolean;
   /** As one query, which describes the result wherever all its tables are. */
   readonly whole: ShardQuery;
 };

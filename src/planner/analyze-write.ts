@@ -9,6 +9,7 @@ import type {
   UpdateNode,
 } from '../sql/ast.ts';
 import { builtinName } from '../sql/names.ts';
+import { walk } from '../sql/walk.ts';
 import type { Block } from './block.ts';
 import { applyConjuncts, conjunctsOf } from './conjuncts.ts';
 import type { CteScope } from './cte-scope.ts';
@@ -118,7 +119,7 @@ function analyzeInsert(
     } else if (values !== null) {
       const block = queryBlocks.select(context, values, null, ctes);
       assignQuery(context, target, node, block, facts);
-    } else if (target.key !== null) throw missingKey(target);
+    } else if (target.key !== null) throw missingOf(target);
     const scope = { from: [target.item], parent: null };
     const conflict = node.onConflictClause;
     const rest = [conflict?.targetList, conflict?.whereClause, node.returningClause];
@@ -128,20 +129,29 @@ function analyzeInsert(
 }
 
 /** The position of the key among the inserted columns; null unless the table is distributed. */
-function keyPosition(target: WrittenTable, node: InsertNode): number | null {
+function keyPosition(
+  target: WrittenTable,
+  node: InsertNode,
+  facts: WriteFacts | null,
+): number | null {
   if (target.key === null || target.relation === null) return null;
   const listed = (node.cols ?? []).map((column) =>
     'ResTarget' in column ? column.ResTarget.name : undefined,
   );
   const position = insertedNames(target.relation, node).indexOf(target.key);
-  if (node.override === 'OVERRIDING_USER_VALUE') {
+  const key = target.relation.columns.find(({ name }) => name === target.key);
+  if (node.override === 'OVERRIDING_USER_VALUE' && key?.isIdentity === true) {
     throw refusal(
-      'OVERRIDING USER VALUE is not supported',
-      'Give the key as a literal or parameter that counts.',
+      'INSERT ... SELECT with OVERRIDING USER VALUE of a key is not supported',
+      'Leave the key out of the columns.',
     );
   }
-  if (position === -1) throw unknownColumn(target.relation, listed) ?? missingKey(target);
-  return position;
+  if (position !== -1) return position;
+  const unknown = unknownColumn(target.relation, listed);
+  if (unknown !== null) throw unknown;
+  if (key?.default === undefined) throw missingOf(target);
+  notWhole(facts, () => missingOf(target));
+  return null;
 }
 
 /** The columns that the statement's values are for, in order. */
@@ -175,12 +185,15 @@ function assignRows(
   values: SelectNode,
   facts: WriteFacts | null,
 ): void {
-  const position = keyPosition(target, node);
+  const position = keyPosition(target, node, facts);
   if (position === null || target.instance === null) return;
   const stored: KeyValue[] = [];
   for (const row of values.valuesLists ?? []) {
-    const item = 'List' in row ? row.List.items?.[position] : undefined;
-    if (item === undefined || 'SetToDefault' in item) throw missingKey(target);
+    const items = 'List' in row ? (row.List.items ?? []) : [];
+    // It may be the sequence of another table, which the home shard has.
+    if (facts !== null && items.some(callsNextval)) facts.isWhole = false;
+    const item = items[position];
+    if (item === undefined || 'SetToDefault' in item) throw missingOf(target);
     const value = storedValue(context, target.instance, item);
     if (value !== null) stored.push(value);
     else {
@@ -203,7 +216,7 @@ function assignQuery(
   block: Block,
   facts: WriteFacts | null,
 ): void {
-  const position = keyPosition(target, node);
+  const position = keyPosition(target, node, facts);
   if (position === null || target.instance === null) return;
   const column = block.columns[position];
   for (const { instance, exact } of column?.keys ?? []) {
@@ -229,8 +242,22 @@ function assignQuery(
   context.ties.restrict(target.instance, { kind: 'assign', values: [value] });
 }
 
-function missingKey(target: WrittenTable): PgError {
-  const message = `INSERT into "${target.relation?.name ?? ''}" without its key "${target.key ?? ''}"`;
+/** In a value of a row of VALUES. */
+export function callsNextval(item: SqlNode): boolean {
+  let calls = false;
+  walk(item, (node) => {
+    if ('FuncCall' in node && builtinName(node.FuncCall.funcname) === 'nextval') calls = true;
+    return !calls;
+  });
+  return calls;
+}
+
+function missingOf({ relation, key }: WrittenTable): PgError {
+  return missingKey(relation?.name ?? '', key ?? '');
+}
+
+export function missingKey(table: string, key: string): PgError {
+  const message = `INSERT into "${table}" without its key "${key}"`;
   return new PgError(SqlState.notNullViolation, message, {
     hint: 'Give the key as a literal or parameter: it says which shard the row belongs to.',
   });
@@ -305,7 +332,7 @@ function noteMergedRow(
   if (target.relation === null || target.instance === null) return;
   const names = insertedNames(target.relation, { cols: [...columns] });
   const value = values[names.indexOf(target.key ?? '')];
-  if (value === undefined || 'SetToDefault' in value) throw missingKey(target);
+  if (value === undefined || 'SetToDefault' in value) throw missingOf(target);
   const own = target.instance;
   const column = resolveColumn(scope, value);
   const isSource = column?.keys.some(

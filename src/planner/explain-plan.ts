@@ -12,6 +12,7 @@ import type {
   PlanNode,
   QueryPiece,
   Reject,
+  ResultField,
   RoutedNode,
   RouteNode,
   SettingCommand,
@@ -158,7 +159,7 @@ export function explainWrite(step: WriteStep): readonly string[] {
   }
 }
 
-function keyText(key: ListedRow['key']): string {
+function keyText(key: ListedRow['key'] | ResultField): string {
   if (key.kind === 'result') return `column ${key.column} of result ${key.result}`;
   return explainKey(key.value);
 }
@@ -219,6 +220,8 @@ function pieceText(piece: QueryPiece): string {
   switch (piece.kind) {
     case 'intermediate-rows':
       return `<rows of result ${piece.result}>`;
+    case 'intermediate-value':
+      return `<row ${piece.row}, column ${piece.column} of result ${piece.result}>`;
     case 'intermediate-type':
       return `<type of column ${piece.column} of result ${piece.result}>`;
     default:

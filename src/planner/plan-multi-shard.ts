@@ -161,5 +161,7 @@ export function collect(
     results.cutTo(mark);
     return null;
   }
-  return results.add({ columns: columns.map(({ name }) => name), routing, whole, multi }, columns);
+  const { advances } = analysis.context;
+  const names = columns.map(({ name }) => name);
+  return results.add({ columns: names, advances, routing, whole, multi }, columns);
 }

@@ -73,7 +73,9 @@ export type IntermediateRef =
    */
   | { readonly kind: 'intermediate-rows'; readonly result: number }
   /** The name of the type of one of its columns. */
-  | { readonly kind: 'intermediate-type'; readonly result: number; readonly column: number };
+  | { readonly kind: 'intermediate-type'; readonly result: number; readonly column: number }
+  /** One of its values, as a literal of its type. */
+  | ({ readonly kind: 'intermediate-value' } & ResultValue);
 
 /**
  * Rows that are collected before the statement that needs them, and travel with its text (Citus'
@@ -81,6 +83,8 @@ export type IntermediateRef =
  */
 export type IntermediateResult = {
   readonly columns: readonly string[];
+  /** It takes values of a sequence, which nobody may get again: that counts as a write. */
+  readonly advances: boolean;
   readonly routing: Routing;
   /** For when one shard has all the rows that it reads. */
   readonly whole: ShardQuery;
@@ -265,8 +269,17 @@ export type KeyChange = {
 };
 
 export type ListedRow = {
-  readonly key: { readonly kind: 'value'; readonly value: KeyValue } | ResultField;
+  readonly key:
+    | { readonly kind: 'value'; readonly value: KeyValue }
+    | ({ readonly kind: 'result' } & ResultValue);
   readonly pieces: readonly QueryPiece[];
+};
+
+/** A row of a column of an intermediate result; all count from 0. */
+export type ResultValue = {
+  readonly result: number;
+  readonly column: number;
+  readonly row: number;
 };
 
 /** A column of an intermediate result. */

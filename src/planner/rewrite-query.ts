@@ -4,7 +4,7 @@ import type { SelectNode, SqlNode, WithNode } from '../sql/ast.ts';
 import { slotOf } from '../sql/bind-slots.ts';
 import { parseStatement } from '../sql/parser.ts';
 import { resultName, resultsIn } from './intermediate-results.ts';
-import type { QueryPiece, Reject, ShardQuery } from './plan.ts';
+import type { QueryPiece, Reject, ResultValue, ShardQuery } from './plan.ts';
 import { refuse } from './refuse.ts';
 import { canonical } from './same-expression.ts';
 import type { StatementContext } from './statement-context.ts';
@@ -16,7 +16,8 @@ type WithHolder = { readonly withClause?: WithNode };
 const resultBase = 3_000_000;
 
 const slotPattern = /\$([123]\d{6})\b/;
-const piecePattern = /\$([123]\d{6})\b|\b__pgweave_type_(\d+)_(\d+)\b/;
+const piecePattern =
+  /\$([123]\d{6})\b|\b__pgweave_type_(\d+)_(\d+)\b|\b__pgweave_value_(\d+)_(\d+)_(\d+)\b/;
 
 /**
  * Writes a changed tree as SQL again. The text is parsed once more and must give the same tree, so
@@ -138,7 +139,16 @@ function piecesOf(text: string): readonly QueryPiece[] {
   return pieces.filter((piece) => piece !== '');
 }
 
-function pieceOf([, parameter, result, column]: RegExpMatchArray): readonly QueryPiece[] {
+/** What the printer writes for a value of a result. */
+export function valueName({ result, column, row }: ResultValue): string {
+  return `${hiddenPrefix}value_${result}_${column}_${row}`;
+}
+
+function pieceOf([, parameter, result, column, ...value]: RegExpMatchArray): readonly QueryPiece[] {
+  const [of, at, row] = value.map(Number);
+  if (value[0] !== undefined && of !== undefined && at !== undefined && row !== undefined) {
+    return [{ kind: 'intermediate-value', result: of, column: at, row }];
+  }
   if (parameter === undefined) {
     return [{ kind: 'intermediate-type', result: Number(result), column: Number(column) }];
   }

@@ -16,6 +16,8 @@ export type ColumnSchema = {
   readonly notNull: boolean;
   /** GENERATED ALWAYS AS (...): computed from the others, never given. */
   readonly isGenerated?: boolean;
+  /** GENERATED ... AS IDENTITY. */
+  readonly isIdentity?: boolean;
   /** GENERATED ALWAYS AS IDENTITY: given in an INSERT with OVERRIDING only, never in an UPDATE. */
   readonly isIdentityAlways?: boolean;
   /**

@@ -64,6 +64,8 @@ export class StatementContext {
   usesReference = false;
   /** Some part of it writes, also inside WITH. */
   writes = false;
+  /** It calls nextval(). */
+  advances = false;
   /** The tables that the analysis has come across. */
   readonly visited = new Set<object>();
   /** Tables of the snapshot, in order of their appearance. */

@@ -92,6 +92,7 @@ function noteFunction(context: StatementContext, call: FunctionCallNode): boolea
   const name = builtinName(call.funcname);
   const hint = sessionFunctionHint(name ?? '');
   if (hint !== null) throw refusal(`function ${written} is not supported`, hint);
+  if (name === 'nextval') context.advances = true;
   if (name === 'now' || name?.endsWith('_timestamp') === true) {
     if (name !== 'to_timestamp' && name !== 'make_timestamp') refuseTime(context, `${written}()`);
   }

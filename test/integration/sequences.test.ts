@@ -5,6 +5,8 @@ import { ServedCluster } from '../support/served-cluster.ts';
 
 const shards = ['s1', 's2', 's3', 's4'];
 const tables = ['small', 'large', 'counted', 'old'];
+/** Their keys are not given by those who insert. */
+const keyed = ['by_serial', 'by_identity', 'by_uuid', 'by_text'];
 
 /** Made by hand on each shard; `old` has given the same numbers on all of them. */
 const schema = `
@@ -13,7 +15,17 @@ const schema = `
   create sequence "Odd ""name" increment by 10 cache 5;
   create table counted (id int not null, number int default nextval('"Odd ""name"'));
   create table old (id int not null, number bigserial);
-  insert into old (id) select 0 from generate_series(1, 100)`;
+  insert into old (id) select 0 from generate_series(1, 100);
+  create table by_serial (id serial primary key, note text, number bigserial);
+  create table by_identity (note text, id bigint generated always as identity primary key);
+  create table by_uuid (id uuid primary key default gen_random_uuid(), note text);
+  create table by_text (note text, id text default 'k' || nextval('by_text_id') primary key);
+  create table plain (id int, note text)`.replace(
+  'create table by_text',
+  'create sequence by_text_id; create table by_text',
+);
+
+const types = { by_int4: 'integer', by_int8: 'bigint', by_uuid: 'uuid', by_text: 'text' };
 
 let served: ServedCluster;
 
@@ -23,8 +35,16 @@ beforeAll(async () => {
     schema,
     standbys: true,
     settings: { max_prepared_transactions: '40' },
-    distributions: ['by_hash: { type: integer, ring: { s1: 1, s2: 1, s3: 1, s4: 1 } }'],
-    tables: tables.map((table) => `${table}: { distribution: by_hash, key: id }`),
+    distributions: Object.entries(types).map(
+      ([name, type]) => `${name}: { type: ${type}, ring: { s1: 1, s2: 1, s3: 1, s4: 1 } }`,
+    ),
+    tables: [
+      ...tables.map((table) => `${table}: { distribution: by_int4, key: id }`),
+      'by_serial: { distribution: by_int4, key: id }',
+      'by_identity: { distribution: by_int8, key: id }',
+      'by_uuid: { distribution: by_uuid, key: id }',
+      'by_text: { distribution: by_text, key: id }',
+    ],
   });
 });
 
@@ -136,6 +156,96 @@ describe('sequences of tables over shards', () => {
     expect(new Set(all).size).toBe(all.length);
   });
 });
+
+describe('a key that is left to its default', () => {
+  const inserts = (table: string) =>
+    [
+      [`insert into ${table} (note) values ('a')`, 1],
+      [`insert into ${table} (note) values ('b'), ('c'), ('d')`, 3],
+      [`insert into ${table} (id, note) values (default, 'e'), (default, $1)`, 2],
+      [`insert into ${table} default values`, 1],
+      [`insert into ${table} (note) select $1 from generate_series(1, 5)`, 5],
+      [`insert into ${table} (note) select note from plain`, 3],
+      [`insert into ${table} (note) select t.note from ${table} t where t.note < 'c'`, 2],
+    ] as const;
+
+  beforeAll(async () => {
+    await withClients(1, async (client) => {
+      await client.query(`insert into plain values (1, 'x'), (2, 'y'), (3, null)`);
+    });
+  });
+
+  it.each(keyed)('is known before the row of %s has a shard', async (table) => {
+    await withClients(2, async (client, number) => {
+      if (number === 1) await client.query('begin');
+      for (const [text, count] of inserts(table)) {
+        const values = text.includes('$1') ? ['z'] : [];
+        const { rows, rowCount } = await client.query(`${text} returning id, note`, values);
+        if (number === 0) expect([text, rowCount]).toEqual([text, count]);
+        for (const { id } of rows) {
+          const found = await client.query(`select id from ${table} where id = $1`, [id]);
+          expect([text, id, found.rows]).toEqual([text, id, [{ id }]]);
+        }
+      }
+      if (number === 1) await client.query('rollback');
+    });
+    const ids = await storedIds(table);
+    expect(ids).toHaveLength(17);
+    expect(new Set(ids).size).toBe(17);
+  });
+
+  it('may stand beside keys that are given, as PostgreSQL allows it', async () => {
+    await withClients(1, async (client) => {
+      const text = 'insert into by_serial (note, id) values ($1, default), ($1, $2) returning id';
+      const { rows } = await client.query(text, ['both', 900_001]);
+      expect(rows[1]).toEqual({ id: 900_001 });
+      expect(rows[0]?.id).not.toBe(900_001);
+      await expect(
+        client.query(`insert into by_identity (id, note) values (default, 'f'), (5, 'g')`),
+      ).rejects.toMatchObject({ code: '428C9' });
+      const { rows: ours } = await client.query(
+        `insert into by_identity (id, note) overriding user value values (5, 'h') returning id`,
+      );
+      expect(ours[0]?.id).not.toBe('5');
+      await expect(client.query(`insert into small (note) values ('i')`)).rejects.toMatchObject({
+        code: '23502',
+      });
+    });
+  });
+
+  it('is another one in each of very many rows', async () => {
+    await withClients(4, async (client) => {
+      const rows = Array.from({ length: 1000 }, (_, index) => `($${index + 1})`);
+      const values = rows.map((_, index) => `many ${index}`);
+      const text = `insert into by_serial (note) values ${rows.join(', ')} returning id, note`;
+      const found = await client.query(text, values);
+      expect(found.rows.map(({ note }) => note)).toEqual(values);
+      expect(new Set(found.rows.map(({ id }) => id)).size).toBe(1000);
+    });
+  });
+
+  it('comes from the home shard where the statement says nextval()', async () => {
+    await withClients(1, async (client) => {
+      await client.query('create sequence apart start 100');
+      const text = `insert into small (id, number) values (1, nextval('apart')), (2, nextval('apart')),
+        (3, nextval('apart')) returning number`;
+      expect((await client.query(text)).rows).toEqual(
+        [100, 101, 102].map((number) => ({ number })),
+      );
+      const one = `insert into small (id, number) values (2, nextval('apart')) returning number`;
+      expect((await client.query(one)).rows).toEqual([{ number: 103 }]);
+    });
+  });
+});
+
+async function storedIds(table: string): Promise<readonly string[]> {
+  const ids: string[] = [];
+  await withClients(1, async (client) => {
+    const { rows } = await client.query(`select id::text as id from ${table}`);
+    ids.push(...rows.map(({ id }) => String(id)));
+  });
+  return ids;
+}
 
 /** As clients see it: a primary may be another server by now. */
 async function storedNow(table: string): Promise<readonly string[]> {

@@ -36,7 +36,7 @@ export function splitSql(schema: Schema, sql: string): SplitSql | null {
   const whole = rewriteQuery(context, parts.partial);
   if (whole.kind === 'reject') return null;
   const multi = refuse('not planned here');
-  results.add({ columns, routing: { kind: 'any' }, whole, multi }, []);
+  results.add({ columns, advances: false, routing: { kind: 'any' }, whole, multi }, []);
   const final = rewriteQuery(context, parts.final);
   if (final.kind === 'reject') return null;
   const literal = (slot: number) => {
@@ -67,6 +67,8 @@ function textOf(
         return rows;
       case 'intermediate-type':
         return typeOf(piece.column);
+      case 'intermediate-value':
+        throw new Error('a query reads no single values');
     }
   };
   return query.kind === 'as-received' ? '' : query.pieces.map(write).join('');

@@ -1,6 +1,7 @@
 import { assert, unreachable } from '../../base/assert.ts';
-import type { QueryPiece, ShardQuery } from '../../planner/plan.ts';
-import { type GatheredResult, rowsText } from './result-column.ts';
+import type { QueryPiece, ResultValue, ShardQuery } from '../../planner/plan.ts';
+import { type GatheredResult, literalText, rowsText } from './result-column.ts';
+import { ResultRows } from './result-rows.ts';
 
 /** What is known when a text for the servers is written. */
 export type TextSource = {
@@ -19,7 +20,8 @@ export function queryText(
   arrayOf: (result: number, column: number) => string = () => 'NULL',
 ): string {
   if (query.kind === 'as-received') return source.statementText;
-  return query.pieces.map((piece) => pieceText(piece, source, arrayOf)).join('');
+  const readValue = valueReader(source);
+  return query.pieces.map((piece) => pieceText(piece, source, arrayOf, readValue)).join('');
 }
 
 /** The numbers of the results that a query mentions, and of those whose rows it reads. */
@@ -31,10 +33,9 @@ export function resultsOf(query: ShardQuery): {
   const read = new Set<number>();
   for (const piece of query.kind === 'rewritten' ? query.pieces : []) {
     if (typeof piece === 'string') continue;
-    if (piece.kind === 'intermediate-rows') read.add(piece.result);
-    if (piece.kind === 'intermediate-rows' || piece.kind === 'intermediate-type') {
-      mentioned.add(piece.result);
-    }
+    if (piece.kind === 'literal' || piece.kind === 'parameter') continue;
+    mentioned.add(piece.result);
+    if (piece.kind !== 'intermediate-type') read.add(piece.result);
   }
   return { mentioned, read };
 }
@@ -43,6 +44,7 @@ function pieceText(
   piece: QueryPiece,
   source: TextSource,
   arrayOf: (result: number, column: number) => string,
+  readValue: (value: ResultValue) => string,
 ): string {
   if (typeof piece === 'string') return piece;
   switch (piece.kind) {
@@ -59,9 +61,24 @@ function pieceText(
       assert(column !== undefined, 'a result has the columns that its readers name');
       return column.typeName;
     }
+    case 'intermediate-value':
+      return readValue(piece);
     default:
       return unreachable(piece);
   }
+}
+
+/** Each result is cut into its rows once. */
+function valueReader(source: TextSource): (value: ResultValue) => string {
+  const known = new Map<number, ResultRows>();
+  return ({ result, column, row }) => {
+    const gathered = source.results?.[result] ?? null;
+    const described = columnsOf(source, result)[column];
+    assert(gathered !== null && described !== undefined, 'a result comes before its readers');
+    const rows = known.get(result) ?? new ResultRows(gathered);
+    known.set(result, rows);
+    return literalText(described, rows.value(row, column));
+  };
 }
 
 function columnsOf(source: TextSource, result: number) {

@@ -37,6 +37,12 @@ export function rowsText(
   return `${values.join(', ')} FROM ROWS FROM (${arrays.join(', ')}) AS t(${names.join(', ')})`;
 }
 
+/** A value, which is text as a server wrote it, as a literal of the column's type. */
+export function literalText(column: ResultColumn, value: Buffer | null): string {
+  if (value === null) return `(NULL::${column.castName})`;
+  return `(${valueText(column, `'${value.toString('utf8').replaceAll("'", "''")}'`)})`;
+}
+
 function valueText(column: ResultColumn, text: string): string {
   const { inputFunction, castName, collation } = column;
   const value = inputFunction === null ? text : `${inputFunction}(pg_catalog.textout(${text}))`;

@@ -2,7 +2,7 @@ import { assert } from '../../base/assert.ts';
 import type { KeyChange } from '../../planner/plan.ts';
 import { noData } from '../../protocol/constant-messages.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
-import { ResultRows } from './result-rows.ts';
+import { ResultRows } from '../intermediate/result-rows.ts';
 import type { ShardWrite } from './shard-writes.ts';
 import { rowsByOwner } from './split-by-key.ts';
 import type { WriteRun } from './write-run.ts';

@@ -8,9 +8,9 @@ import type { Distribution } from '../../sharding/distribution.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
 import type { TextSource } from '../intermediate/query-text.ts';
 import type { GatheredResult } from '../intermediate/result-column.ts';
+import { ResultRows } from '../intermediate/result-rows.ts';
 import type { BoundParameters } from '../multi-shard-select.ts';
 import { ownerOf, textKeyReader } from './owners.ts';
-import { ResultRows } from './result-rows.ts';
 import type { ReturnedRows, ShardWrite } from './shard-writes.ts';
 
 type ListedRows = Extract<WriteStep, { readonly kind: 'listed-rows' }>;
@@ -69,7 +69,7 @@ function ownerReader(
     const rows = known.get(key.result) ?? new ResultRows(result);
     known.set(key.result, rows);
     const read = textKeyReader(distribution, rows.typeOid(key.column), values.timeZone);
-    return read(rows.count === 0 ? null : rows.value(0, key.column));
+    return read(rows.value(key.row, key.column));
   };
 }
 

@@ -11,7 +11,7 @@ import { canceled, type SessionExecutor } from '../session-executor.ts';
 import { endImplicitBlock } from '../transaction-commands.ts';
 import { changeKeys } from './change-keys.ts';
 import { copyRows } from './copy-rows.ts';
-import { gatherRequest } from './gather-request.ts';
+import { advances, gatherRequest } from './gather-request.ts';
 import { listedWrites } from './listed-writes.ts';
 import type { ShardWrite } from './shard-writes.ts';
 import { splitByKey } from './split-by-key.ts';
@@ -51,12 +51,22 @@ class WriteStatement {
   }
 
   begin(): void {
-    if (this.#isAlone) this.#executor.transaction.beginImplicit();
-    this.#executor.runs(() => this.#cancel(), true);
     const { step } = this.#run.target;
     const first =
       step.kind === 'key-change' || step.kind === 'new-copies' ? step.image : step.route;
-    this.#gather(first, (known) => this.#write(known));
+    // A sequence's values are gone whatever comes of the write. Taken in front of it they need not
+    // be committed together with a row of another shard.
+    const isBefore = this.#isAlone && advances(this.#run, first);
+    if (!isBefore) this.#beginAlone();
+    this.#executor.runs(() => this.#cancel(), true);
+    this.#gather(first, (known) => {
+      if (isBefore) this.#beginAlone();
+      this.#write(known);
+    });
+  }
+
+  #beginAlone(): void {
+    if (this.#isAlone) this.#executor.transaction.beginImplicit();
   }
 
   #write(known: Known): void {
@@ -163,7 +173,8 @@ class WriteStatement {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#executor.fail(explained(error), (ok) => {
-      if (this.#isAlone) endImplicitBlock(this.#executor, () => this.#done(false));
+      const isOurs = this.#isAlone && this.#executor.transaction.block !== 'none';
+      if (isOurs) endImplicitBlock(this.#executor, () => this.#done(false));
       else this.#done(ok);
     });
   }

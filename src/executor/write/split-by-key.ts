@@ -3,8 +3,8 @@ import type { ResultField } from '../../planner/plan.ts';
 import type { Distribution } from '../../sharding/distribution.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
 import type { GatheredResult } from '../intermediate/result-column.ts';
+import { ResultRows } from '../intermediate/result-rows.ts';
 import { textKeyReader } from './owners.ts';
-import { ResultRows } from './result-rows.ts';
 
 export type ShardPart = {
   readonly shard: ShardId;

@@ -98,7 +98,10 @@ function addImage(
   const multi = refuse('an image is made by the write itself');
   const routing = { kind: 'any' } as const;
   const columns = names.map(plainColumn);
-  const result = source.results.add({ columns: names, routing, whole, multi }, columns);
+  const result = source.results.add(
+    { columns: names, advances: false, routing, whole, multi },
+    columns,
+  );
   return { intermediate: () => source.results.plans, names, result };
 }
 

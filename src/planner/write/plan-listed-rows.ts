@@ -2,28 +2,21 @@ import { assert } from '../../base/assert.ts';
 import type { InsertNode, SelectNode, SqlNode } from '../../sql/ast.ts';
 import { walk } from '../../sql/walk.ts';
 import type { Analysis } from '../analysis.ts';
-import { insertedNames } from '../analyze-write.ts';
+import { callsNextval, insertedNames } from '../analyze-write.ts';
 import { replaceNodes } from '../intermediate/replace-nodes.ts';
-import { resultRead } from '../intermediate/result-read.ts';
 import { stableValues } from '../intermediate/stable-values.ts';
-import { resultsIn } from '../intermediate-results.ts';
 import { valueOperand } from '../key-operand.ts';
 import { reference } from '../outputs.ts';
 import type { ListedRow, Reject, ShardQuery, WriteStep } from '../plan.ts';
-import { collect } from '../plan-multi-shard.ts';
-import { refusal, refuse } from '../refuse.ts';
-import { rewriteWrite } from '../rewrite-query.ts';
+import { refuse } from '../refuse.ts';
+import { rewriteWrite, valueName } from '../rewrite-query.ts';
 import type { RelationSchema } from '../schema.ts';
-import { plainColumn } from '../scope.ts';
 import { StatementContext, type StatementSource } from '../statement-context.ts';
-import { plainSelect, target } from '../tree-builders.ts';
 import { insertAsSelect } from './as-select.ts';
+import { computedValues } from './computed-values.ts';
 import { joinedRows, rowTexts } from './row-texts.ts';
 import { settle } from './settle.ts';
 import { writeRoute } from './write-route.ts';
-
-/** PostgreSQL's limit for the columns of one result. */
-const computedKeysMax = 1600;
 
 type Keys = { readonly keys: readonly ListedRow['key'][]; readonly node: InsertNode };
 
@@ -100,7 +93,10 @@ function readsNoOtherShard({ context, select }: Analysis): boolean {
   return context.ties.count <= 1 && !context.usesHome && stableValues(select) === null;
 }
 
-/** Keys that are no plain values are computed first, all by one server. */
+/**
+ * Keys that are no plain values are computed first, all by one server, and so are values that call
+ * nextval(): the sequence may be one that the row's own shard does not have.
+ */
 function keysOf(
   source: StatementSource,
   node: InsertNode,
@@ -110,8 +106,11 @@ function keysOf(
   const { sharding } = relation;
   assert(sharding.kind === 'distributed', 'rows with keys');
   const position = insertedNames(relation, node).indexOf(sharding.key);
-  const expressions = (values.valuesLists ?? []).map((row) => {
-    const value = 'List' in row ? row.List.items?.[position] : undefined;
+  const rows = (values.valuesLists ?? []).map((row) =>
+    'List' in row ? (row.List.items ?? []) : [],
+  );
+  const expressions = rows.map((items) => {
+    const value = items[position];
     assert(value !== undefined, 'every row has a key');
     return value;
   });
@@ -120,53 +119,23 @@ function keysOf(
     valueOperand(context, each, sharding.distribution.keyType),
   );
   context.settleParameters();
-  const computed = expressions.filter((_, index) => read[index] === null);
-  if (computed.length > computedKeysMax) {
-    throw refusal('so many computed keys in one INSERT', 'Insert fewer rows at a time.');
-  }
-  const field = computedKeys(source, computed);
-  const replacements = new Map<object, unknown>();
+  const computed = rows.flatMap((items, row) =>
+    items.filter((item, at) => (at === position ? read[row] === null : callsNextval(item))),
+  );
+  const places = computedValues(source, computed);
+  const replacements = new Map<object, unknown>(
+    [...places].map(([expression, place]) => [expression, reference([valueName(place)])]),
+  );
   const keys = expressions.map((each, index): ListedRow['key'] => {
     const value = read[index];
     assert(value !== 'null', 'a NULL key has been refused');
     if (value !== null && value !== undefined) return { kind: 'value', value };
-    const { key, reading } = field(each);
-    replacements.set(each, reading);
-    return key;
+    const place = places.get(each);
+    assert(place !== undefined, 'a key that is no plain value is computed');
+    return { kind: 'result', ...place };
   });
   const changed = replacements.size === 0 ? node : replaceNodes(node, replacements);
   return { keys, node: changed };
-}
-
-/** One result of one row, with a column for each of the keys. */
-function computedKeys(source: StatementSource, computed: readonly SqlNode[]) {
-  const names = computed.map((_, index) => `key_${index + 1}`);
-  const select = {
-    ...plainSelect,
-    targetList: computed.map((each, index) => target(each, names[index])),
-  };
-  const columns = names.map(plainColumn);
-  const name = computed.length === 0 ? '' : collect(source, { kind: 'query', select, columns });
-  if (name === null) {
-    throw refusal(
-      'a key that is computed from rows of several shards',
-      'Compute it first and pass the result as a parameter.',
-    );
-  }
-  return (expression: SqlNode) => {
-    const column = computed.indexOf(expression);
-    const [result] = resultsIn(resultRead(name));
-    assert(result !== undefined, 'the name of a result');
-    const subselect: SqlNode = {
-      SelectStmt: {
-        ...plainSelect,
-        targetList: [target(reference([names[column] ?? '']))],
-        fromClause: [resultRead(name)],
-      },
-    };
-    const key = { kind: 'result', result, column } as const;
-    return { key, reading: { SubLink: { subLinkType: 'EXPR_SUBLINK', subselect } } as SqlNode };
-  };
 }
 
 function insertOf(statement: SqlNode): InsertNode {

@@ -79,7 +79,10 @@ function addImage(
   if (whole.kind === 'reject') return whole;
   const multi = refuse('an image is made by the write itself');
   const routing = { kind: 'any' } as const;
-  return source.results.add({ columns: names, routing, whole, multi }, names.map(plainColumn));
+  return source.results.add(
+    { columns: names, advances: false, routing, whole, multi },
+    names.map(plainColumn),
+  );
 }
 
 /** The other copies could not find the row by its old value. */

@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.ts';
 import type { InsertNode, SelectNode, SqlNode } from '../../sql/ast.ts';
 import { type Analysis, analyze } from '../analysis.ts';
-import { insertedNames } from '../analyze-write.ts';
+import { insertedNames, missingKey } from '../analyze-write.ts';
 import { resultRead } from '../intermediate/result-read.ts';
 import { valueOperand } from '../key-operand.ts';
 import { multiShardSelect } from '../multi-shard-select.ts';
@@ -16,6 +16,7 @@ import { plainColumn } from '../scope.ts';
 import { StatementContext, type StatementSource } from '../statement-context.ts';
 import { plainSelect, target } from '../tree-builders.ts';
 import { insertAsSelect } from './as-select.ts';
+import { keyDefault, selectOf, withKeySelected } from './given-defaults.ts';
 import { settle } from './settle.ts';
 import { writeRoute } from './write-route.ts';
 
@@ -35,6 +36,14 @@ export function planSelectedRows(
   const tailed = withTailSettled(source, node);
   const select = withOuterCtes(node, rows);
   const analysis = analyze(source, select);
+  const { block } = analysis;
+  const isSelected = position !== -1 && (block.open || position < block.columns.length);
+  if (!isSelected) {
+    const byDefault = keyDefault(relation);
+    if (byDefault === null) throw missingKey(relation.name, sharding.key);
+    const keyed = withKeySelected(relation, byDefault, collected(source, tailed, analysis));
+    return planSelectedRows(source, keyed, selectOf(keyed), relation);
+  }
   const distribution = sharding.distribution.name;
   if (staysOnShard(analysis, position, distribution)) {
     const query = tailed === node ? ({ kind: 'as-received' } as const) : written(source, tailed);

@@ -8,6 +8,7 @@ import { routingOf } from '../routing-of.ts';
 import { StatementContext, type StatementSource } from '../statement-context.ts';
 import { noteStatementFacts } from '../statement-facts.ts';
 import type { WriteFacts } from '../written-table.ts';
+import { withKeyGiven } from './given-defaults.ts';
 import { isOfOneKey } from './is-of-one-key.ts';
 import { planInsert } from './plan-insert.ts';
 import { planMerge } from './plan-merge.ts';
@@ -17,13 +18,20 @@ type Command = 'insert' | 'update' | 'delete' | 'merge';
 
 /** INSERT, UPDATE, DELETE and MERGE. Throws what no server may run. */
 export function planWrite(source: StatementSource, statement: SqlNode, command: Command): Plan {
-  const context = new StatementContext(source, statement);
-  noteStatementFacts(context, statement);
-  const facts = analyzeStatementWrite(context, statement);
+  const given = withDefaults(source, statement);
+  const context = new StatementContext(source, given);
+  noteStatementFacts(context, given);
+  const facts = analyzeStatementWrite(context, given);
   const routing = routingOf(context);
-  const multi = multiShardWrite(source, statement, facts, routing);
+  const multi = multiShardWrite(source, given, facts, routing);
   if (!facts.isWhole && multi.kind === 'reject') return multi;
   return { kind: 'modify', command, routing, isWhole: facts.isWhole, multi };
+}
+
+function withDefaults(source: StatementSource, statement: SqlNode): SqlNode {
+  if (!('InsertStmt' in statement)) return statement;
+  const given = withKeyGiven(source, statement.InsertStmt);
+  return given === statement.InsertStmt ? statement : { InsertStmt: given };
 }
 
 function multiShardWrite(

@@ -36,6 +36,7 @@ export const result = (...pieces: QueryPiece[]): IntermediateRun => ({
   shards: ['s0', 's1'] as readonly string[] as readonly ShardId[],
   root: append(query(...pieces)),
   combines: false,
+  advances: false,
   whole: query('whole of ', ...pieces),
 });
 /** How a server answers the question about columns. */

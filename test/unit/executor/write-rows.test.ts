@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { ResultRows } from '../../../src/executor/intermediate/result-rows.ts';
 import { TextArray } from '../../../src/executor/intermediate/text-array.ts';
 import type { Row } from '../../../src/executor/merge/row.ts';
 import type { Advance, RowSource } from '../../../src/executor/merge/row-source.ts';
 import { InOrder } from '../../../src/executor/write/in-order.ts';
-import { ResultRows } from '../../../src/executor/write/result-rows.ts';
 import { rowsByOwner, splitByKey } from '../../../src/executor/write/split-by-key.ts';
 import { demoMap } from '../../support/demo-schema.ts';
 

@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.ts';
 import type { LongValue } from '../../protocol/long-bind.ts';
-import type { GatheredResult } from '../intermediate/result-column.ts';
-import { TextArray } from '../intermediate/text-array.ts';
+import type { GatheredResult } from './result-column.ts';
+import { TextArray } from './text-array.ts';
 
 /** Of a text[] in binary form that has elements; see TextArray. */
 const headerBytes = 20;
