@@ -7,6 +7,7 @@ import { shardingOf } from './catalogue-schema.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
 import { fittingServers, readCombineServers } from './combine-catalogue.ts';
 import { withControlConnection } from './control-connection.ts';
+import { mergeFunctions } from './read-functions.ts';
 import { findSchemaMistakes, ownersOf, type SchemaMistake } from './schema-mistakes.ts';
 import { shardedSequences } from './sequences/adjust-sequences.ts';
 import { sequenceMistakes } from './sequences/sequence-mistakes.ts';
@@ -49,19 +50,30 @@ export class CatalogueReader {
     const combine = fittingServers(answers, home ?? null);
     const types = [...differences(shardMap, catalogues), ...combine.types];
     const relations = mergeRelations(shardMap, catalogues, types);
+    const functions = mergeFunctions(
+      shardMap.home,
+      new Map(read.map((catalogue) => [catalogue.shard, catalogue.functions])),
+    );
     const defaultCollation = home?.defaultCollation ?? 'linguistic';
     const combineNodes = combine.fitting;
     const sequences = shardedSequences(
       new Map(read.map((catalogue) => [catalogue.shard, catalogue.sequences])),
       shardMap,
     );
-    const text = JSON.stringify([defaultCollation, relations, types, combineNodes]);
+    const text = JSON.stringify([defaultCollation, relations, functions, types, combineNodes]);
     if (text !== this.#last) {
       this.#last = text;
       this.#version += 1;
     }
     return {
-      snapshot: { version: this.#version, defaultCollation, relations, combineNodes, types },
+      snapshot: {
+        version: this.#version,
+        defaultCollation,
+        relations,
+        functions,
+        combineNodes,
+        types,
+      },
       mistakes: [
         ...findSchemaMistakes(shardMap, catalogues),
         ...sequenceMistakes(sequences),

@@ -1,4 +1,4 @@
-import type { RelationSchema, Schema } from '../planner/schema.ts';
+import type { FunctionSchema, RelationSchema, Schema } from '../planner/schema.ts';
 import type { ShardMap, TableSharding } from '../sharding/shard-map.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
 import { fullName } from './shard-catalogue.ts';
@@ -38,8 +38,20 @@ export function schemaFromSnapshot(
         kind === 'view' && readsDistributed(relation, relations, shardMap, new Set()),
     });
   }
+  const functions = new Map<string, FunctionSchema[]>();
+  for (const each of snapshot.functions) {
+    const named = functions.get(each.name);
+    if (named === undefined) functions.set(each.name, [each]);
+    else named.push(each);
+  }
   return {
     version,
+    hasFunctions: functions.size > 0,
+    functions(schema, name, searchPath) {
+      const named = functions.get(name) ?? [];
+      if (schema !== null) return named.filter((each) => each.schema === schema);
+      return named.filter((each) => !each.isHidden && searchPath.includes(each.schema));
+    },
     defaultCollation: snapshot.defaultCollation,
     relation(schema, name, searchPath) {
       if (schema !== null) return schemas.get(schema)?.get(name) ?? null;

@@ -1,5 +1,10 @@
 import type { NodeId } from '../config/config.ts';
-import type { CollationKind, ColumnSchema, RelationKind } from '../planner/schema.ts';
+import type {
+  CollationKind,
+  ColumnSchema,
+  FunctionSchema,
+  RelationKind,
+} from '../planner/schema.ts';
 import type { TypeDifferences } from './server-types.ts';
 
 /** A relation as its server describes it; which shard owns it is not the server's business. */
@@ -32,6 +37,8 @@ export type CatalogueSnapshot = {
   /** Of the database's default collation. */
   readonly defaultCollation: CollationKind;
   readonly relations: readonly RelationSnapshot[];
+  /** Of users and extensions. */
+  readonly functions: readonly FunctionSchema[];
   /** Dedicated servers that answer as the home shard's would; the others run nothing. */
   readonly combineNodes: readonly NodeId[];
   /** Of the shards, and of dedicated servers, that do not give types the home shard's OIDs. */

@@ -3,6 +3,7 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import type { RelationSnapshot } from './catalogue-snapshot.ts';
 import { collationKind } from './collation-kind.ts';
 import type { ControlConnection } from './control-connection.ts';
+import { readFunctions, type ServerFunction } from './read-functions.ts';
 import { readSequences } from './sequences/read-sequences.ts';
 import type { ColumnSequence } from './sequences/sequence-state.ts';
 import { readServerTypes, type ServerType } from './server-types.ts';
@@ -26,6 +27,7 @@ export type ShardCatalogue = ServerTraits & {
   readonly uniqueIndexes: ReadonlyMap<string, readonly UniqueIndex[]>;
   /** Those that columns use. */
   readonly sequences: readonly ColumnSequence[];
+  readonly functions: readonly ServerFunction[];
 };
 
 export type UniqueIndex = { readonly name: string; readonly columns: readonly string[] };
@@ -75,6 +77,7 @@ export async function readShardCatalogue(
   const traits = await readServerTraits(session);
   const rows = await session.query<Row>(relationsSql, [system ? 1 : 0]);
   const sequences = await readSequences(session);
+  const functions = await readFunctions(session);
   await session.execute('commit');
   const usedBy = new Map(sequences.map((sequence) => [fullName(sequence), sequence.tables]));
   const relations = rows.map((row) => ({
@@ -85,6 +88,7 @@ export async function readShardCatalogue(
     ...traits,
     shard,
     sequences,
+    functions,
     relations: new Map(relations.map((relation) => [fullName(relation), relation])),
     uniqueIndexes: new Map(rows.map((row) => [fullName(row), row.indexes])),
   };

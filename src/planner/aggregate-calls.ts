@@ -18,6 +18,7 @@ const aggregates = new Set(
 /** A call of one of PostgreSQL's aggregates that is not a window function. */
 export function isAggregateCall(call: FunctionCallNode): boolean {
   if (call.over !== undefined) return false;
+  if (call.userFunction === 'aggregate') return true;
   if (call.agg_star === true || call.agg_distinct === true) return true;
   if (call.agg_within_group === true || call.agg_filter !== undefined) return true;
   return aggregates.has(builtinName(call.funcname) ?? '') || (call.agg_order ?? []).length > 0;

@@ -89,7 +89,7 @@ function viewItem(
 ): FromItem | null {
   const { schemaname, relname = '', alias } = node.RangeVar;
   const relation = context.schema.relation(schemaname ?? null, relname, context.searchPath);
-  const query = relation?.readsDistributed === true ? viewQuery(relation) : null;
+  const query = relation?.readsDistributed === true ? viewQuery(relation, context.schema) : null;
   if (relation === null || query === null) return null;
   context.visited.add(node.RangeVar);
   context.views.push({ node, relation, query });

@@ -1,7 +1,6 @@
 import type { FunctionCallNode, SelectNode } from '../sql/ast.ts';
-import { builtinName } from '../sql/names.ts';
 import { callsIn } from './aggregate-calls.ts';
-import { orderedAggregateFunctions } from './builtin-functions.ts';
+import { isOrderedAggregate } from './function-traits.ts';
 
 /**
  * `SELECT ... FROM (SELECT ... ORDER BY ...)`: the standard says nothing about the order of its rows,
@@ -27,5 +26,5 @@ export function keepsOrderOfRows(select: SelectNode): boolean {
 
 /** The aggregate's result may be another one when its rows come in another order. */
 export function dependsOnOrder(call: FunctionCallNode): boolean {
-  return orderedAggregateFunctions.has(builtinName(call.funcname) ?? '');
+  return isOrderedAggregate(call);
 }

@@ -1,8 +1,7 @@
 import type { SqlNode } from '../sql/ast.ts';
-import { builtinName } from '../sql/names.ts';
 import { walk } from '../sql/walk.ts';
 import type { SelectBody } from './block.ts';
-import { setReturningFunctions } from './builtin-functions.ts';
+import { isSetReturning } from './function-traits.ts';
 import { limitOfShards, limitRefs, withLimit } from './limit-refs.ts';
 import { sortExpression } from './listed-expression.ts';
 import type { PlanNode, Reject, ShardQuery, SortKey } from './plan.ts';
@@ -81,8 +80,7 @@ export function returnsSets(expressions: unknown): boolean {
   let found = false;
   walk(expressions, (node) => {
     if ('SubLink' in node) return false;
-    const name = 'FuncCall' in node ? builtinName(node.FuncCall.funcname) : null;
-    if (name !== null && setReturningFunctions.has(name)) found = true;
+    if ('FuncCall' in node && isSetReturning(node.FuncCall)) found = true;
     return true;
   });
   return found;

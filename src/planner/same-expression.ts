@@ -7,6 +7,7 @@ const ignoredFields = [
   'rexpr_list_start',
   'rexpr_list_end',
   'funcformat',
+  'userFunction',
 ];
 
 /** Equal wherever they stand in the text; the same literals, not merely equal ones. */

@@ -62,6 +62,20 @@ export type RelationSchema = {
   readonly isInterleaved?: boolean;
 };
 
+/** Functions of one name in one schema, which are told apart by their arguments. */
+export type FunctionSchema = {
+  readonly schema: string;
+  readonly name: string;
+  /** `other`: window functions, procedures, and where not all are of one kind. */
+  readonly kind: 'function' | 'set' | 'aggregate' | 'other';
+  /** Every one is IMMUTABLE (so is all that an aggregate calls), and all shards have the same. */
+  readonly isImmutable: boolean;
+  /** pg_catalog has functions of that name, too. */
+  readonly isBuiltinName: boolean;
+  /** It has each of them with the same arguments, so that these are called with their schema only. */
+  readonly isHidden: boolean;
+};
+
 /**
  * The catalogue as the planner sees it: a snapshot, replaced as a whole. `version` grows with each
  * replacement and is part of the plan cache's key.
@@ -79,4 +93,12 @@ export type Schema = {
     name: string,
     searchPath: readonly string[],
   ): RelationSchema | null;
+  /** Functions that users or extensions made and that the name may stand for, as `relation` finds names. */
+  functions(
+    schema: string | null,
+    name: string,
+    searchPath: readonly string[],
+  ): readonly FunctionSchema[];
+  /** There is one at least. */
+  readonly hasFunctions: boolean;
 };

@@ -88,7 +88,7 @@ export function groupKey(context: StatementContext, scope: Scope, expression: Sq
 const comparedHere = new Set(
   (
     'bool bytea char name int8 int2 int4 text oid float4 float8 macaddr8 money macaddr bpchar ' +
-    'varchar citext date time timestamp timestamptz interval timetz numeric uuid pg_lsn'
+    'varchar date time timestamp timestamptz interval timetz numeric uuid pg_lsn'
   ).split(' '),
 );
 

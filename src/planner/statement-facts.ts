@@ -2,11 +2,7 @@ import type { FunctionCallNode, SqlNode, TypeNode } from '../sql/ast.ts';
 import { clockWord } from '../sql/lexer.ts';
 import { builtinName, stringsOf } from '../sql/names.ts';
 import { tagOf, walk } from '../sql/walk.ts';
-import {
-  deterministicFunctions,
-  harmlessFunctions,
-  orderedAggregateFunctions,
-} from './builtin-functions.ts';
+import { isDeterministicCall, isHarmlessCall, isOrderedAggregate } from './function-traits.ts';
 import { refusal } from './refuse.ts';
 import { sessionFunctionHint } from './session-functions.ts';
 import type { StatementContext } from './statement-context.ts';
@@ -96,13 +92,17 @@ function noteFunction(context: StatementContext, call: FunctionCallNode): boolea
   if (name === 'now' || name?.endsWith('_timestamp') === true) {
     if (name !== 'to_timestamp' && name !== 'make_timestamp') refuseTime(context, `${written}()`);
   }
-  const known =
-    name !== null && (deterministicFunctions.has(name) || orderedAggregateFunctions.has(name));
-  const isHarmless = name !== null && harmlessFunctions.has(name);
-  // Nobody knows which tables it reads.
-  if (!isHarmless) context.refuseAlways(notAcross(`function ${written}`), oneKey);
+  const known = isDeterministicCall(call) || isOrderedAggregate(call);
+  const isHarmless = isHarmlessCall(call);
+  // Of one that is not IMMUTABLE nobody knows which tables it reads.
+  if (!isHarmless) context.refuseAlways(notAcross(`function ${written}`), oneKeyOrImmutable(call));
   else if (!known) context.refuseMulti(notAcross(`function ${written}`), oneKey);
   return isHarmless;
+}
+
+function oneKeyOrImmutable({ userFunction }: FunctionCallNode): string {
+  if (userFunction === undefined) return oneKey;
+  return `${oneKey} A function that reads no table can be declared IMMUTABLE, on all shards alike.`;
 }
 
 /** OIDs of relations, functions and their kin are each server's own. */

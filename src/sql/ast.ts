@@ -9,7 +9,7 @@ export type DeleteNode = pg.DeleteStmt;
 export type MergeNode = pg.MergeStmt;
 export type RangeVarNode = pg.RangeVar;
 export type JoinNode = pg.JoinExpr;
-export type FunctionCallNode = pg.FuncCall;
+export type FunctionCallNode = pg.FuncCall & { readonly userFunction?: UserFunction };
 export type OperatorNode = pg.A_Expr;
 export type WindowNode = pg.WindowDef;
 export type WithNode = pg.WithClause;
@@ -18,3 +18,9 @@ export type AliasNode = pg.Alias;
 export type TargetNode = pg.ResTarget;
 export type SubLinkNode = pg.SubLink;
 export type ConstantNode = pg.A_Const;
+
+/**
+ * What a call of a function that is not PostgreSQL's own may be: a mark of the planner's, no field of
+ * the grammar. `unknown`: it may do anything.
+ */
+export type UserFunction = 'function' | 'set' | 'aggregate' | 'unknown';

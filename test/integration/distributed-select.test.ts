@@ -1,11 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withSession } from '../../src/lab/sql.ts';
 import { BothSides } from '../support/both-sides.ts';
+import type { ServedOptions } from '../support/served-cluster.ts';
 
 // What one PostgreSQL answers over the rows of both shards; ids from 1000000 on are on shard b.
 
 const schema = `
+  reset role; create extension pg_trgm; create extension citext; set role app;
   create table entry (id int primary key, note text, kind int, weight float8, day date);
-  create table setting (name text primary key, value text)`;
+  create table setting (name text primary key, value text);
+  create function next_one(x int) returns int immutable language sql as 'select x + 1';
+  create function loud(x text) returns text immutable language plpgsql as 'begin return upper(x); end';
+  create function up_to(x int) returns setof int immutable language sql as 'select generate_series(1, x)';
+  create function both_ways(x int) returns int immutable language sql as 'select x';
+  create function both_ways(x text) returns text language sql as 'select x';
+  create function looks(x int) returns int stable language sql as 'select x';
+  create function uneven(x int) returns int immutable language sql as 'select x';
+  create function lower(x int) returns int language sql as 'select x';
+  create function added(x int, y int) returns int language sql as 'select x + y';
+  create aggregate total(int) (sfunc = int4pl, stype = int, initcond = '0');
+  create aggregate joined(text) (sfunc = textcat, stype = text);
+  create aggregate moving(int) (sfunc = added, stype = int, initcond = '0')`;
 const fill = [
   ...[0, 1_000_000].map(
     (from) => `insert into entry select ${from} + i, 'n' || i % 3, i % 5, i / 4.0,
@@ -17,7 +32,15 @@ const fill = [
 let both: BothSides;
 
 beforeAll(async () => {
-  both = await BothSides.start({ shards: ['a', 'b'], schema, workers: 1 });
+  const prepare: ServedOptions['prepare'] = async (lab) => {
+    await withSession(lab.shard('b').primary, lab.login, (session) =>
+      session.query(
+        `create or replace function uneven(x int) returns int immutable language sql as 'select -x'`,
+      ),
+    );
+    return ({ id }) => id;
+  };
+  both = await BothSides.start({ shards: ['a', 'b'], schema, workers: 1, prepare });
   await both.run(fill);
 });
 afterAll(() => both?.stop());
@@ -59,5 +82,51 @@ describe('rows made of columns sort and are told apart', () => {
     'select kind, note, id from entry order by (kind, note), id',
     'select distinct (kind, note) from entry order by 1',
     'select max((id, note)), min(row(id, note)) from entry',
+  ]);
+});
+
+describe('functions of users and extensions run on all shards if they are IMMUTABLE', () => {
+  answersAlike([
+    'select next_one(kind), count(*), sum(next_one(next_one(kind))) from entry group by 1 order by 1',
+    `select distinct public.loud(note) from entry where loud(note) > 'N0' order by 1`,
+    'select id, up_to(2) from entry order by 1, 2 limit 3',
+    'select s, count(*) from entry, up_to(kind) s group by 1 order by 1',
+    'select a.id from entry a join entry b on next_one(a.kind) = b.kind order by 1, b.id',
+    `select similarity(note, 'n1') > 0.5, count(*) from entry group by 1 order by 1`,
+    'select max(note::citext), count(distinct note::citext) from entry',
+    'select note::citext, count(*) from entry group by 1 order by 1',
+  ]);
+
+  it('which writes may use, too', async () => {
+    const { served, plain } = await both.run([
+      'begin',
+      `update entry set kind = next_one(kind) where loud(note) = 'N1'`,
+      'select kind, count(*) from entry group by 1 order by 1',
+      'rollback',
+    ]);
+    expect(served).toEqual(plain);
+  });
+
+  it.each([
+    ['looks', 'the function is STABLE, and may read tables'],
+    ['both_ways', 'another one of the name is VOLATILE'],
+    ['uneven', 'the shards have different ones'],
+    ['lower', "a VOLATILE one has the name of PostgreSQL's own"],
+    ['moving', 'an aggregate calls what is VOLATILE'],
+  ])('but not %s: %s', async (name) => {
+    const { served } = await both.run([`select ${name}(kind) from entry`]);
+    const error = `0A000 function ${name} is not supported across shards`;
+    expect(served).toEqual([{ error }]);
+  });
+});
+
+describe('aggregates of users combine rows, or stay where whole groups are', () => {
+  answersAlike([
+    'select total(kind) from entry',
+    'select note, total(kind) filter (where kind > 2) from entry group by 1 order by 1',
+    'select joined(note order by id) from entry',
+    'select id, total(kind) from entry group by id order by id limit 3',
+    'select id, total(kind) over (order by id) from entry order by id',
+    'select note, total(kind) from entry group by rollup (note) having total(kind) > 1 order by 1, 2',
   ]);
 });

@@ -1,6 +1,7 @@
 import type {
   CollationKind,
   ColumnSchema,
+  FunctionSchema,
   RelationSchema,
   Schema,
 } from '../../src/planner/schema.ts';
@@ -120,10 +121,32 @@ const relations: readonly RelationSchema[] = [
   }),
 ];
 
+/** `product` is an aggregate; `nightly_rate` may read tables. */
+const functions: readonly FunctionSchema[] = (
+  [
+    ['initials', 'function', true],
+    ['words', 'set', true],
+    ['product', 'aggregate', true],
+    ['nightly_rate', 'function', false],
+  ] as const
+).map(([name, kind, isImmutable]) => ({
+  schema: 'public',
+  name,
+  kind,
+  isImmutable,
+  isBuiltinName: false,
+  isHidden: false,
+}));
+
 export function demoSchema(defaultCollation: CollationKind = 'linguistic'): Schema {
   return {
     version: 1,
     defaultCollation,
+    hasFunctions: true,
+    functions(schema, name, searchPath) {
+      const schemas = schema === null ? searchPath : [schema];
+      return functions.filter((each) => each.name === name && schemas.includes(each.schema));
+    },
     relation(schema, name, searchPath) {
       const schemas = schema === null ? searchPath : [schema];
       return relations.find((each) => each.name === name && schemas.includes(each.schema)) ?? null;

@@ -121,6 +121,7 @@ export class SupervisorFixture {
       version: this.catalogueReads,
       defaultCollation: 'c',
       relations: this.relations,
+      functions: [],
       combineNodes: [],
       types: [],
     };

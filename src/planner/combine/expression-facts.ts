@@ -3,11 +3,7 @@ import { clockWord } from '../../sql/lexer.ts';
 import { builtinName } from '../../sql/names.ts';
 import { tagOf, walk } from '../../sql/walk.ts';
 import { isAggregateCall } from '../aggregate-calls.ts';
-import {
-  deterministicFunctions,
-  orderedAggregateFunctions,
-  setReturningFunctions,
-} from '../builtin-functions.ts';
+import { isDeterministicCall, isOrderedAggregate, isSetReturning } from '../function-traits.ts';
 import { isPlainReadOfResult } from '../intermediate/is-deterministic.ts';
 import { TreeTest } from './tree-test.ts';
 
@@ -104,7 +100,7 @@ function isConstant(node: SqlNode): boolean {
 }
 
 function returnsSet(node: SqlNode): boolean {
-  return 'FuncCall' in node && setReturningFunctions.has(builtinName(node.FuncCall.funcname) ?? '');
+  return 'FuncCall' in node && isSetReturning(node.FuncCall);
 }
 
 function isMoving(node: SqlNode): boolean {
@@ -113,8 +109,7 @@ function isMoving(node: SqlNode): boolean {
     return (builtinName(node.TypeCast.typeName?.names) ?? '').startsWith('reg');
   }
   if (!('FuncCall' in node)) return false;
-  const name = builtinName(node.FuncCall.funcname) ?? '';
-  return !deterministicFunctions.has(name) && !orderedAggregateFunctions.has(name);
+  return !isDeterministicCall(node.FuncCall) && !isOrderedAggregate(node.FuncCall);
 }
 
 /** Its query can run beside any other: it reads nothing, or a result that travels along. */

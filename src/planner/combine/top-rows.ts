@@ -1,7 +1,6 @@
 import type { SelectNode, SqlNode } from '../../sql/ast.ts';
-import { builtinName } from '../../sql/names.ts';
 import { walk } from '../../sql/walk.ts';
-import { deterministicFunctions, harmlessFunctions } from '../builtin-functions.ts';
+import { isDeterministicCall, isHarmlessCall } from '../function-traits.ts';
 import { sortExpression } from '../listed-expression.ts';
 import { returnsSets } from '../rows-of-shards.ts';
 import type { StatementContext } from '../statement-context.ts';
@@ -50,10 +49,8 @@ function changesRowCount({ outputs, select }: KnownBody): boolean {
   const expressions = [outputs.map((output) => output.expression), select.sortClause];
   let hasUnknown = false;
   walk(expressions, (node) => {
-    const name = 'FuncCall' in node ? (builtinName(node.FuncCall.funcname) ?? '') : null;
-    if (name !== null && !deterministicFunctions.has(name) && !harmlessFunctions.has(name)) {
-      hasUnknown = true;
-    }
+    const call = 'FuncCall' in node ? node.FuncCall : null;
+    if (call !== null && !isDeterministicCall(call) && !isHarmlessCall(call)) hasUnknown = true;
     return !hasUnknown && !('SubLink' in node);
   });
   return hasUnknown || returnsSets(expressions);

@@ -3,7 +3,7 @@ import { clockWord } from '../../sql/lexer.ts';
 import { builtinName } from '../../sql/names.ts';
 import { tagOf, walk } from '../../sql/walk.ts';
 import { isAggregateCall } from '../aggregate-calls.ts';
-import { deterministicFunctions } from '../builtin-functions.ts';
+import { isDeterministicCall } from '../function-traits.ts';
 import { resultsIn } from '../intermediate-results.ts';
 
 const plain = new Set(
@@ -34,8 +34,7 @@ function isMoving(node: SqlNode): boolean {
     return (builtinName(node.TypeCast.typeName?.names) ?? '').startsWith('reg');
   }
   if (!('FuncCall' in node)) return false;
-  const name = builtinName(node.FuncCall.funcname);
-  if (name === null || !deterministicFunctions.has(name)) return true;
+  if (!isDeterministicCall(node.FuncCall)) return true;
   return node.FuncCall.over !== undefined || isAggregateCall(node.FuncCall);
 }
 

@@ -83,6 +83,8 @@ export function combineSchema(): Schema {
   return {
     version: 1,
     defaultCollation: 'c',
+    hasFunctions: false,
+    functions: () => [],
     relation: (_, name) => relations.find((each) => each.name === name) ?? null,
   };
 }

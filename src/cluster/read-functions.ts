@@ -1,0 +1,80 @@
+import type { FunctionSchema } from '../planner/schema.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import type { ControlConnection } from './control-connection.ts';
+
+/** Functions of one name as a server has them; `definition` is equal where they are the same. */
+export type ServerFunction = FunctionSchema & { readonly definition: string };
+
+type Row = {
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: FunctionSchema['kind'];
+  readonly immutable: boolean;
+  readonly builtin: boolean;
+  readonly hidden: boolean;
+  readonly definition: string;
+};
+
+/** Functions of users and extensions, with all overloads of a name together. */
+export async function readFunctions(
+  session: ControlConnection,
+): Promise<readonly ServerFunction[]> {
+  const rows = await session.query<Row>(functionsSql, []);
+  return rows.map(({ schema, name, kind, immutable, builtin, hidden, definition }) => {
+    const isOf = { isImmutable: immutable, isBuiltinName: builtin, isHidden: hidden };
+    return { schema, name, kind, ...isOf, definition };
+  });
+}
+
+/** The home shard's; what is not the same on all shards may be anything. */
+export function mergeFunctions(
+  home: ShardId,
+  byShard: ReadonlyMap<ShardId, readonly ServerFunction[]>,
+): readonly FunctionSchema[] {
+  const keyOf = ({ schema, name, isHidden }: Omit<FunctionSchema, 'isImmutable'>) =>
+    JSON.stringify([schema, name, isHidden]);
+  const shards = [...byShard.values()].map(
+    (functions) => new Map(functions.map((each) => [keyOf(each), each.definition])),
+  );
+  return (byShard.get(home) ?? []).map(({ definition, isImmutable, ...rest }) => {
+    const isSame = shards.every((functions) => functions.get(keyOf(rest)) === definition);
+    return { ...rest, isImmutable: isImmutable && isSame };
+  });
+}
+
+/**
+ * PostgreSQL does not ask whether what an aggregate calls is IMMUTABLE, so it is done here. OIDs differ
+ * between servers, names do not.
+ */
+const functionsSql = `
+  with own as (
+    select n.nspname, p.proname, p.oid, p.proargtypes,
+      case p.prokind
+        when 'f' then case when p.proretset then 'set' else 'function' end
+        when 'a' then 'aggregate' else 'other' end as kind,
+      p.provolatile = 'i' and not exists (
+        select from pg_aggregate a
+          join pg_proc f on f.oid in (a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn)
+        where a.aggfnoid = p.oid and f.provolatile <> 'i') as immutable,
+      concat_ws(' ', p.prokind, p.proretset, p.provolatile, p.proisstrict,
+        pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.proconfig,
+        case when p.prokind <> 'a' then coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) end,
+        (select concat_ws(' ', a.aggtransfn, a.aggfinalfn, a.aggtranstype::regtype, a.agginitval)
+          from pg_aggregate a where a.aggfnoid = p.oid)) as definition
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+    where n.nspname not in ('pg_catalog', 'information_schema', 'pgweave')
+      and n.nspname !~ '^pg_(toast|temp)'
+  ),
+  seen as (
+    select o.*,
+      exists (select from pg_proc b where b.pronamespace = 'pg_catalog'::regnamespace
+        and b.proname = o.proname) as builtin,
+      exists (select from pg_proc b where b.pronamespace = 'pg_catalog'::regnamespace
+        and b.proname = o.proname and b.proargtypes = o.proargtypes) as hidden
+    from own o
+  )
+  select nspname as schema, proname as name, hidden, bool_or(builtin) as builtin,
+    bool_and(immutable) as immutable,
+    case when count(distinct kind) = 1 then min(kind) else 'other' end as kind,
+    md5(string_agg(definition, ',' order by definition collate "C")) as definition
+  from seen group by 1, 2, 3 order by 1, 2, 3`;

@@ -1,0 +1,35 @@
+import type { FunctionCallNode } from '../sql/ast.ts';
+import { builtinName } from '../sql/names.ts';
+import {
+  deterministicFunctions,
+  harmlessFunctions,
+  orderedAggregateFunctions,
+  setReturningFunctions,
+} from './builtin-functions.ts';
+
+/** The same result everywhere for the same arguments and settings, no effect. */
+export function isDeterministicCall(call: FunctionCallNode): boolean {
+  const { userFunction } = call;
+  if (userFunction !== undefined) return userFunction === 'function' || userFunction === 'set';
+  return deterministicFunctions.has(builtinName(call.funcname) ?? '');
+}
+
+/** No effect on data, locks or the session, though two servers may answer differently. */
+export function isHarmlessCall(call: FunctionCallNode): boolean {
+  const { userFunction } = call;
+  if (userFunction !== undefined) return userFunction !== 'unknown';
+  return harmlessFunctions.has(builtinName(call.funcname) ?? '');
+}
+
+/** An aggregate whose result may depend on the order of the rows, which is each server's own. */
+export function isOrderedAggregate(call: FunctionCallNode): boolean {
+  const { userFunction } = call;
+  if (userFunction !== undefined) return userFunction === 'aggregate';
+  return orderedAggregateFunctions.has(builtinName(call.funcname) ?? '');
+}
+
+export function isSetReturning(call: FunctionCallNode): boolean {
+  const { userFunction } = call;
+  if (userFunction !== undefined) return userFunction === 'set' || userFunction === 'unknown';
+  return setReturningFunctions.has(builtinName(call.funcname) ?? '');
+}
