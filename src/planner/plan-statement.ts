@@ -12,6 +12,7 @@ import { planSelect } from './plan-select.ts';
 import { planUtility } from './plan-utility.ts';
 import { refuse, rejectOf } from './refuse.ts';
 import { StatementContext } from './statement-context.ts';
+import { planSetval } from './write/plan-setval.ts';
 import { planTruncate } from './write/plan-truncate.ts';
 import { planWrite } from './write/plan-write.ts';
 
@@ -54,7 +55,9 @@ function planTree(request: PlanRequest, statement: SqlNode, allSlotsFound: boole
   const results = new IntermediateResults();
   const anchors = new Anchors();
   const source = { schema, searchPath, lexed, statement, allSlotsFound, results, anchors };
-  if ('SelectStmt' in statement) return planSelect(source, statement.SelectStmt);
+  if ('SelectStmt' in statement) {
+    return planSetval(source, statement.SelectStmt) ?? planSelect(source, statement.SelectStmt);
+  }
   const command = writeCommand(statement);
   if (command !== null) return planWrite(source, statement, command);
   const context = new StatementContext(source, statement);

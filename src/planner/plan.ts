@@ -367,7 +367,7 @@ export type Plan =
    */
   | {
       readonly kind: 'modify';
-      readonly command: 'insert' | 'update' | 'delete' | 'merge' | 'truncate';
+      readonly command: 'insert' | 'update' | 'delete' | 'merge' | 'truncate' | 'setval';
       readonly routing: Routing;
       readonly isWhole: boolean;
       readonly multi: MultiShardWrite | Reject;

@@ -90,10 +90,12 @@ function rangeVar(parts: readonly string[]): RangeVarNode {
   return { relname: name ?? '', ...(schema === undefined ? {} : { schemaname: schema }) };
 }
 
-/** Also a table that is listed but does not exist yet. */
+/** Also a table that is listed but does not exist yet, and a sequence that all shards count on. */
 function isSharded(request: PlanRequest, context: StatementContext, node: RangeVarNode): boolean {
   const relation = relationOf(context, node);
-  if (relation !== null) return relation.sharding.kind !== 'local';
+  if (relation !== null) {
+    return relation.sharding.kind !== 'local' || relation.isInterleaved === true;
+  }
   const schemas = node.schemaname === undefined ? request.searchPath : [node.schemaname];
   return schemas.some((schema) => request.tables.has(`${schema}.${node.relname ?? ''}`));
 }

@@ -238,6 +238,98 @@ describe('a key that is left to its default', () => {
   });
 });
 
+describe('setval()', () => {
+  const settings = [
+    [`select setval('by_serial_id_seq', 5000)`, '5000'],
+    [`select setval('by_serial_id_seq', $1, true) as reset`, '70000'],
+    [`select pg_catalog.setval('public.by_serial_id_seq', 80000, false)`, '80000'],
+    [
+      `select setval(pg_get_serial_sequence('by_serial', 'id'), (select max(id) from by_serial))`,
+      null,
+    ],
+    [
+      `select setval(pg_get_serial_sequence('"by_serial"', 'id'), coalesce(max("id"), 1), max("id") is not null) from "by_serial"`,
+      null,
+    ],
+    [
+      `select setval('by_serial_id_seq', coalesce((select max(id) + 1 from by_serial), 1), false)`,
+      null,
+    ],
+  ] as const;
+
+  it.each(settings)('is heeded by all shards: %s', async (text, expected) => {
+    await withClients(1, async (client) => {
+      await client.query(`insert into by_serial (id, note) select 600000 + g, 'far' from generate_series(1, 40) g
+        on conflict (id) do nothing`);
+      const { rows, fields } = await client.query(text, text.includes('$1') ? [expected] : []);
+      const name = text.includes('as reset') ? 'reset' : 'setval';
+      expect(fields.map((field) => field.name)).toEqual([name]);
+      const value = BigInt(rows[0]?.[name]);
+      if (expected !== null) expect(value).toBe(BigInt(expected));
+      const from = text.includes('false)') ? value : value + 1n;
+      const next = await nextOnShards('by_serial_id_seq');
+      expect(next.every((each) => each >= from && each < from + 32n)).toBe(true);
+      expect(new Set(next.map((each) => each % 32n)).size).toBe(4);
+      await client.query(`delete from by_serial where id > 600000`);
+    });
+  });
+
+  it('fails and does nothing as in PostgreSQL', async () => {
+    await withClients(1, async (client) => {
+      const code = (text: string) =>
+        client.query(text).then(
+          () => null,
+          (error) => error.code,
+        );
+      expect(await code(`select setval('by_serial_id_seq', 0)`)).toBe('22003');
+      expect(await code(`select setval('by_serial_id_seq', 3000000000)`)).toBe('22003');
+      expect(await code(`select setval('nobody', 1)`)).toBe('42P01');
+      const { rows } = await client.query(`select setval('by_serial_id_seq', null::int)`);
+      expect(rows).toEqual([{ setval: null }]);
+      expect(await code(`select setval('by_serial_id_seq', 1), 2`)).toBe('0A000');
+      expect(await code('alter sequence by_serial_id_seq restart with 7')).toBe('0A000');
+      expect(await code(`select 1 where setval('by_serial_id_seq', 1) > 0`)).toBe('0A000');
+    });
+  });
+
+  it('sets sequences that only the home shard has', async () => {
+    await withClients(1, async (client) => {
+      await client.query('create sequence lonely');
+      const set = await client.query(`select setval('lonely', 41)`);
+      expect(set.rows).toEqual([{ setval: '41' }]);
+      expect((await client.query(`select nextval('lonely')`)).rows).toEqual([{ nextval: '42' }]);
+    });
+  });
+
+  it('may follow TRUNCATE ... RESTART IDENTITY, which begins again on all shards', async () => {
+    await withClients(1, async (client) => {
+      await client.query('truncate by_serial restart identity');
+      expect(await nextOnShards('by_serial_id_seq')).toEqual([1n, 2n, 3n, 4n]);
+    });
+  });
+});
+
+/** What each shard would give. */
+async function nextOnShards(sequence: string): Promise<readonly bigint[]> {
+  const found = await Promise.all(
+    served.lab.shards.map(async (shard) => {
+      for (const node of shard.nodes) {
+        const next = await withSession(node, served.lab.login, async (session) => {
+          const { rows } = await session.query(
+            `select pg_is_in_recovery() as standby, (case when is_called then last_value + seqincrement
+              else last_value end)::text as next
+            from ${sequence}, pg_sequence where seqrelid = '${sequence}'::regclass`,
+          );
+          return rows[0];
+        }).catch(() => null);
+        if (next !== null && next.standby === false) return BigInt(next.next);
+      }
+      throw new Error(`shard ${shard.name} has no primary`);
+    }),
+  );
+  return found.sort((a, b) => Number(a - b));
+}
+
 async function storedIds(table: string): Promise<readonly string[]> {
   const ids: string[] = [];
   await withClients(1, async (client) => {

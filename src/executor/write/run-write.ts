@@ -152,7 +152,7 @@ class WriteStatement {
     if (this.#isOver) return;
     this.#isOver = true;
     const { command } = this.#run;
-    const tag = command === 'truncate' ? 'TRUNCATE TABLE' : tagOf(command, count);
+    const tag = tagOf(command, count);
     if (!this.#isAlone) {
       this.#executor.succeed(encodeCommandComplete(tag), this.#done);
       return;
@@ -180,8 +180,21 @@ class WriteStatement {
   }
 }
 
-function tagOf(command: Exclude<WriteRun['command'], 'truncate'>, count: number): string {
-  return command === 'insert' ? `INSERT 0 ${count}` : `${command.toUpperCase()} ${count}`;
+function tagOf(command: WriteRun['command'], count: number): string {
+  switch (command) {
+    case 'truncate':
+      return 'TRUNCATE TABLE';
+    case 'setval':
+      return `SELECT ${count}`;
+    case 'insert':
+      return `INSERT 0 ${count}`;
+    case 'update':
+    case 'delete':
+    case 'merge':
+      return `${command.toUpperCase()} ${count}`;
+    default:
+      return unreachable(command);
+  }
 }
 
 /** Nothing has been committed when a server is lost before COMMIT. */

@@ -4,7 +4,7 @@ import type { WriteTarget } from '../target.ts';
 /** The statement that is run, as its client sent it. */
 export type WriteRun = {
   readonly target: WriteTarget;
-  readonly command: 'insert' | 'update' | 'delete' | 'merge' | 'truncate';
+  readonly command: 'insert' | 'update' | 'delete' | 'merge' | 'truncate' | 'setval';
   readonly statementText: string;
   literalText(slot: number): string;
   readonly values: StatementValues;
