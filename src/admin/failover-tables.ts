@@ -39,7 +39,7 @@ export function failoversTable(entries: readonly PastFailover[]): Table {
 /** What each shard promises about acknowledged commits, and whether it could fail over now. */
 export function durabilityTable(status: ClusterStatus): Table {
   return {
-    columns: ['shard', 'mode', 'state', 'waits_for', 'paused', 'promotion', 'meaning'],
+    columns: ['shard', 'mode', 'state', 'waits_for', 'paused', 'promotion', 'meaning', 'findings'],
     rows: status.shards.map((shard) => [
       shard.shard,
       shard.mode,
@@ -48,6 +48,7 @@ export function durabilityTable(status: ClusterStatus): Table {
       shard.paused ? 'yes' : 'no',
       shard.noPromotion === '' ? 'automatic' : `none: ${shard.noPromotion}`,
       meaning(shard),
+      shard.alarms.length === 0 ? null : shard.alarms.join('; '),
     ]),
   };
 }

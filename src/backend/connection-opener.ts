@@ -4,6 +4,7 @@ import type { Limits, NodeAddress, User } from '../config/config.ts';
 import type { TypeTranslation } from '../protocol/type-translation.ts';
 import { OpenBackoff } from './open-backoff.ts';
 import { type ConnectionOwner, PipelineConnection } from './pipeline-connection.ts';
+import type { PrimaryIdentity } from './primary-identity.ts';
 import { type LoggedInSocket, shakeHands } from './server-handshake.ts';
 
 export type OpenerOptions = {
@@ -11,6 +12,8 @@ export type OpenerOptions = {
   readonly database: string;
   readonly limits: Limits;
   readonly allowCleartext: boolean;
+  /** See HandshakeRequest. */
+  readonly identity: PrimaryIdentity | null;
   readonly clock: Clock;
   readonly owner: ConnectionOwner;
   /** As in PipelineOptions. */
@@ -41,9 +44,10 @@ export class ConnectionOpener {
   }
 
   open(user: User): void {
-    const { node, database, limits, allowCleartext, clock } = this.#options;
+    const { node, database, limits, allowCleartext, identity, clock } = this.#options;
+    const timeoutMs = limits.connectTimeoutMs;
     const abandon = shakeHands(
-      { node, user, database, clock, timeoutMs: limits.connectTimeoutMs, allowCleartext },
+      { node, user, database, clock, timeoutMs, allowCleartext, identity },
       (session) => {
         this.#underWay.delete(abandon);
         this.#backoff.noteSuccess(user.serverUser);

@@ -1,30 +1,22 @@
 import { assert } from '../base/assert.ts';
-import type { Clock } from '../base/clock.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { Telemetry } from '../base/telemetry.ts';
-import type { Limits, NodeAddress, User } from '../config/config.ts';
+import type { User } from '../config/config.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
-import { ConnectionOpener } from './connection-opener.ts';
+import { ConnectionOpener, type OpenerOptions } from './connection-opener.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { isNodeTrouble, noneCameFree } from './node-failure.ts';
 import type { ConnectionEnd, PipelineConnection } from './pipeline-connection.ts';
-import type { PipelineOptions } from './pipeline-options.ts';
 import type { LeaseRequest, Pool, PoolCounts } from './pool.ts';
 import { PoolSlot } from './pool-slot.ts';
 import { PoolSlots } from './pool-slots.ts';
 import { type SetupOutcome, setupExchange } from './setup-exchange.ts';
 import { type Ticket, WaitQueue } from './wait-queue.ts';
 
-export type ConnectionPoolOptions = {
-  readonly node: NodeAddress;
-  readonly database: string;
+export type ConnectionPoolOptions = Omit<OpenerOptions, 'owner' | 'onOpened' | 'onFailed'> & {
   /** This worker's part of limits.serverConnectionsMax; 1 at least. */
   readonly connectionsMax: number;
-  readonly limits: Limits;
-  readonly allowCleartext: boolean;
-  readonly clock: Clock;
   readonly telemetry: Telemetry;
-  readonly types: PipelineOptions['types'];
   /** The server cannot be reached, or ended a connection without being asked to. */
   onNodeTrouble(error: PgError): void;
 };

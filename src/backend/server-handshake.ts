@@ -10,9 +10,12 @@ import { decodeErrorResponse } from '../protocol/error-response.ts';
 import { FrameReader } from '../protocol/frame-reader.ts';
 import { BackendCode } from '../protocol/message-code.ts';
 import { decodeParameterStatus } from '../protocol/parameter-status.ts';
+import { encodeQuery } from '../protocol/query-message.ts';
+import { IdentityCheck } from './identity-check.ts';
 import { cannotConnect } from './node-failure.ts';
 import { NodeSocket } from './node-socket.ts';
 import { pinnedSettings } from './pinned-settings.ts';
+import type { PrimaryIdentity } from './primary-identity.ts';
 import { ServerLogin } from './server-login.ts';
 
 export type HandshakeRequest = {
@@ -23,6 +26,8 @@ export type HandshakeRequest = {
   /** From the first packet to ReadyForQuery. */
   readonly timeoutMs: number;
   readonly allowCleartext: boolean;
+  /** What the server must prove after the login; null: nothing. */
+  readonly identity: PrimaryIdentity | null;
 };
 
 /** A server session that has said its first ReadyForQuery. The socket is paused, without listeners. */
@@ -59,6 +64,8 @@ class Handshake {
   readonly #parameters = new Map<string, string>();
   #cancelKey: CancelKey | null = null;
   #isAuthenticated = false;
+  /** null until the server has been asked who it is. */
+  #check: IdentityCheck | null = null;
   #isOver = false;
 
   constructor(
@@ -94,11 +101,14 @@ class Handshake {
 
   #startup(): Buffer {
     // It adds client_encoding UTF8 by itself.
+    const { user, database, identity } = this.#request;
+    const synchronousCommit = identity?.synchronousCommit ?? null;
     return serialize.startup({
-      user: this.#request.user.serverUser,
-      database: this.#request.database,
+      user: user.serverUser,
+      database,
       application_name: 'pgweave',
       ...pinnedSettings,
+      ...(synchronousCommit === null ? {} : { synchronous_commit: synchronousCommit }),
     });
   }
 
@@ -118,7 +128,8 @@ class Handshake {
         this.#authenticate(chunk, start, end);
         return;
       case BackendCode.errorResponse:
-        this.#fail(decodeErrorResponse(chunk, start, end));
+        if (this.#check !== null) this.#check.onFrame(code, chunk, start, end);
+        else this.#fail(decodeErrorResponse(chunk, start, end));
         return;
       case BackendCode.noticeResponse:
       case BackendCode.negotiateProtocolVersion:
@@ -133,11 +144,28 @@ class Handshake {
         return;
       case BackendCode.readyForQuery:
         if (!this.#isAuthenticated) throw this.#unexpected();
-        this.#succeed();
+        this.#ready();
+        return;
+      case BackendCode.rowDescription:
+      case BackendCode.dataRow:
+      case BackendCode.commandComplete:
+        if (this.#check === null) throw this.#unexpected();
+        this.#check.onFrame(code, chunk, start, end);
         return;
       default:
         throw this.#unexpected();
     }
+  }
+
+  #ready(): void {
+    const { identity, node } = this.#request;
+    if (identity === null || this.#check !== null) {
+      this.#check?.compare();
+      this.#succeed();
+      return;
+    }
+    this.#check = new IdentityCheck(node, identity);
+    this.#socket.write(encodeQuery(this.#check.question));
   }
 
   #unexpected(): PgError {

@@ -67,6 +67,7 @@ export async function startCluster(
     proofOfLife: (nodes) => monitor.proofOfLife(nodes),
     command: (shard, command) => monitor.command(shard, command),
     rehearse: (shard, command) => monitor.rehearse(shard, command),
+    resolveCommit: (question) => monitor.resolveCommit(question),
     pastFailovers: () => journal.entries,
     async reconfigure(next) {
       await monitor.reconfigure(next);

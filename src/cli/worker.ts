@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { ConnectionPool } from '../backend/connection-pool.ts';
+import type { PrimaryIdentity } from '../backend/primary-identity.ts';
 import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
@@ -90,9 +91,11 @@ class Worker implements WorkerHandlers {
       planningSettings: new SharedPlanningSettings(),
       openMultiShardSelect,
       limits: this.#config.limits,
+      resolvesCommits: this.#config.failover.resolvesCommits,
       schemaChanged: () => link.schemaChanged(),
       globalIds: new GlobalIds(randomBytes(8).toString('hex')),
       settleTransaction: (id, shards) => link.settleTransaction(id, shards),
+      askAboutCommit: (question) => link.askAboutCommit(question),
     };
     this.#gateWorld = {
       executor: this.#world,
@@ -131,6 +134,7 @@ class Worker implements WorkerHandlers {
     this.#config = config;
     this.#gateWorld.config = config;
     this.#world.limits = config.limits;
+    this.#world.resolvesCommits = config.failover.resolvesCommits;
     this.#log.setLevel(config.log.level);
     this.#servers.reconfigure(config.nodes, config.limits);
     this.#servers.update(configuration.shardStates);
@@ -167,7 +171,7 @@ class Worker implements WorkerHandlers {
       clock: this.#clock,
       nodes: this.#config.nodes,
       limits: this.#config.limits,
-      createPool: (node) => this.#createPool(node),
+      createPool: (node, identity) => this.#createPool(node, identity),
     });
     servers.update(configuration.shardStates);
     servers.setCombineNodes(this.#combineNodes(configuration.catalogue));
@@ -178,7 +182,7 @@ class Worker implements WorkerHandlers {
     return this.#config.combineNodes.filter(({ id }) => combineNodes.includes(id));
   }
 
-  #createPool(node: NodeAddress): ConnectionPool {
+  #createPool(node: NodeAddress, identity: PrimaryIdentity | null): ConnectionPool {
     const { database, limits, allowCleartextToServers } = this.#config;
     const { workersCount } = this.#start.place;
     return new ConnectionPool({
@@ -187,6 +191,7 @@ class Worker implements WorkerHandlers {
       connectionsMax: Math.max(1, Math.floor(limits.serverConnectionsMax / workersCount)),
       limits,
       allowCleartext: allowCleartextToServers,
+      identity,
       clock: this.#clock,
       telemetry: this.#telemetry,
       types: () => this.#types.get(node.shard) ?? null,

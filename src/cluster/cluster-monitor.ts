@@ -14,6 +14,8 @@ import type { OperatorCommand } from './operator-command.ts';
 import type { RecordStore, StoredRecord } from './record-store.ts';
 import { ShardMonitor } from './shard-monitor.ts';
 import type { ShardState } from './shard-state.ts';
+import type { CommitQuestion } from './transactions/commit-question.ts';
+import type { TransactionOutcome } from './transactions/transaction-outcome.ts';
 
 export type ClusterMonitorParts = {
   readonly config: Config;
@@ -95,6 +97,12 @@ export class ClusterMonitor {
    */
   async command(shard: ShardId, command: OperatorCommand): Promise<string> {
     return await this.#monitorOf(shard).command(command);
+  }
+
+  /** What became of a COMMIT; null: it cannot be known. Never rejects. */
+  async resolveCommit(question: CommitQuestion): Promise<TransactionOutcome | null> {
+    const monitor = this.#shards.get(question.shard);
+    return monitor === undefined ? null : await monitor.resolveCommit(question);
   }
 
   /** What the command would come to now. Changes nothing. */

@@ -1,3 +1,4 @@
+import { acceptsConnections, alarms } from './alarms.ts';
 import type { NodeStatus, ShardStatus } from './cluster-status.ts';
 import type { FailoverState } from './failover-state.ts';
 import { isStray } from './fence.ts';
@@ -22,6 +23,7 @@ export function readShard(state: FailoverState, now: number): ShardStatus {
     paused: record?.paused ?? false,
     noPromotion: noPromotionReason(state, now),
     writesStuck: state.heartbeat.lateSince !== null,
+    alarms: alarms(state, now),
     failovers: state.failovers,
     reason: holdReason(state),
   };
@@ -44,6 +46,7 @@ export function readNodes(state: FailoverState, now: number): NodeStatus[] {
     state: condition(state, node, now),
     lagBytes: lagBytes(state, node),
     epoch: node.answer?.epoch?.epoch ?? null,
+    acceptsConnections: acceptsConnections(node, state, now),
     pid: null,
   }));
 }
@@ -62,7 +65,8 @@ function condition(state: FailoverState, node: NodeView, now: number): string {
   const { settings } = state;
   if (isResponsive(node, now, settings.suspectAfterMs)) {
     const lonely = node.answer?.inRecovery === true && node.answer.receiverAgeMs === null;
-    return ['up', ...(lonely ? ['not streaming'] : []), ...rejoining(node)].join(', ');
+    const mute = acceptsConnections(node, state, now) ? [] : ['no new connections'];
+    return ['up', ...mute, ...(lonely ? ['not streaming'] : []), ...rejoining(node)].join(', ');
   }
   if (node.rejoin?.state === 'running') return 'rejoining';
   if (node.startingSince !== null) return 'starting';

@@ -12,6 +12,8 @@ export type NodeStatus = {
   /** Replay behind the primary's last known LSN; null for a primary and when not known. */
   readonly lagBytes: number | null;
   readonly epoch: number | null;
+  /** False: its sessions are served, but nobody gets a new one. */
+  readonly acceptsConnections: boolean;
   /** Of the postmaster where it runs on this machine and is known, else null. */
   readonly pid: number | null;
 };
@@ -37,6 +39,8 @@ export type ShardStatus = {
   readonly noPromotion: string;
   /** The primary answers, but acknowledges no write. */
   readonly writesStuck: boolean;
+  /** What an operator should look at although statements flow, in words. */
+  readonly alarms: readonly string[];
   /** Promotions since this supervisor started. */
   readonly failovers: number;
   /** Why statements wait, empty when they do not. */

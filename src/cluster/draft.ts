@@ -42,6 +42,11 @@ export class Draft {
     this.actions.push({ kind: 'start', task: id, work });
   }
 
+  probe(node: NodeView, afterMs: number): void {
+    this.actions.push({ kind: 'probe', node: node.id, afterMs });
+    this.changeNode(node.id, { probedAt: this.now });
+  }
+
   changeNode(id: NodeId, fields: Partial<NodeView>): void {
     this.change({
       nodes: this.state.nodes.map((node) => (node.id === id ? { ...node, ...fields } : node)),

@@ -12,6 +12,7 @@ import {
   watchStandbys,
 } from './standby-watch.ts';
 import { namesFor, waitsFor, waitsForAllOf } from './synchronous-names.ts';
+import { waitWeakness } from './synchronous-wait.ts';
 
 type Armed = Durability & { readonly kind: 'armed' };
 type Target = Omit<Armed, 'kind'>;
@@ -104,7 +105,7 @@ function keepUnarmed(
 ): void {
   if (draft.now < draft.state.durabilityRetryAt) return;
   const target = targetOf(draft, readyOf(draft, primary, standbys));
-  if (target !== null && waitsAtCommit(primary)) {
+  if (target !== null && waitWeakness(primary) === null) {
     startArming(draft, record, target);
     return;
   }
@@ -137,7 +138,8 @@ function relax(draft: Draft, record: ShardRecord, names: string): void {
 /** Why the server's own settings do not keep what the record promises. */
 function settingWeakness(draft: Draft, primary: ProbeAnswer, durability: Armed): string | null {
   const setting = primary.synchronousStandbyNames;
-  if (!waitsAtCommit(primary)) return `synchronous_commit is ${primary.synchronousCommit}`;
+  const weakness = waitWeakness(primary);
+  if (weakness !== null) return weakness;
   const names = durability.members.map((id) => applicationName(draft, id));
   const known = names.filter((name) => name !== null);
   // A member that has not answered since we started has told us no name to compare.
@@ -236,8 +238,4 @@ function sameSet(a: Target, b: Target): boolean {
     a.members.length === b.members.length &&
     a.members.every((id) => b.members.includes(id))
   );
-}
-
-function waitsAtCommit(primary: ProbeAnswer): boolean {
-  return primary.synchronousCommit === 'on' || primary.synchronousCommit === 'remote_apply';
 }

@@ -3,6 +3,7 @@ import type { HookOutcome } from './hook-call.ts';
 import type { OperatorCommand } from './operator-command.ts';
 import type { ConnectOutcome, ProbeAnswer } from './probe-answer.ts';
 import type { StoredRecord } from './record-store.ts';
+import type { XidBounds } from './xid-bounds.ts';
 
 /** What a task that the machine asked for came to. */
 export type TaskResult =
@@ -20,6 +21,8 @@ export type TaskResult =
       readonly answer: ProbeAnswer;
       readonly askedAt: number;
       readonly switchLsn: string | null;
+      /** null: it had been promoted before. */
+      readonly xids: XidBounds | null;
     }
   /** The primary acknowledges nothing any more, and the candidate has everything it ever did. */
   | { readonly kind: 'drained' }

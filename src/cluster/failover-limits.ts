@@ -12,6 +12,14 @@ export const failoverLimits = {
   replayBytesMax: 1024n * 1024n,
   /** A write of our own that waits longer is an alarm. */
   heartbeatLateMs: 3000,
+  /**
+   * A primary whose sessions answer is asked for a new one this often: only its postmaster may hang,
+   * which nobody who is connected notices.
+   */
+  connectEveryMs: 5000,
+  /** After the first that got no answer: one may be chance. */
+  connectAgainMs: 1000,
+  silentConnectsMin: 2,
   retryMs: 500,
   fenceEveryMs: 5000,
   /** A standby that receives nothing is pointed to the primary again after this long. */

@@ -1,5 +1,6 @@
 import { unreachable } from '../base/assert.ts';
 import type { NodeId } from '../config/config.ts';
+import { watchAlarms } from './alarms.ts';
 import { automaticCandidates, safeCandidates, successor } from './candidate.ts';
 import { claim, claimForOneOf } from './claim.ts';
 import { Draft } from './draft.ts';
@@ -137,7 +138,7 @@ function watchPrimary(draft: Draft, record: ShardRecord): void {
   const verdict = judgePrimary(draft.state, primary, record, draft.now);
   switch (verdict.kind) {
     case 'well':
-      goOn(draft, record);
+      goOn(draft, record, primary);
       return;
     case 'late':
       suspect(draft, primary, verdict.reason);
@@ -152,7 +153,7 @@ function watchPrimary(draft: Draft, record: ShardRecord): void {
 }
 
 /** The primary is alive and the right one. */
-function goOn(draft: Draft, record: ShardRecord): void {
+function goOn(draft: Draft, record: ShardRecord, primary: NodeView): void {
   const { phase } = draft.state;
   if (record.phase.kind !== 'open') {
     // A switchover was given up half-way: the primary has a fence that only a new epoch lifts.
@@ -163,6 +164,7 @@ function goOn(draft: Draft, record: ShardRecord): void {
     draft.enter({ kind: 'open' });
     draft.log('info', 'open', { primary: record.primary, epoch: record.epoch });
   }
+  watchAlarms(draft, primary);
   fenceStrays(draft, record);
   repair(draft, record);
   if (draft.state.doubtful) {
@@ -187,10 +189,10 @@ function suspect(draft: Draft, primary: NodeView, reason: string): void {
     draft.enter({ kind: 'suspect', since: draft.now });
     draft.change({ times: { ...draft.state.times, suspectedAt: draft.now } });
     draft.log('debug', 'holding statements: the primary is suspect', { node: primary.id, reason });
-    probe(draft, primary, 0);
+    draft.probe(primary, 0);
     return;
   }
-  if (draft.now - primary.probedAt >= failoverLimits.probeSpacingMs) probe(draft, primary, 0);
+  if (draft.now - primary.probedAt >= failoverLimits.probeSpacingMs) draft.probe(primary, 0);
 }
 
 function replace(
@@ -292,16 +294,7 @@ function demandedFence(
 
 function probeSoon(draft: Draft, id: FailoverState['nodes'][number]['id']): void {
   const node = nodeView(draft.state, id);
-  if (node?.refusals === 1) probe(draft, node, failoverLimits.refusedSpacingMs);
-}
-
-function probe(draft: Draft, node: NodeView, afterMs: number): void {
-  draft.actions.push({ kind: 'probe', node: node.id, afterMs });
-  draft.change({
-    nodes: draft.state.nodes.map((view) =>
-      view.id === node.id ? { ...view, probedAt: draft.now } : view,
-    ),
-  });
+  if (node?.refusals === 1) draft.probe(node, failoverLimits.refusedSpacingMs);
 }
 
 function mayStart(draft: Draft): boolean {

@@ -9,6 +9,7 @@ import type { EpochRow } from './probe-answer.ts';
 import type { StoredRecord } from './record-store.ts';
 import type { Intent, ShardPhase, ShardRecord } from './shard-record.ts';
 import type { ShardState } from './shard-state.ts';
+import type { XidBounds } from './xid-bounds.ts';
 
 /** The configured part of the machine's timing; milliseconds. */
 export type FailoverSettings = {
@@ -93,6 +94,13 @@ export type Heartbeat = {
   readonly lateSince: number | null;
 };
 
+/** `epoch` followed `after`, both open, by a promotion. */
+export type Succession = {
+  readonly after: number;
+  readonly epoch: number;
+  readonly xids: XidBounds;
+};
+
 export type FailoverState = {
   readonly shard: ShardId;
   readonly settings: FailoverSettings;
@@ -123,7 +131,11 @@ export type FailoverState = {
   readonly restarted: boolean;
   readonly watches: readonly StandbyWatch[];
   readonly heartbeat: Heartbeat;
+  /** Of the last promotion; null: none in this life of the supervisor. */
+  readonly succession: Succession | null;
   readonly request: OperatorRequest | null;
+  /** What an operator has been told of: see alarms(). */
+  readonly alarms: readonly string[];
   readonly lastFailoverAt: number;
   readonly failovers: number;
   readonly times: JournalTimes;
@@ -164,7 +176,9 @@ export function beginFailover(beginning: Beginning): FailoverState {
     restarted: false,
     watches: [],
     heartbeat: { acknowledgedLsn: null, lateSince: null },
+    succession: null,
     request: null,
+    alarms: [],
     lastFailoverAt: -Infinity,
     failovers: 0,
     times: { suspectedAt: now, confirmedAt: now, claimedAt: now, promotedAt: now },

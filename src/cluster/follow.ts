@@ -63,12 +63,7 @@ function hold(draft: Draft, reason: string): void {
   }
   const primary = record === null ? null : nodeView(draft.state, record.primary);
   if (primary === null || draft.now - primary.probedAt < failoverLimits.probeSpacingMs) return;
-  draft.actions.push({ kind: 'probe', node: primary.id, afterMs: 0 });
-  draft.change({
-    nodes: draft.state.nodes.map((node) =>
-      node.id === primary.id ? { ...node, probedAt: draft.now } : node,
-    ),
-  });
+  draft.probe(primary, 0);
 }
 
 /** By epoch row, then by timeline. */

@@ -14,6 +14,7 @@ import type { ProbeAnswer } from './probe-answer.ts';
 import { ProbeQuery } from './probe-query.ts';
 import { lockSettings } from './settings-lock.ts';
 import type { Intent } from './shard-record.ts';
+import type { XidBounds } from './xid-bounds.ts';
 
 export type InstallOptions = {
   readonly node: NodeAddress;
@@ -30,6 +31,7 @@ export type Installed = {
   readonly answer: ProbeAnswer;
   readonly askedAt: number;
   readonly switchLsn: string | null;
+  readonly xids: XidBounds | null;
 };
 
 const pollMs = 5;
@@ -45,13 +47,13 @@ export async function installPrimary(options: InstallOptions): Promise<Installed
   const connection = { node, login, settings, timeoutMs: statementTimeoutMs };
   return await withControlConnection(connection, async (session) => {
     if (options.names !== null) await replaceNames(session, options.names, clock);
-    await promote(session, options);
+    const xids = await promote(session, options);
     const switchLsn = await endOfRecovery(session);
     await writeEpoch(session, options.intent);
     // From here on as any probe: this session's own setting is not the server's.
     await session.execute('set synchronous_commit to default');
     const askedAt = clock.now();
-    return { answer: await new ProbeQuery().ask(session), askedAt, switchLsn };
+    return { answer: await new ProbeQuery().ask(session), askedAt, switchLsn, xids };
   });
 }
 
@@ -78,15 +80,21 @@ async function endOfRecovery(session: ControlConnection): Promise<string | null>
   return row?.lsn ?? null;
 }
 
-/** pg_promote's own waiting looks every 100 ms only. */
-async function promote(session: ControlConnection, options: InstallOptions): Promise<void> {
+/** pg_promote's own waiting looks every 100 ms only. null: it was promoted before. */
+async function promote(
+  session: ControlConnection,
+  options: InstallOptions,
+): Promise<XidBounds | null> {
   const { clock, promoteTimeoutMs, node } = options;
-  if (!(await isInRecovery(session))) return;
+  let reading = await readRole(session);
+  if (!reading.recovering) return null;
   // A paused replay would notice the promotion only with its next look, up to a second later.
   await session.query('select pg_wal_replay_resume() where pg_is_wal_replay_paused()');
   await session.query('select pg_promote(wait => false)');
   const deadline = clock.now() + promoteTimeoutMs;
-  while (await isInRecovery(session)) {
+  let replayed = reading.xid;
+  for (reading = await readRole(session); reading.recovering; reading = await readRole(session)) {
+    replayed = reading.xid;
     if (clock.now() >= deadline) {
       throw new PgError(
         SqlState.objectNotInPrerequisiteState,
@@ -95,13 +103,20 @@ async function promote(session: ControlConnection, options: InstallOptions): Pro
     }
     await pause(clock, pollMs);
   }
+  return { replayed, next: reading.xid };
 }
 
-async function isInRecovery(session: ControlConnection): Promise<boolean> {
-  const [row] = await session.query<{ recovering: boolean }>(
-    'select pg_is_in_recovery() as recovering',
+/**
+ * `xid`: no transaction from it on has ended. The snapshot is older than the answer about recovery, so
+ * one that was taken in recovery is of recovery.
+ */
+async function readRole(
+  session: ControlConnection,
+): Promise<{ readonly recovering: boolean; readonly xid: string }> {
+  const [row] = await session.query<{ xid: string; recovering: boolean }>(
+    'select pg_snapshot_xmax(pg_current_snapshot())::text as xid, pg_is_in_recovery() as recovering',
   );
-  return row?.recovering !== false;
+  return { recovering: row?.recovering !== false, xid: row?.xid ?? '0' };
 }
 
 /** The rows travel with the WAL: whoever holds this one has this line of history. */
@@ -114,7 +129,9 @@ async function writeEpoch(session: ControlConnection, intent: Intent): Promise<v
       uuid text not null,
       node text not null,
       began_at timestamptz not null default now()
-    )`);
+    );
+    grant usage on schema pgweave to public;
+    grant select on pgweave.epoch to public`);
   await session.query(
     'insert into pgweave.epoch (epoch, uuid, node) values ($1, $2, $3) on conflict do nothing',
     [intent.epoch, intent.uuid, intent.candidate],

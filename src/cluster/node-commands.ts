@@ -11,6 +11,7 @@ import {
 import { fencedNames } from './fence.ts';
 import { pause } from './pause.ts';
 import { lockSettings } from './settings-lock.ts';
+import { startedAtSql } from './started-at.ts';
 import { namesFor, type SynchronousSet, waitsForAllOf } from './synchronous-names.ts';
 
 export type NodeCommandsParts = { readonly login: ControlLogin; readonly clock: Clock };
@@ -37,8 +38,7 @@ export class NodeCommands {
       if (!waitsForAllOf(names, set)) await setNames(session, namesFor(set));
       await pause(this.#parts.clock, reloadMs);
       const [sample] = await session.query<{ lsn: string; started_at: string }>(
-        `select pg_current_wal_flush_lsn()::text as lsn,
-          (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text as started_at`,
+        `select pg_current_wal_flush_lsn()::text as lsn, ${startedAtSql} as started_at`,
       );
       const { names: members } = set;
       await this.#until(`${members.join()} to confirm ${sample?.lsn}`, catchUpMs, async () => {

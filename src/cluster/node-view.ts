@@ -24,6 +24,8 @@ export type NodeView = {
   readonly lastRefusedAt: number;
   /** First 57P03 since the last sign of life. */
   readonly startingSince: number | null;
+  /** Fresh connections that got no answer, in a row, although its sessions answer. */
+  readonly silentConnects: number;
   readonly probedAt: number;
   readonly fencedAt: number;
   /** It was pointed to the primary of this epoch, first and last; null: not yet. */
@@ -53,6 +55,7 @@ export function unseenNode(id: NodeId, now: number): NodeView {
     firstRefusedAt: -Infinity,
     lastRefusedAt: -Infinity,
     startingSince: null,
+    silentConnects: 0,
     probedAt: -Infinity,
     fencedAt: -Infinity,
     repoint: null,
@@ -103,7 +106,9 @@ function connected(
 ): NodeView {
   switch (event.outcome) {
     case 'alive':
-      return alive(view, event.at);
+      return { ...alive(view, event.at), silentConnects: 0 };
+    case 'silent':
+      return { ...view, silentConnects: view.silentConnects + 1 };
     case 'starting':
       return { ...view, refusals: 0, startingSince: view.startingSince ?? event.at };
     case 'refused':

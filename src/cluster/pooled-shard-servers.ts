@@ -1,4 +1,5 @@
 import type { LeaseRequest, Pool, PoolCounts } from '../backend/pool.ts';
+import type { PrimaryIdentity } from '../backend/primary-identity.ts';
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
@@ -17,7 +18,8 @@ export type PooledShardServersParts = {
   readonly clock: Clock;
   readonly nodes: ShardNodes;
   readonly limits: Pick<Limits, 'holdMaxMs'>;
-  readonly createPool: (node: NodeAddress) => Pool;
+  /** `identity`: what the server must prove to be; null: nothing. */
+  readonly createPool: (node: NodeAddress, identity: PrimaryIdentity | null) => Pool;
 };
 
 /**
@@ -26,7 +28,7 @@ export type PooledShardServersParts = {
  */
 export class PooledShardServers implements ShardServers {
   readonly #clock: Clock;
-  readonly #createPool: (node: NodeAddress) => Pool;
+  readonly #createPool: PooledShardServersParts['createPool'];
   readonly #lines = new Map<ShardId, ShardLine>();
   readonly #combine: CombineServers;
   #nodes: ShardNodes;
@@ -37,7 +39,7 @@ export class PooledShardServers implements ShardServers {
     this.#createPool = createPool;
     this.#nodes = nodes;
     this.#limits = limits;
-    this.#combine = new CombineServers({ clock, createPool });
+    this.#combine = new CombineServers({ clock, createPool: (node) => createPool(node, null) });
     for (const shard of nodes.keys()) this.#lines.set(shard, this.#newLine(shard));
   }
 
@@ -122,14 +124,15 @@ export class PooledShardServers implements ShardServers {
       epoch: 0,
       primary: null,
       standbys: [],
+      identity: null,
       reason: 'the supervisor has not named one yet',
     };
     const parts = {
       clock: this.#clock,
       holdMaxMs: () => this.#limits.holdMaxMs,
-      openPool: ({ primary }: ShardState) => {
+      openPool: ({ primary, identity }: ShardState) => {
         const node = this.#nodes.get(shard)?.find(({ id }) => id === primary);
-        return node === undefined ? null : { node, pool: this.#createPool(node) };
+        return node === undefined ? null : { node, pool: this.#createPool(node, identity) };
       },
     };
     return new ShardLine(parts, state);

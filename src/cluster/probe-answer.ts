@@ -17,8 +17,10 @@ export type ProbeAnswer = {
   /** pg_control_system(): equal within a shard. */
   readonly systemId: string;
   readonly timeline: number;
-  /** pg_postmaster_start_time(), microseconds since 1970: changes with every restart. */
+  /** Changes with every restart, also after a crash: see startedAtSql. */
   readonly startedAt: string;
+  /** As server_version_num: 180004 is 18.4. */
+  readonly serverVersion: number;
   /** Primary: flushed. Standby: the greater of received and replayed. */
   readonly lsn: bigint;
   /** Standby: replayed; primary: as `lsn`. */

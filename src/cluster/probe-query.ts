@@ -3,12 +3,14 @@ import { SqlState } from '../base/sql-state.ts';
 import { conninfoAddress, nowhere, readConninfo, standbyName } from './conninfo.ts';
 import type { ControlConnection } from './control-connection.ts';
 import type { ProbeAnswer } from './probe-answer.ts';
+import { startedAtSql } from './started-at.ts';
 
 type ProbeRow = {
   readonly in_recovery: boolean;
   readonly system_id: string;
   readonly timeline: number;
   readonly started_at: string;
+  readonly server_version: number;
   readonly lsn: string;
   readonly replay_lsn: string;
   readonly replay_paused: boolean;
@@ -70,7 +72,8 @@ function probeSql(withEpoch: boolean): string {
         then coalesce(r.received_tli, (select timeline_id from pg_control_checkpoint()))
         else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
       end as timeline,
-      (extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint::text as started_at,
+      ${startedAtSql} as started_at,
+      current_setting('server_version_num')::int as server_version,
       (case when n.in_recovery
         then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), '0/0'::pg_lsn)
         else pg_current_wal_flush_lsn() end - '0/0'::pg_lsn)::text as lsn,
@@ -102,6 +105,7 @@ function answerOf(row: ProbeRow): ProbeAnswer {
     systemId: row.system_id,
     timeline: row.timeline,
     startedAt: row.started_at,
+    serverVersion: row.server_version,
     lsn: BigInt(row.lsn),
     replayLsn: BigInt(row.replay_lsn),
     replayPaused: row.replay_paused,

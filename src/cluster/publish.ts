@@ -1,9 +1,10 @@
 import { unreachable } from '../base/assert.ts';
 import type { NodeId } from '../config/config.ts';
 import type { Draft } from './draft.ts';
-import type { FailoverState } from './failover-state.ts';
+import { type FailoverState, nodeView } from './failover-state.ts';
 import { isOfEpoch, isResponsive } from './node-view.ts';
-import type { ShardState } from './shard-state.ts';
+import type { ShardRecord } from './shard-record.ts';
+import type { ServingIdentity, ShardState } from './shard-state.ts';
 
 /** Tells the workers what changed. The epoch they see never falls. */
 export function publish(draft: Draft): void {
@@ -18,10 +19,26 @@ function shardState(state: FailoverState, now: number): ShardState {
   const { shard, phase, record } = state;
   const standbys = standbyIds(state, now);
   const epoch = Math.max(state.published?.epoch ?? 0, phaseEpoch(state));
+  const identity = record === null ? null : identityOf(state, record);
   if (phase.kind === 'open' && record !== null) {
-    return { shard, epoch: record.epoch, primary: record.primary, standbys, reason: '' };
+    return { shard, epoch: record.epoch, primary: record.primary, standbys, identity, reason: '' };
   }
-  return { shard, epoch, primary: null, standbys, reason: holdReason(state) };
+  return { shard, epoch, primary: null, standbys, identity, reason: holdReason(state) };
+}
+
+/** Where somebody else promotes, only what no promotion changes. */
+function identityOf(state: FailoverState, record: ShardRecord): ServingIdentity {
+  const { mode, settings } = state;
+  const answer = nodeView(state, record.primary)?.answer;
+  const isOurs = mode === 'failover';
+  const kept = answer?.synchronousCommit === 'remote_apply' ? 'remote_apply' : 'on';
+  return {
+    systemId: record.systemId,
+    timeline: isOurs ? record.timeline : null,
+    uuid: isOurs ? record.uuid : null,
+    synchronousCommit: isOurs && settings.durability !== 'async' ? kept : null,
+    startedAt: answer?.startedAt ?? '',
+  };
 }
 
 /** A promotion cuts the old primary's connections from its claim on; a mere suspicion does not. */
@@ -78,7 +95,13 @@ function sameState(a: ShardState, b: ShardState): boolean {
     a.epoch === b.epoch &&
     a.primary === b.primary &&
     a.reason === b.reason &&
+    sameIdentity(a.identity, b.identity) &&
     a.standbys.length === b.standbys.length &&
     a.standbys.every((id, index) => id === b.standbys[index])
   );
+}
+
+/** Within one epoch and primary nothing else changes. */
+function sameIdentity(a: ServingIdentity | null, b: ServingIdentity | null): boolean {
+  return a?.startedAt === b?.startedAt && a?.synchronousCommit === b?.synchronousCommit;
 }

@@ -7,6 +7,7 @@ import type { Config, NodeAddress, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { readNodes, readShard } from './cluster-reading.ts';
 import type { NodeStatus, ShardStatus } from './cluster-status.ts';
+import { CommitResolution } from './commit-resolution.ts';
 import type { ControlLogin } from './control-connection.ts';
 import { type Rehearsal, rehearse } from './dry-run.ts';
 import type { FailoverAction, FailoverTask } from './failover-action.ts';
@@ -22,6 +23,8 @@ import type { OperatorAnswer, OperatorCommand } from './operator-command.ts';
 import type { RecordStore, StoredRecord } from './record-store.ts';
 import type { ShardState } from './shard-state.ts';
 import { TaskRunner } from './task-runner.ts';
+import type { CommitQuestion } from './transactions/commit-question.ts';
+import type { TransactionOutcome } from './transactions/transaction-outcome.ts';
 
 export type ShardMonitorParts = {
   readonly shard: ShardId;
@@ -50,6 +53,7 @@ export class ShardMonitor {
   readonly #nodes: readonly NodeAddress[];
   readonly #runner: TaskRunner;
   readonly #heartbeat: Heartbeat | null;
+  readonly #commits: CommitResolution;
   readonly #probes = new Map<NodeId, NodeProbe>();
   readonly #events: FailoverEvent[] = [];
   #saving: Promise<void> = Promise.resolve();
@@ -80,6 +84,13 @@ export class ShardMonitor {
       stored: mode === 'failover' ? stored : null,
       now: clock.now(),
     });
+    this.#commits = new CommitResolution({
+      nodes: this.#nodes,
+      login: this.#login,
+      clock,
+      state: () => this.#state,
+      patienceMs: config.limits.holdMaxMs,
+    });
     for (const node of this.#nodes) this.#probes.set(node.id, this.#startProbe(node));
     this.#heartbeat = mode === 'failover' ? this.#startHeartbeat() : null;
   }
@@ -92,6 +103,7 @@ export class ShardMonitor {
         epoch: 0,
         primary: null,
         standbys: [],
+        identity: null,
         reason: 'looking for the primary',
       }
     );
@@ -149,6 +161,11 @@ export class ShardMonitor {
       };
       this.dispatch({ kind: 'operator', at: clock.now(), command });
     });
+  }
+
+  /** What became of a COMMIT; null: it cannot be known. Never rejects. */
+  resolveCommit(question: CommitQuestion): Promise<TransactionOutcome | null> {
+    return this.#commits.resolve(question);
   }
 
   /** What the command would do now. Changes nothing. */

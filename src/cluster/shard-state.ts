@@ -1,3 +1,4 @@
+import type { PrimaryIdentity } from '../backend/primary-identity.ts';
 import type { NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 
@@ -12,6 +13,13 @@ export type ShardState = {
   readonly primary: NodeId | null;
   /** In recovery, streaming and of the same epoch. */
   readonly standbys: readonly NodeId[];
+  /** What the last open primary must prove on each connection; null before the first. */
+  readonly identity: ServingIdentity | null;
   /** For the error when waiting ends, e.g. `promoting 127.0.0.1:5433`. */
   readonly reason: string;
+};
+
+export type ServingIdentity = PrimaryIdentity & {
+  /** See ProbeAnswer: another value means that no session of before lives on. */
+  readonly startedAt: string;
 };

@@ -165,10 +165,11 @@ function installed(
 ): void {
   const { phase, record } = draft.state;
   if (phase.kind !== 'promoting' || record === null) return;
-  const { answer, askedAt, switchLsn } = result;
+  const { answer, askedAt, switchLsn, xids } = result;
   const event = { kind: 'answer', at: draft.now, node: candidate, answer, askedAt } as const;
   draft.change({
     times: { ...draft.state.times, promotedAt: draft.now },
+    succession: xids === null ? null : { after: record.epoch, epoch: phase.intent.epoch, xids },
     nodes: draft.state.nodes.map((node) => (node.id === candidate ? observe(node, event) : node)),
   });
   const next: ShardRecord = {

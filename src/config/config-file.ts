@@ -65,6 +65,7 @@ const failover = z
     degrade_after: duration({ min: 50, max: 3600 * second }).prefault('1s'),
     promote_timeout: duration({ min: 100, max: 3600 * second }).prefault('5s'),
     cooldown: duration({ min: 0, max: day }).prefault('30s'),
+    resolve_commits: flag().prefault('true'),
     state_directory: nonEmpty('the directory').prefault('state'),
     hooks,
   })

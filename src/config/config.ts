@@ -69,6 +69,8 @@ export type Failover = {
   readonly degradeAfterMs: number;
   readonly promoteTimeoutMs: number;
   readonly cooldownMs: number;
+  /** A transaction that wrote learns its ID before COMMIT, so that a lost answer can be found out. */
+  readonly resolvesCommits: boolean;
   /** Async: a standby that lacks more is not promoted by itself. */
   readonly lagBytesMax: number;
   /** Directory of the durable cluster record. */

@@ -182,6 +182,7 @@ function configOf(sections: PlainSections, { topology, users, map, path }: Parts
       degradeAfterMs: failover.degrade_after,
       promoteTimeoutMs: failover.promote_timeout,
       cooldownMs: failover.cooldown,
+      resolvesCommits: failover.resolve_commits,
       lagBytesMax: failover.max_lag,
       stateDirectory: inDirectory(failover.state_directory),
       hooks: {

@@ -28,7 +28,7 @@ export type RunOwner = {
   /** It was given up before it got a connection. */
   withdrawn(done: (ok: boolean) => void): void;
   refused(error: PgError, done: (ok: boolean) => void): void;
-  landed(run: AutocommitRun, outcome: RelayOutcome): void;
+  landed(run: AutocommitRun, outcome: RelayOutcome, connection: ServerConnection): void;
 };
 
 /**
@@ -79,6 +79,10 @@ export class AutocommitRun implements LeaseRequest, RelayOptions {
 
   get script(): ReplyScript | null {
     return this.#script;
+  }
+
+  get commits(): boolean {
+    return true;
   }
 
   get shared(): boolean {
@@ -134,7 +138,7 @@ export class AutocommitRun implements LeaseRequest, RelayOptions {
     telemetry.shardLatency(shard, latencyMs);
     traffic?.note(latencyMs, this.#relay?.bytes ?? 0);
     this.#release(connection);
-    this.#owner.landed(this, outcome);
+    this.#owner.landed(this, outcome, connection);
   }
 
   /** A shared connection is the pool's all the time. */

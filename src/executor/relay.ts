@@ -4,9 +4,11 @@ import type { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { decodeErrorFields, type ErrorFields, isFatal } from '../protocol/error-response.ts';
 import type { ClientOutput } from './client-output.ts';
+import { isInterruptedWait } from './commit/interrupted-wait.ts';
 import type { ReplyScript } from './reply-script.ts';
 
 const errorResponse = 0x45; // E
+const noticeResponse = 0x4e; // N
 const copyInResponse = 0x47; // G
 const copyBothResponse = 0x57; // W
 
@@ -23,6 +25,8 @@ export type RelayOutcome = {
   readonly lost: PgError | null;
   /** Something has been passed on: the statement must not be run again. */
   readonly forwarded: boolean;
+  /** What came after the news that the commit has not waited for its standby; null: none came. */
+  readonly withheld: readonly Buffer[] | null;
 };
 
 export type RelayOptions = {
@@ -31,6 +35,8 @@ export type RelayOptions = {
   readonly script: ReplyScript | null;
   /** Others' statements stand behind this one: the server is not paused for a slow client. */
   readonly shared: boolean;
+  /** The answer's end is the end of a transaction. */
+  readonly commits: boolean;
   /** The server waits for COPY data. */
   onCopyIn(): void;
   /** An ErrorResponse is being passed on. */
@@ -55,6 +61,7 @@ export class Relay implements Exchange {
   #keptFailed = false;
   #forwarded = false;
   #bytes = 0;
+  #withheld: Buffer[] | null = null;
 
   constructor(connection: ServerConnection, options: RelayOptions) {
     this.#connection = connection;
@@ -67,6 +74,7 @@ export class Relay implements Exchange {
   }
 
   onFrame(code: number, chunk: Buffer, start: number, end: number): void {
+    if (code === noticeResponse && this.#notesInterruption(chunk, start, end)) return;
     const script = this.#options.script;
     const error = code === errorResponse ? decodeErrorFields(chunk, start, end) : null;
     // The connection ends now: what that means for the client is not the server's to say.
@@ -81,6 +89,10 @@ export class Relay implements Exchange {
     if (script !== null) this.#pushLocals();
     if (error !== null) this.#noteError(error);
     else if (script !== null && !script.accept(code)) return;
+    if (this.#withheld !== null) {
+      this.#withheld.push(Buffer.from(chunk.subarray(start, end)));
+      return;
+    }
     const instead = error === null ? null : (this.#options.insteadOf?.(error) ?? null);
     if (instead === null) this.#addRange(chunk, start, end);
     else this.#pushInstead(instead);
@@ -117,6 +129,7 @@ export class Relay implements Exchange {
       keptFailed: this.#keptFailed,
       lost: null,
       forwarded: this.#forwarded,
+      withheld: this.#withheld,
     });
   }
 
@@ -128,7 +141,18 @@ export class Relay implements Exchange {
       keptFailed: this.#keptFailed,
       lost: error,
       forwarded: this.#forwarded,
+      withheld: this.#withheld,
     });
+  }
+
+  /** What comes from now on, the tag above all, is not to be believed before somebody has looked. */
+  #notesInterruption(chunk: Buffer, start: number, end: number): boolean {
+    if (!this.#options.commits || !isInterruptedWait(noticeResponse, chunk, start, end)) {
+      return false;
+    }
+    this.#writeRange();
+    this.#withheld ??= [];
+    return true;
   }
 
   #noteError(error: ErrorFields): void {

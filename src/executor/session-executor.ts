@@ -5,6 +5,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Telemetry } from '../base/telemetry.ts';
 import type { ShardServers } from '../cluster/shard-servers.ts';
+import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
 import type { GlobalId, GlobalIds } from '../cluster/transactions/global-id.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { Limits, User } from '../config/config.ts';
@@ -16,6 +17,8 @@ import {
 import type { ShardId } from '../sharding/shard-id.ts';
 import { AutocommitRun, type RunOwner } from './autocommit-run.ts';
 import type { ClientOutput } from './client-output.ts';
+import { notReplicated } from './commit/commit-errors.ts';
+import { questionAbout } from './commit/question-about.ts';
 import type { Flight } from './flight.ts';
 import { leastLoadedShard } from './least-loaded-shard.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
@@ -40,8 +43,10 @@ export type ExecutorWorld = {
   readonly planner: StatementPlanner;
   readonly planningSettings: SharedPlanningSettings;
   readonly openMultiShardSelect: OpenMultiShardSelect;
-  /** Changes on reload. */
+  /** Both change on reload. */
   limits: Limits;
+  /** See Failover. */
+  resolvesCommits: boolean;
   /** A statement changed tables. Resolves when the catalogue has been read again. */
   schemaChanged(): Promise<void>;
   /** For the transactions that this worker commits on several shards. */
@@ -51,6 +56,8 @@ export type ExecutorWorld = {
    * with how it ended, null when that could not be found out in time.
    */
   settleTransaction(id: GlobalId, shards: readonly ShardId[]): Promise<TransactionOutcome | null>;
+  /** What became of a COMMIT on one shard; null: it cannot be known. */
+  askAboutCommit(question: CommitQuestion): Promise<TransactionOutcome | null>;
 };
 
 /** What a session hears of its statements. */
@@ -206,11 +213,14 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     this.fail(error, done);
   }
 
-  landed(run: AutocommitRun, outcome: RelayOutcome): void {
+  landed(run: AutocommitRun, outcome: RelayOutcome, connection: ServerConnection): void {
     const { flight, rerunsLeft, whenDone } = run;
     this.#cancel = null;
     this.#writing = false;
-    if (outcome.lost === null && outcome.keptFailed) {
+    const { withheld } = outcome;
+    if (outcome.lost === null && withheld !== null) {
+      this.#confirm(connection, withheld, whenDone);
+    } else if (outcome.lost === null && outcome.keptFailed) {
       new AutocommitRun(this, flight, rerunsLeft, whenDone, false).start();
     } else if (outcome.lost === null || outcome.errored) {
       whenDone(!outcome.errored);
@@ -221,6 +231,23 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     } else {
       this.fail(lostError(flight, outcome.lost), whenDone);
     }
+  }
+
+  /** The statement is committed on the primary: the client hears of it when a standby has it, too. */
+  #confirm(
+    connection: ServerConnection,
+    withheld: readonly Buffer[],
+    done: (ok: boolean) => void,
+  ): void {
+    const question = questionAbout(this.world.servers, connection);
+    void this.world.askAboutCommit(question).then((outcome) => {
+      if (outcome !== 'committed') {
+        this.fail(notReplicated(question.shard), done);
+        return;
+      }
+      for (const frame of withheld) this.output.push(frame);
+      done(true);
+    });
   }
 
   /** Runs a statement again after a loss, unless it is cancelled before. */
@@ -289,6 +316,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
         output: this.output,
         script,
         shared: false,
+        commits: false,
         onCopyIn: () => this.session.copyIn(connection),
         onError: () => this.session.errorPassed(),
         insteadOf: (error) => (this.#isDeadlocked ? insteadOf(error) : null),

@@ -141,7 +141,14 @@ function addNodes(registry: Registry, status: ClusterStatus): void {
     labelNames: ['shard', 'node'],
     registers,
   });
-  for (const { shard, node, role: current, lagBytes } of status.nodes) {
+  const accepts = new Gauge({
+    name: 'pgweave_node_accepts_connections',
+    help: '0 when its sessions are served, but nobody gets a new one.',
+    labelNames: ['shard', 'node'],
+    registers,
+  });
+  for (const { shard, node, role: current, lagBytes, acceptsConnections } of status.nodes) {
+    accepts.set({ shard, node }, acceptsConnections ? 1 : 0);
     for (const name of roles) role.set({ shard, node, role: name }, name === current ? 1 : 0);
     if (lagBytes !== null) lag.set({ shard, node }, lagBytes);
   }

@@ -50,6 +50,19 @@ export class DataRowReader {
   }
 }
 
+/** The values as strings, for rows of our own questions. Throws PgError 08P01. */
+export function decodeTextRow(chunk: Buffer, start: number, end: number): (string | null)[] {
+  const reader = new DataRowReader();
+  reader.open(chunk, start, end);
+  const values: (string | null)[] = [];
+  while (reader.next()) {
+    const { valueStart, valueLength } = reader;
+    const isNull = valueLength < 0;
+    values.push(isNull ? null : chunk.toString('utf8', valueStart, valueStart + valueLength));
+  }
+  return values;
+}
+
 /** Appends a DataRow; text and binary values alike, null is NULL. */
 export function writeDataRow(
   writer: MessageWriter,

@@ -4,6 +4,8 @@ import type { Rehearsal } from '../cluster/dry-run.ts';
 import type { OperatorCommand } from '../cluster/operator-command.ts';
 import type { PastFailover } from '../cluster/past-failover.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
+import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
+import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { Config, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { Recovery } from './transaction-keeper.ts';
@@ -20,6 +22,8 @@ export type ClusterControl = {
   command(shard: ShardId, command: OperatorCommand): Promise<string>;
   /** What the command would come to now. Changes nothing. */
   rehearse(shard: ShardId, command: OperatorCommand): Rehearsal;
+  /** What became of a COMMIT; null: it cannot be known. Never rejects. */
+  resolveCommit(question: CommitQuestion): Promise<TransactionOutcome | null>;
   /** The oldest first. */
   pastFailovers(): readonly PastFailover[];
   /** Adopts other nodes, users or limits; rejects with PgError when it cannot. */

@@ -2,6 +2,7 @@ import type { PoolCounts } from '../backend/pool.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
+import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
 import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { GlobalId } from '../cluster/transactions/global-id.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
@@ -113,6 +114,8 @@ export type WorkerMessage =
       readonly transaction: GlobalId;
       readonly shards: readonly ShardId[];
     }
+  /** What became of a COMMIT on one shard; answered by `settled`. */
+  | { readonly type: 'commit-question'; readonly id: number; readonly question: CommitQuestion }
   /** Answers `catalogue` and `configuration`; null: in force. */
   | { readonly type: 'applied'; readonly id: number; readonly error: WireError | null }
   | { readonly type: 'snapshot'; readonly id: number; readonly report: WorkerReport }

@@ -276,6 +276,11 @@ export class Supervisor {
           .settle(request.transaction, request.shards)
           .then((outcome) => reply({ type: 'settled', id: request.id, outcome }));
         break;
+      case 'commit-question':
+        void this.#demandCluster()
+          .resolveCommit(request.question)
+          .then((outcome) => reply({ type: 'settled', id: request.id, outcome }));
+        break;
       case 'admin':
         void this.#execute(request, reply);
         break;

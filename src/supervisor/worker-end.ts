@@ -104,6 +104,12 @@ export class WorkerEnd {
           this.#settleWaiters.set(id, resolve);
           this.#send({ type: 'settle', id, transaction, shards });
         }),
+      askAboutCommit: (question) =>
+        new Promise((resolve) => {
+          const id = this.#nextId++;
+          this.#settleWaiters.set(id, resolve);
+          this.#send({ type: 'commit-question', id, question });
+        }),
       console: { execute: (sql, user) => this.#execute(sql, user) },
     };
   }

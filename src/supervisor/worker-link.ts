@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
+import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
 import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { GlobalId } from '../cluster/transactions/global-id.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
@@ -28,6 +29,8 @@ export type WorkerLink = {
    * not be found out in time.
    */
   settleTransaction(id: GlobalId, shards: readonly ShardId[]): Promise<TransactionOutcome | null>;
+  /** What became of a COMMIT on one shard; null: it cannot be known. */
+  askAboutCommit(question: CommitQuestion): Promise<TransactionOutcome | null>;
   /** The admin console, which lives in the supervisor. */
   readonly console: AdminConsole;
 };

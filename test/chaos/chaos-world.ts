@@ -14,6 +14,8 @@ type Links = { readonly front: Relay; readonly upstream: Relay };
 export type ChaosOptions = {
   readonly standbys: number;
   readonly durability: 'sync' | 'strict' | 'async';
+  /** YAML of more options under `failover`. */
+  readonly failover?: string;
 };
 
 /** One shard behind `pgweave serve`, every link of which is in the hands of the test. */
@@ -26,14 +28,14 @@ export class ChaosWorld {
     this.#links = links;
   }
 
-  static async start({ standbys, durability }: ChaosOptions): Promise<ChaosWorld> {
+  static async start({ standbys, durability, failover = '' }: ChaosOptions): Promise<ChaosWorld> {
     let links: ReadonlyMap<PostgresServer, Links> = new Map();
     const accept = durability === 'async' ? ', accept_data_loss: true' : '';
     const served = await ServedCluster.start({
       shards: ['a'],
       standbys,
       schema: entrySchema,
-      failover: `durability: ${durability}${accept}`,
+      failover: `durability: ${durability}${accept}, ${failover}`,
       prepare: async (lab) => {
         links = await relayAll(lab);
         return (node) => `127.0.0.1:${linksOf(links, node).front.port}`;

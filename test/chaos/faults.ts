@@ -39,14 +39,21 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'F3',
-    title: 'SIGSTOP of its postmaster only',
+    title: 'SIGSTOP of its postmaster only, until an alarm tells of it',
     failovers: none,
     async inject(world) {
       const { pid } = await world.primary();
       if (pid === null) throw new Error('the primary does not run');
       process.kill(pid, 'SIGSTOP');
-      await sleep(4000);
-      process.kill(pid, 'SIGCONT');
+      try {
+        await world.served.until(
+          'an alarm',
+          async () => (await world.served.metric('pgweave_node_accepts_connections')) === 1,
+          20_000,
+        );
+      } finally {
+        process.kill(pid, 'SIGCONT');
+      }
     },
   },
   {

@@ -47,6 +47,7 @@ export const statusFixture: ClusterStatus = {
       state: 'up',
       lagBytes: null,
       epoch: 4,
+      acceptsConnections: true,
       pid: 4711,
     },
     {
@@ -56,6 +57,7 @@ export const statusFixture: ClusterStatus = {
       state: 'up',
       lagBytes: 128,
       epoch: 4,
+      acceptsConnections: true,
       pid: null,
     },
   ],

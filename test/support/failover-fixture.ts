@@ -15,6 +15,7 @@ export const failoverFixture: Failover = {
   degradeAfterMs: 1000,
   promoteTimeoutMs: 5000,
   cooldownMs: 30_000,
+  resolvesCommits: true,
   lagBytesMax: 1024 ** 2,
   stateDirectory: 'state',
   hooks: { fence: null, fenceRequired: false, rejoin: null, notify: null },
@@ -23,7 +24,7 @@ export const failoverFixture: Failover = {
 /** What is added to the status of a shard that is as it should be. */
 export const wellFixture: Pick<
   ShardStatus,
-  'mode' | 'members' | 'quorum' | 'paused' | 'noPromotion' | 'writesStuck'
+  'mode' | 'members' | 'quorum' | 'paused' | 'noPromotion' | 'writesStuck' | 'alarms'
 > = {
   mode: 'sync',
   members: [],
@@ -31,4 +32,5 @@ export const wellFixture: Pick<
   paused: false,
   noPromotion: '',
   writesStuck: false,
+  alarms: [],
 };

@@ -50,7 +50,15 @@ export async function connected(
   };
   const connection = await new Promise<PipelineConnection>((resolve, reject) => {
     shakeHands(
-      { node, user, database: 'app', clock: systemClock, timeoutMs: 1000, allowCleartext: false },
+      {
+        node,
+        user,
+        database: 'app',
+        clock: systemClock,
+        timeoutMs: 1000,
+        allowCleartext: false,
+        identity: null,
+      },
       (session) => resolve(new PipelineConnection(options, session, owner)),
       reject,
     );

@@ -65,6 +65,7 @@ export function poolOn(options: {
     database: 'app',
     limits: { ...limits, ...changed },
     allowCleartext,
+    identity: null,
     clock: systemClock,
     telemetry: silentTelemetry,
     types: () => null,

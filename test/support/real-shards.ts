@@ -132,6 +132,7 @@ export class RealShards {
       connectionsMax: 4,
       limits: configFixture().limits,
       allowCleartext: false,
+      identity: null,
       clock: systemClock,
       telemetry: silentTelemetry,
       types: () => null,

@@ -74,6 +74,7 @@ export class SessionStage {
           connectionsMax: config.limits.serverConnectionsMax,
           limits: config.limits,
           allowCleartext: false,
+          identity: null,
           clock: systemClock,
           telemetry: silentTelemetry,
           types: () => null,
@@ -86,6 +87,7 @@ export class SessionStage {
         epoch: 1,
         primary: node?.id ?? null,
         standbys: [],
+        identity: null,
         reason: '',
       })),
     );
@@ -102,6 +104,7 @@ export class SessionStage {
       planningSettings: new SharedPlanningSettings(),
       openMultiShardSelect,
       limits: config.limits,
+      resolvesCommits: false,
       schemaChanged: async () => {
         this.events.push({ actor: 'catalogue', arrow: '<', text: 'read again' });
       },
@@ -109,6 +112,12 @@ export class SessionStage {
       settleTransaction: async (id, shards) => {
         const text = `settle ${id} on ${shards.join(', ')}`;
         this.events.push({ actor: 'recovery', arrow: '>', text });
+        return this.recovered;
+      },
+      askAboutCommit: async ({ shard, xid }) => {
+        const text =
+          xid === null ? `is it replicated on ${shard}` : `what became of ${xid} on ${shard}`;
+        this.events.push({ actor: 'resolution', arrow: '>', text });
         return this.recovered;
       },
     };

@@ -91,6 +91,7 @@ export class SupervisorFixture {
         throw new PgError(SqlState.objectNotInPrerequisiteState, 'no standby');
       },
       rehearse: () => ({ willDo: false, message: 'no standby', nodes: [] }),
+      resolveCommit: async () => null,
       pastFailovers: () => [],
       reconfigure: async (config) => {
         this.told.push(`reconfigure ${config.shardMap.version}`);
@@ -134,6 +135,7 @@ export function shardState(primary: string | null): ShardState {
     epoch: 3,
     primary: primary as ShardState['primary'],
     standbys: [],
+    identity: null,
     reason: primary === null ? 'promoting' : '',
   };
 }

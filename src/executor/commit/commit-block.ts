@@ -1,12 +1,16 @@
+import type { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
+import type { CommitQuestion } from '../../cluster/transactions/commit-question.ts';
 import { encodeCommandComplete } from '../../protocol/command-complete.ts';
 import { encodeNoticeResponse } from '../../protocol/error-response.ts';
+import { BackendCode } from '../../protocol/message-code.ts';
 import { encodeQuery } from '../../protocol/query-message.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
-import { Relay } from '../relay.ts';
 import type { SessionExecutor } from '../session-executor.ts';
 import type { Participant } from '../transaction.ts';
-import { neverCommitted, unknownOutcome } from './commit-errors.ts';
+import { neverCommitted, notReplicated, unknownOutcome } from './commit-errors.ts';
+import { commitExchange, xidExchange, xidQuery } from './commit-exchange.ts';
+import { questionAbout } from './question-about.ts';
 import { TwoPhaseCommit } from './two-phase-commit.ts';
 
 type Done = (ok: boolean) => void;
@@ -51,6 +55,10 @@ function commitTogether(
     branches,
     onNotice: (chunk, start, end) => output.write(chunk, start, end),
     settle: (id, shards) => world.settleTransaction(id, shards),
+    confirm: async ({ connection }) => {
+      const question = questionAbout(world.servers, connection);
+      return (await world.askAboutCommit(question)) === 'committed';
+    },
     done: (result) => {
       const committed = result.kind === 'committed';
       endAll(executor, coordinator, committed, () => {
@@ -86,47 +94,71 @@ function commitOn(
   answer: boolean,
   done: Done,
 ): void {
+  const { world, output } = executor;
   const { connection, shard, wrote } = participant;
   if (!connection.alive) {
     executor.fail(neverCommitted(shard), done);
     return;
   }
-  const relay = new Relay(connection, {
-    output: answer ? executor.output : errorsOnly(executor),
-    script: null,
-    shared: false,
-    onCopyIn() {},
-    onError() {},
-    done: (outcome) => {
-      if (outcome.lost === null) {
-        done(!outcome.errored);
-        return;
-      }
-      const error = wrote ? unknownOutcome(shard, outcome.lost) : neverCommitted(shard);
-      executor.fail(error, done);
-    },
+  let question = questionAbout(world.servers, connection);
+  if (wrote && world.resolvesCommits) {
+    const exchange = xidExchange((xid) => {
+      question = { ...question, xid };
+    });
+    connection.send(exchange, [encodeQuery(xidQuery)]);
+  }
+  const exchange = commitExchange((reply) => {
+    if (reply.kind === 'lost') {
+      resolveLost(executor, { question, wrote, answer, cause: reply.error }, done);
+      return;
+    }
+    const goOn = () => {
+      for (const frame of reply.frames) if (answer || isTold(frame)) output.push(frame);
+      done(!reply.errored);
+    };
+    if (reply.isReplicated) {
+      goOn();
+      return;
+    }
+    void world.askAboutCommit({ ...question, xid: null }).then((outcome) => {
+      if (outcome === 'committed') goOn();
+      else executor.fail(notReplicated(shard), done);
+    });
   });
-  connection.send(relay, [encodeQuery('COMMIT')]);
+  connection.send(exchange, [encodeQuery('COMMIT')]);
+}
+
+type LostCommit = {
+  readonly question: CommitQuestion;
+  readonly wrote: boolean;
+  readonly answer: boolean;
+  readonly cause: PgError;
+};
+
+/** The connection ended before COMMIT was answered. */
+function resolveLost(
+  executor: SessionExecutor,
+  { question, wrote, answer, cause }: LostCommit,
+  done: Done,
+): void {
+  const { shard, xid } = question;
+  if (!wrote || xid === null) {
+    executor.fail(wrote ? unknownOutcome(shard, cause) : neverCommitted(shard), done);
+    return;
+  }
+  void executor.world.askAboutCommit(question).then((outcome) => {
+    if (outcome === 'committed') {
+      executor.succeed(answer ? encodeCommandComplete('COMMIT') : null, done);
+    } else {
+      const isKnown = outcome === 'rolled-back';
+      executor.fail(isKnown ? neverCommitted(shard, cause) : unknownOutcome(shard, cause), done);
+    }
+  });
 }
 
 /** Of the COMMIT of an implicit block the client sees only what went wrong. */
-function errorsOnly(executor: SessionExecutor) {
-  const { output } = executor;
-  return {
-    write(bytes: Buffer, start: number, end: number) {
-      for (let at = start; at < end; at += 1 + bytes.readInt32BE(at + 1)) {
-        const code = bytes[at];
-        if (code === 0x45 || code === 0x4e) {
-          output.write(bytes, at, at + 1 + bytes.readInt32BE(at + 1));
-        }
-      }
-    },
-    push() {},
-    flush() {},
-    writable: true,
-    unsentBytes: 0,
-    onDrain() {},
-  };
+function isTold(frame: Buffer): boolean {
+  return frame[0] === BackendCode.errorResponse || frame[0] === BackendCode.noticeResponse;
 }
 
 function unfinishedWarning(shards: readonly ShardId[]): Buffer {

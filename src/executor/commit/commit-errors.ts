@@ -29,6 +29,18 @@ export function unknownOutcome(shard: ShardId, cause: PgError): PgError {
   );
 }
 
+/** The commit is on the primary, and nobody knows whether it is anywhere else. */
+export function notReplicated(shard: ShardId): PgError {
+  return new PgError(
+    SqlState.transactionResolutionUnknown,
+    `the wait of a commit for the standby of shard ${shard} was interrupted`,
+    {
+      detail: 'It is committed on the primary, but no standby has confirmed it since.',
+      hint: 'It is lost if the primary is; look before running it again.',
+    },
+  );
+}
+
 /** The server had ended its part of the transaction, without anybody having been told. */
 export function rolledBack(shard: ShardId): PgError {
   return new PgError(

@@ -5,6 +5,7 @@ import { encodeQuery } from '../../protocol/query-message.ts';
 import { type InternalOutcome, internalExchange } from '../internal-exchange.ts';
 import type { Participant } from '../transaction.ts';
 import { rolledBack } from './commit-errors.ts';
+import { isInterruptedWait } from './interrupted-wait.ts';
 
 /** `tag`: what the server says when it has done it, the row count left out. */
 export type CommitOrder = {
@@ -17,6 +18,8 @@ export type CommitOrder = {
 export type CommitAnswer = {
   readonly participant: Participant;
   readonly outcome: InternalOutcome;
+  /** False: see isInterruptedWait. */
+  readonly isReplicated: boolean;
 };
 
 /**
@@ -33,14 +36,16 @@ export function takeStep(
   for (const [index, order] of orders.entries()) {
     const { participant, sql } = order;
     let tag = '';
+    let isReplicated = true;
     const exchange = internalExchange(
       (outcome) => {
-        answers[index] = { participant, outcome: checked(order, outcome, tag) };
+        answers[index] = { participant, outcome: checked(order, outcome, tag), isReplicated };
         waiting -= 1;
         if (waiting === 0) done(answers);
       },
       (code, chunk, start, end) => {
         if (code === BackendCode.commandComplete) tag = decodeCommandComplete(chunk, start, end);
+        else if (isInterruptedWait(code, chunk, start, end)) isReplicated = false;
         else if (isForClient(code)) onNotice(chunk, start, end);
       },
     );

@@ -7,7 +7,7 @@ import type { TransactionOutcome } from '../../cluster/transactions/transaction-
 import { decodeErrorResponse } from '../../protocol/error-response.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
 import type { Participant, Transaction } from '../transaction.ts';
-import { neverCommitted, undecided, unknownOutcome } from './commit-errors.ts';
+import { neverCommitted, notReplicated, undecided, unknownOutcome } from './commit-errors.ts';
 import { type CommitAnswer, type CommitOrder, takeStep } from './commit-step.ts';
 
 export type TwoPhaseCommitParts = {
@@ -21,6 +21,8 @@ export type TwoPhaseCommitParts = {
   onNotice(chunk: Buffer, start: number, end: number): void;
   /** See ExecutorWorld. */
   settle(id: GlobalId, shards: readonly ShardId[]): Promise<TransactionOutcome | null>;
+  /** The coordinator has committed: are its standbys sure to have that? Never rejects. */
+  confirm(coordinator: Participant): Promise<boolean>;
   /** The branches are no participants any more. */
   done(result: CommitResult): void;
 };
@@ -82,10 +84,25 @@ export class TwoPhaseCommit {
     const commit = { participant: this.#parts.coordinator, sql: 'COMMIT', tag: 'COMMIT' };
     this.#take([commit], ([answer]) => {
       assert(answer !== undefined, 'the coordinator was asked');
-      const { outcome } = answer;
-      if (outcome.kind === 'ready') this.#finish();
+      const { outcome, isReplicated } = answer;
+      if (outcome.kind === 'ready' && isReplicated) this.#finish();
+      else if (outcome.kind === 'ready') this.#confirm();
       else if (outcome.kind === 'error') this.#undo(prepared, outcome);
       else this.#ask(outcome.error);
+    });
+  }
+
+  /** Recovery goes on by the decision row, which it makes sure of itself. */
+  #confirm(): void {
+    const { coordinator, confirm, done } = this.#parts;
+    void confirm(coordinator).then((isSure) => {
+      if (isSure) {
+        this.#finish();
+        return;
+      }
+      this.#dismissBranches();
+      this.#settle(() => {});
+      done({ kind: 'failed', error: notReplicated(coordinator.shard) });
     });
   }
 
@@ -162,6 +179,10 @@ function failureOf(
   const { participant, outcome } = decision;
   if (outcome.kind === 'error') return undecided(participant.shard, outcome);
   for (const { outcome } of prepared) if (outcome.kind === 'error') return outcome;
+  for (const { participant, isReplicated } of prepared) {
+    // A promotion would lose the branch, and with it its part of the transaction.
+    if (!isReplicated) return neverCommitted(participant.shard);
+  }
   for (const { participant, outcome } of [decision, ...prepared]) {
     if (outcome.kind === 'lost') return neverCommitted(participant.shard, outcome.error);
   }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { PrimaryIdentity } from '../../../src/backend/primary-identity.ts';
 import { type LoggedInSocket, shakeHands } from '../../../src/backend/server-handshake.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { PgError } from '../../../src/base/pg-error.ts';
@@ -31,10 +32,14 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop()));
 });
 
-type Options = { readonly password?: string | null; readonly allowCleartext?: boolean };
+type Options = {
+  readonly password?: string | null;
+  readonly allowCleartext?: boolean;
+  readonly identity?: PrimaryIdentity;
+};
 
 function logIn(node: NodeAddress, options: Options = {}): Promise<LoggedInSocket> {
-  const { password = 'pencil', allowCleartext = false } = options;
+  const { password = 'pencil', allowCleartext = false, identity = null } = options;
   const user: User = {
     name: 'kim',
     verifier: null,
@@ -50,6 +55,7 @@ function logIn(node: NodeAddress, options: Options = {}): Promise<LoggedInSocket
       clock: systemClock,
       timeoutMs: 300,
       allowCleartext,
+      identity,
     };
     shakeHands(request, resolve, reject);
   });

@@ -71,6 +71,7 @@ function scene() {
         epoch: 1,
         primary: primary === null ? null : (`h:${primary}` as NodeId),
         standbys: standbys.map((port) => `h:${port}` as NodeId),
+        identity: null,
         reason: '',
       },
     ]);

@@ -101,7 +101,13 @@ describe('a promotion', () => {
     });
     expect(scene.state.published).toMatchObject({ epoch: 2, primary: null });
     const answer = { ...primaryAnswer, timeline: 2, epoch: { epoch: 2, uuid: 'fresh' } };
-    scene.done({ kind: 'installed', answer, askedAt: scene.now, switchLsn: '0/5000000' });
+    scene.done({
+      kind: 'installed',
+      answer,
+      askedAt: scene.now,
+      switchLsn: '0/5000000',
+      xids: null,
+    });
     expect([scene.phase, scene.work]).toEqual(['opening', 'save']);
     scene.done({ kind: 'saved', revision: 3 });
     expect(scene.state.published).toMatchObject({ epoch: 2, primary: two });

@@ -80,6 +80,7 @@ function scene() {
         epoch,
         primary: port === null ? null : (`h:${port}` as NodeId),
         standbys: [],
+        identity: null,
         reason: 'promoting h:2',
       },
     ]);

@@ -33,6 +33,7 @@ export const primaryAnswer: ProbeAnswer = {
   inRecovery: false,
   systemId: '7',
   timeline: 1,
+  serverVersion: 180004,
   startedAt: '1',
   lsn: 100n,
   replayLsn: 100n,

@@ -106,6 +106,7 @@ export class SimulatedNode {
       inRecovery: this.inRecovery,
       systemId: '1',
       timeline: this.timeline,
+      serverVersion: 180004,
       startedAt: String(this.starts),
       lsn,
       replayLsn: lsn,

@@ -70,7 +70,7 @@ function install(world: SimulatedWorld, { intent, names }: Work<'install'>): Tas
   if (world.random.fraction() < 0.1) return failed('no epoch row');
   if (node.epoch?.uuid !== intent.uuid) node.append([`epoch ${intent.epoch} ${intent.uuid}`]);
   const answer = node.answer(world.now, world.nodes);
-  return { kind: 'installed', answer, askedAt: world.now, switchLsn: null };
+  return { kind: 'installed', answer, askedAt: world.now, switchLsn: null, xids: null };
 }
 
 /** The setting counts some time before anybody has verified it. */

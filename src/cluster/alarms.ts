@@ -1,0 +1,43 @@
+import type { Draft } from './draft.ts';
+import { failoverLimits } from './failover-limits.ts';
+import { type FailoverState, nodeView } from './failover-state.ts';
+import { isResponsive, type NodeView } from './node-view.ts';
+import { waitWeakness } from './synchronous-wait.ts';
+
+/** What an operator should look at although statements flow, in words. */
+export function alarms(state: FailoverState, now: number): readonly string[] {
+  const { record, mode } = state;
+  const primary = record === null ? null : nodeView(state, record.primary);
+  if (primary === null || primary.answer === null) return [];
+  const weakness = mode === 'failover' ? waitWeakness(primary.answer) : null;
+  return [
+    ...(weakness === null ? [] : [`${primary.id}: ${weakness}`]),
+    ...(acceptsConnections(primary, state, now)
+      ? []
+      : [`${primary.id} serves its sessions, but accepts no new one`]),
+  ];
+}
+
+/** False when its sessions answer and new connections do not: its postmaster hangs, or a firewall. */
+export function acceptsConnections(node: NodeView, state: FailoverState, now: number): boolean {
+  const isServing = isResponsive(node, now, state.settings.suspectAfterMs);
+  return !isServing || node.silentConnects < failoverLimits.silentConnectsMin;
+}
+
+/** Tells of each alarm once, and asks the primary of an open shard for a new connection now and then. */
+export function watchAlarms(draft: Draft, primary: NodeView): void {
+  const { silentConnectsMin: needed, connectEveryMs, connectAgainMs } = failoverLimits;
+  const isDoubtful = primary.silentConnects > 0 && primary.silentConnects < needed;
+  if (draft.now - primary.probedAt >= (isDoubtful ? connectAgainMs : connectEveryMs)) {
+    draft.probe(primary, 0);
+  }
+  const { alarms: before } = draft.state;
+  const after = alarms(draft.state, draft.now);
+  if (after.join() === before.join()) return;
+  draft.change({ alarms: after });
+  for (const alarm of after) {
+    if (before.includes(alarm)) continue;
+    draft.log('error', 'something is wrong with the primary', { finding: alarm });
+    draft.notify('alarm', alarm);
+  }
+}

@@ -1,0 +1,142 @@
+import type { Clock } from '../base/clock.ts';
+import type { NodeAddress, NodeId } from '../config/config.ts';
+import {
+  type ControlConnection,
+  type ControlLogin,
+  withControlConnection,
+} from './control-connection.ts';
+import { type FailoverState, nodeView, type Succession } from './failover-state.ts';
+import { pause } from './pause.ts';
+import type { ShardRecord } from './shard-record.ts';
+import { startedAtSql } from './started-at.ts';
+import type { CommitQuestion } from './transactions/commit-question.ts';
+import type { TransactionOutcome } from './transactions/transaction-outcome.ts';
+
+export type CommitResolutionParts = {
+  readonly nodes: readonly NodeAddress[];
+  readonly login: ControlLogin;
+  readonly clock: Clock;
+  /** As it is now. */
+  readonly state: () => FailoverState;
+  /** How long a primary is waited for, milliseconds. */
+  readonly patienceMs: number;
+};
+
+/** Everything up to `lsn` is on the primary's disk, whose commits wait for `names`. */
+type Position = { readonly lsn: string; readonly names: string };
+type Verdict = TransactionOutcome | 'unknown' | 'later';
+
+const statementTimeoutMs = 2000;
+/** How long a commit that is on the primary already may take to get to its standby. */
+const replicationMs = 2000;
+const pollMs = 10;
+/** It is always committed. */
+const bootstrapXid = '1';
+
+/**
+ * Finds out what became of a COMMIT. A primary that went on since is asked itself; after a promotion the
+ * new one is, as far as its numbers still mean the same transactions (see XidBounds). `committed` also
+ * says that the standbys have it that commits wait for.
+ */
+export class CommitResolution {
+  readonly #parts: CommitResolutionParts;
+
+  constructor(parts: CommitResolutionParts) {
+    this.#parts = parts;
+  }
+
+  /** Never rejects; null: it cannot be known. */
+  async resolve(question: CommitQuestion): Promise<TransactionOutcome | null> {
+    const { clock, patienceMs } = this.#parts;
+    const deadline = clock.now() + (question.xid === null ? replicationMs : patienceMs);
+    while (clock.now() < deadline) {
+      const verdict = await this.#attempt(question).catch((): Verdict => 'later');
+      if (verdict === 'unknown') return null;
+      if (verdict !== 'later') return verdict;
+      await pause(clock, pollMs);
+    }
+    return null;
+  }
+
+  async #attempt(question: CommitQuestion): Promise<Verdict> {
+    const { phase, record, succession } = this.#parts.state();
+    if (phase.kind !== 'open' || record === null) return 'later';
+    const { epoch, node, xid } = question;
+    if (record.epoch === epoch && record.primary === node) {
+      return await this.#connected(node, (session) => this.#askSame(session, question, record));
+    }
+    if (xid === null || succession?.after !== epoch || succession.epoch !== record.epoch) {
+      return 'unknown';
+    }
+    return await this.#connected(record.primary, (session) => askHeir(session, xid, succession));
+  }
+
+  /** It is the primary still; after a restart its numbers may have been given out again. */
+  async #askSame(
+    session: ControlConnection,
+    { xid, startedAt }: CommitQuestion,
+    record: ShardRecord,
+  ): Promise<Verdict> {
+    const [row] = await session.query<{ started_at: string; status: string | null } & Position>(
+      `select ${startedAtSql} as started_at, pg_xact_status($1::text::xid8) as status,
+        pg_current_wal_flush_lsn()::text as lsn,
+        current_setting('synchronous_standby_names') as names`,
+      [xid ?? bootstrapXid],
+    );
+    if (row === undefined || row.started_at !== startedAt) return 'unknown';
+    if (row.status === 'in progress') return 'later';
+    if (row.status === 'aborted') return 'rolled-back';
+    if (xid !== null && row.status !== 'committed') return 'unknown';
+    return await this.#untilReplicated(session, row, record);
+  }
+
+  /** A primary that waits for nobody promises no more than its own disk, and has kept that. */
+  async #untilReplicated(
+    session: ControlConnection,
+    { lsn, names: setting }: Position,
+    { durability }: ShardRecord,
+  ): Promise<Verdict> {
+    const { clock, state } = this.#parts;
+    if (durability.kind !== 'armed') return setting === '' ? 'committed' : 'later';
+    const names = durability.members.map((id) => nodeView(state(), id)?.answer?.applicationName);
+    const deadline = clock.now() + replicationMs;
+    while (clock.now() < deadline) {
+      const [row] = await session.query<{ count: number }>(
+        `select count(*)::int as count from pg_stat_replication
+          where state = 'streaming' and flush_lsn >= $1::pg_lsn
+            and application_name in (select json_array_elements_text($2::json))`,
+        [lsn, JSON.stringify(names)],
+      );
+      if ((row?.count ?? 0) >= durability.quorum) return 'committed';
+      await pause(clock, pollMs);
+    }
+    return 'unknown';
+  }
+
+  async #connected(
+    id: NodeId,
+    ask: (session: ControlConnection) => Promise<Verdict>,
+  ): Promise<Verdict> {
+    const { nodes, login } = this.#parts;
+    const node = nodes.find((candidate) => candidate.id === id);
+    if (node === undefined) return 'unknown';
+    return await withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, ask);
+  }
+}
+
+/** The new primary, about a transaction of the one before it. */
+async function askHeir(
+  session: ControlConnection,
+  xid: string,
+  { xids }: Succession,
+): Promise<Verdict> {
+  if (BigInt(xid) >= BigInt(xids.next)) return 'rolled-back';
+  const [row] = await session.query<{ status: string | null }>(
+    'select pg_xact_status($1::text::xid8) as status',
+    [xid],
+  );
+  // Whoever has the number now, no transaction that was committed counts as aborted.
+  if (row?.status === 'aborted') return 'rolled-back';
+  const isOurs = BigInt(xid) < BigInt(xids.replayed);
+  return isOurs && row?.status === 'committed' ? 'committed' : 'unknown';
+}

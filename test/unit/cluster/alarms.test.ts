@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { alarms } from '../../../src/cluster/alarms.ts';
+import type { ProbeAnswer } from '../../../src/cluster/probe-answer.ts';
+import { waitWeakness } from '../../../src/cluster/synchronous-wait.ts';
+import { armed, one, primaryAnswer, Scene, solo, standbyAnswer, two } from './scene.ts';
+
+describe('a primary of which only the postmaster hangs', () => {
+  function silentConnects(scene: Scene, now: number): Scene {
+    return scene
+      .at(now)
+      .answer(one, primaryAnswer)
+      .answer(two, standbyAnswer)
+      .connect(one, 'silent');
+  }
+
+  it('is asked for a new connection now and then', () => {
+    const scene = new Scene(armed).settle();
+    scene.actions = [];
+    scene.answer(one, primaryAnswer).at(4000).answer(one, primaryAnswer);
+    const before = scene.actions.filter(({ kind }) => kind === 'probe').length;
+    scene.at(9100).answer(one, primaryAnswer);
+    expect(scene.actions.filter(({ kind }) => kind === 'probe').length).toBeGreaterThan(before);
+  });
+
+  it('is no reason for a promotion, but for an alarm, which ends with it', () => {
+    const scene = silentConnects(new Scene(armed).settle(), 100);
+    expect(alarms(scene.state, scene.now)).toEqual([]);
+    silentConnects(scene, 200);
+    expect(scene.phase).toBe('open');
+    expect(alarms(scene.state, scene.now)).toEqual([
+      `${one} serves its sessions, but accepts no new one`,
+    ]);
+    scene.at(300).answer(one, primaryAnswer);
+    const told = scene.actions.filter(
+      (action) => action.kind === 'log' && action.message.includes('something is wrong'),
+    );
+    expect(told).toHaveLength(1);
+    scene.connect(one, 'alive');
+    expect(alarms(scene.state, scene.now)).toEqual([]);
+  });
+});
+
+describe('a server of which a commit may skip the wait for its standby', () => {
+  const old: ProbeAnswer = { ...primaryAnswer, serverVersion: 160_008 };
+
+  it('is known by its minor version', () => {
+    const at = (serverVersion: number) => waitWeakness({ ...primaryAnswer, serverVersion });
+    expect([130_021, 140_018, 150_013, 160_009, 170_005, 180_000].map(at)).toEqual(
+      new Array(6).fill(null),
+    );
+    expect(at(160_008)).toBe(
+      'commits of PostgreSQL 16.8 may skip the wait for a standby, 16.9 is needed',
+    );
+    expect(at(120_022)).toContain('13.21 is needed');
+  });
+
+  it('is never armed, and says why', () => {
+    const scene = new Scene(solo).answer(two, standbyAnswer).answer(one, old);
+    expect(scene.phase).toBe('open');
+    expect(scene.work).toBe(undefined);
+    expect(alarms(scene.state, scene.now)).toEqual([`${one}: ${waitWeakness(old)}`]);
+  });
+
+  it('is not armed any more', () => {
+    const scene = new Scene(armed).settle().answer(one, old);
+    const { task } = scene.state;
+    expect(task?.work).toMatchObject({ kind: 'save', record: { durability: { kind: 'solo' } } });
+  });
+});
