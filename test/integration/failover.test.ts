@@ -36,12 +36,13 @@ describe('failover of a real pair', () => {
   it('finds the roles, writes the first epoch and arms the standby', async () => {
     const { cluster, shard } = await startPair();
     expect(cluster.primary(shard)).toBe(shard.primary);
-    expect(cluster.states).toEqual([
+    expect(cluster.states).toMatchObject([
       {
         shard: 'a',
         epoch: 1,
         primary: shard.primary.id,
         standbys: [standbyOf(shard).id],
+        identity: { synchronousCommit: 'on' },
         reason: '',
       },
     ]);
