@@ -68,16 +68,25 @@ export function poolsTable(config: Config, workers: readonly WorkerView[]): Tabl
   for (const node of allNodes(config)) {
     const counts = totals.get(node.id);
     if (counts === undefined) continue;
-    const { idle, active, connecting, waiting, waitMs } = counts;
+    const { idle, active, reserved, connecting, waiting, waitMs } = counts;
     rows.push([
       node.shard,
       node.id,
-      ...[idle, active, connecting, waiting].map(String),
+      ...[idle, active, reserved, connecting, waiting].map(String),
       fixed(waitMs),
     ]);
   }
   return {
-    columns: ['shard', 'node', 'idle', 'active', 'connecting', 'waiting', 'max_wait_ms'],
+    columns: [
+      'shard',
+      'node',
+      'idle',
+      'active',
+      'reserved',
+      'connecting',
+      'waiting',
+      'max_wait_ms',
+    ],
     rows,
   };
 }
@@ -98,6 +107,7 @@ function add(left: PoolCounts, right: PoolCounts): PoolCounts {
   return {
     idle: left.idle + right.idle,
     active: left.active + right.active,
+    reserved: left.reserved + right.reserved,
     connecting: left.connecting + right.connecting,
     waiting: left.waiting + right.waiting,
     waitMs: Math.max(left.waitMs, right.waitMs),

@@ -8,8 +8,9 @@ import { IdleTimer } from './idle-timer.ts';
 import { isNodeTrouble, noneCameFree } from './node-failure.ts';
 import type { ConnectionEnd, PipelineConnection } from './pipeline-connection.ts';
 import type { LeaseRequest, Pool, PoolCounts } from './pool.ts';
-import { PoolSlot } from './pool-slot.ts';
+import type { PoolSlot } from './pool-slot.ts';
 import { PoolSlots } from './pool-slots.ts';
+import { reservationRefusal } from './reservation-refusal.ts';
 import { type SetupOutcome, setupExchange } from './setup-exchange.ts';
 import { type Ticket, WaitQueue } from './wait-queue.ts';
 
@@ -55,6 +56,7 @@ export class ConnectionPool implements Pool {
       },
       advanced: (connection: PipelineConnection) => this.#advanced(this.#slots.of(connection)),
       released: (connection: PipelineConnection) => this.#released(this.#slots.of(connection)),
+      mayReserve: () => reservationRefusal(options, this.#slots.reservedCount),
       cancelSettled: (connection: PipelineConnection) => {
         const slot = this.#slots.of(connection);
         if (slot.state === 'settling') this.#retire(slot);
@@ -78,6 +80,7 @@ export class ConnectionPool implements Pool {
     return {
       idle: this.#slots.idle.length,
       active: this.#slots.size - this.#slots.idle.length,
+      reserved: this.#slots.reservedCount,
       connecting: this.#opener.count,
       waiting: this.#waiting.size,
       waitMs: this.#waiting.longestWaitMs,
@@ -293,16 +296,12 @@ export class ConnectionPool implements Pool {
   }
 
   #grow(user: User): void {
-    const isUnderWay = this.#opener.count > 0;
-    if (!isUnderWay && this.#hasRoom() && this.#opener.blockedBy(user) === null) {
-      this.#opener.open(user);
-    }
+    if (this.#opener.count > 0 || !this.#hasRoom()) return;
+    if (this.#opener.blockedBy(user) === null) this.#opener.open(user);
   }
 
   #opened(connection: PipelineConnection, user: User): void {
-    const slot = new PoolSlot(connection, user.serverUser);
-    this.#slots.add(slot);
-    this.#enterIdle(slot);
+    this.#enterIdle(this.#slots.add(connection, user.serverUser));
   }
 
   #openingFailed(error: PgError, user: User): void {
@@ -375,8 +374,8 @@ export class ConnectionPool implements Pool {
   }
 
   #warn(message: string, { sqlState, message: error }: PgError): void {
-    const node = this.#options.node.id;
-    this.#options.telemetry.log('warn', message, { node, sqlState, error });
+    const { node, telemetry } = this.#options;
+    telemetry.log('warn', message, { node: node.id, sqlState, error });
   }
 }
 

@@ -40,6 +40,14 @@ export function noneCameFree(pool: {
   });
 }
 
+/** Sessions already keep as many connections to themselves as they may. */
+export function noneToReserve(node: NodeAddress, reservedMax: number): PgError {
+  return new PgError(SqlState.tooManyConnections, 'sorry, too many reserved server connections', {
+    detail: `${reservedMax} connections to server ${node.id} are reserved by sessions of this worker.`,
+    hint: 'End what keeps them (LISTEN, temporary tables, session advisory locks, cursors WITH HOLD), or raise limits.reserved_connections_max.',
+  });
+}
+
 /** The node itself may be in trouble: not a wrong password, not a full server. */
 export function isNodeTrouble(error: PgError): boolean {
   return error.sqlState.startsWith('08') || error.sqlState.startsWith('57P');

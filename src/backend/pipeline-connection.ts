@@ -7,7 +7,6 @@ import { terminateMessage } from '../protocol/constant-messages.ts';
 import { decodeErrorFields, decodeErrorResponse, isFatal } from '../protocol/error-response.ts';
 import { FrameReader } from '../protocol/frame-reader.ts';
 import { BackendCode } from '../protocol/message-code.ts';
-import { decodeParameterStatus } from '../protocol/parameter-status.ts';
 import { decodeReadyForQuery } from '../protocol/ready-for-query.ts';
 import type { TypeTranslation } from '../protocol/type-translation.ts';
 import { answerCodes } from './answer-codes.ts';
@@ -15,10 +14,12 @@ import { AnswerTranslator } from './answer-translator.ts';
 import { type CancelOutcome, sendCancelRequest } from './cancel-request.ts';
 import { Cancellation } from './cancellation.ts';
 import type { Exchange, TransactionStatus } from './exchange.ts';
+import { nextFrame } from './next-frame.ts';
 import { connectionLost, unexpectedMessage } from './node-failure.ts';
+import { noteParameter } from './note-parameter.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 import { PreparedNames } from './prepared-names.ts';
-import type { ServerConnection } from './server-connection.ts';
+import type { ConnectionHolder, ServerConnection } from './server-connection.ts';
 import type { LoggedInSocket } from './server-handshake.ts';
 import { emptySettings, type SessionSettings } from './session-settings.ts';
 import { TurnWriter } from './turn-writer.ts';
@@ -36,6 +37,8 @@ export type ConnectionOwner = {
   /** An exchange ended, and the connection moved on. */
   advanced(connection: PipelineConnection): void;
   released(connection: PipelineConnection): void;
+  /** Why no more connections may be reserved; null: one may. */
+  mayReserve(): PgError | null;
   /** The server has dealt with a cancel request. */
   cancelSettled(connection: PipelineConnection): void;
   /** Called before the exchanges get their onLost. */
@@ -77,7 +80,9 @@ export class PipelineConnection implements ServerConnection {
   readonly #translator: AnswerTranslator;
   /** null until something is to be cancelled. */
   #cancellation: Cancellation | null = null;
-  #notify: ((frame: Buffer) => void) | null = null;
+  #holder: ConnectionHolder | null = null;
+  /** Unreserved while the server still had work to do. */
+  #isLeaving = false;
 
   constructor(options: PipelineOptions, session: LoggedInSocket, owner: ConnectionOwner) {
     this.node = options.node;
@@ -131,11 +136,14 @@ export class PipelineConnection implements ServerConnection {
     return this.#writer.unsentBytes;
   }
 
+  get isReserved(): boolean {
+    return this.#holder !== null || this.#isLeaving;
+  }
+
   get isTainted(): boolean {
     return this.#isTainted;
   }
 
-  /** Until the owner's cancelSettled. */
   get isCancelling(): boolean {
     return this.#cancellation?.isUnderWay === true;
   }
@@ -191,10 +199,6 @@ export class PipelineConnection implements ServerConnection {
     this.#prepared.clear();
   }
 
-  onNotification(callback: ((frame: Buffer) => void) | null): void {
-    this.#notify = callback;
-  }
-
   taint(): void {
     this.#isTainted = true;
   }
@@ -210,11 +214,23 @@ export class PipelineConnection implements ServerConnection {
     this.#settings = settings;
   }
 
+  reserve(holder: ConnectionHolder): PgError | null {
+    const refusal = this.#holder === null ? this.#owner.mayReserve() : null;
+    if (refusal === null) this.#holder = holder;
+    return refusal;
+  }
+
+  unreserve(): void {
+    this.#holder = null;
+    this.taint();
+    this.#isLeaving = this.#queue.length > 0;
+    if (!this.#isLeaving) this.release();
+  }
+
   release(): void {
-    this.#notify = null;
     if (!this.alive) return;
     if (this.#isPaused) this.resume();
-    this.#owner.released(this);
+    if (this.#holder === null && !this.#isLeaving) this.#owner.released(this);
   }
 
   cancel(exchange: Exchange): void {
@@ -223,9 +239,7 @@ export class PipelineConnection implements ServerConnection {
     this.#cancellation ??= new Cancellation({
       clock: this.#options.clock,
       request: (onOutcome) => this.#requestCancel(key, onOutcome),
-      settled: () => {
-        if (this.alive) this.#owner.cancelSettled(this);
-      },
+      settled: () => this.alive && this.#owner.cancelSettled(this),
     });
     this.#cancellation.doom(exchange, this.#queue);
   }
@@ -248,8 +262,8 @@ export class PipelineConnection implements ServerConnection {
   }
 
   #requestCancel(key: CancelKey, onOutcome: (outcome: CancelOutcome) => void): void {
-    const { node, clock, connectTimeoutMs } = this.#options;
-    sendCancelRequest({ node, key, clock, timeoutMs: connectTimeoutMs }, onOutcome);
+    const { connectTimeoutMs: timeoutMs, ...place } = this.#options;
+    sendCancelRequest({ ...place, key, timeoutMs }, onOutcome);
   }
 
   #receive(chunk: Buffer): void {
@@ -257,21 +271,11 @@ export class PipelineConnection implements ServerConnection {
     const reader = this.#reader;
     try {
       reader.push(chunk);
-      while (this.#lostError === null && this.#next()) this.#take(reader);
+      while (this.#lostError === null && nextFrame(reader, this.node)) this.#take(reader);
       this.#endRange();
     } catch (error) {
       if (!(error instanceof PgError)) throw error;
       this.#fail(error);
-    }
-  }
-
-  #next(): boolean {
-    try {
-      return this.#reader.next();
-    } catch (cause) {
-      if (!(cause instanceof PgError)) throw cause;
-      const message = `server ${this.node.id} sent a message that is too long`;
-      throw new PgError(SqlState.programLimitExceeded, message, { detail: cause.detail, cause });
     }
   }
 
@@ -282,10 +286,10 @@ export class PipelineConnection implements ServerConnection {
         this.#ready(decodeReadyForQuery(chunk, start, end));
         return;
       case BackendCode.notificationResponse:
-        this.#notify?.(chunk.subarray(start, end));
+        this.#holder?.notified(chunk.subarray(start, end));
         return;
       case BackendCode.parameterStatus:
-        this.#noteParameter(chunk, start, end);
+        noteParameter(this.#parameters, chunk, start, end);
         if (this.#head === undefined) return;
         break;
       case BackendCode.noticeResponse:
@@ -322,6 +326,9 @@ export class PipelineConnection implements ServerConnection {
     if (remaining > 0 || this.#lostError !== null) return;
     if (this.isShared && status !== 'idle') {
       this.#fail(new PgError(SqlState.internalError, 'a shared statement began a transaction'));
+    } else if (this.#isLeaving && this.#queue.length === 0) {
+      this.#isLeaving = false;
+      this.release();
     } else this.#owner.advanced(this);
   }
 
@@ -346,11 +353,6 @@ export class PipelineConnection implements ServerConnection {
     if (this.#rangeChunk === null) return;
     this.#rangeChunk = null;
     this.#head?.onChunkEnd();
-  }
-
-  #noteParameter(chunk: Buffer, start: number, end: number): void {
-    const { name, value } = decodeParameterStatus(chunk, start, end);
-    this.#parameters.set(name, value);
   }
 
   /** True when the error is not for the exchange at the head. */
@@ -392,5 +394,6 @@ export class PipelineConnection implements ServerConnection {
     this.#head = undefined;
     this.#owner.ended(this, error, end);
     for (const exchange of lost) exchange.onLost(error);
+    this.#holder?.lost(error);
   }
 }

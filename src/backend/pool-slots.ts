@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import type { PipelineConnection } from './pipeline-connection.ts';
 import type { LeaseRequest } from './pool.ts';
-import type { PoolSlot } from './pool-slot.ts';
+import { PoolSlot } from './pool-slot.ts';
 
 /** The slots of a pool, and which of them suits whom. */
 export class PoolSlots {
@@ -27,8 +27,10 @@ export class PoolSlots {
     return slot;
   }
 
-  add(slot: PoolSlot): void {
-    this.#slots.set(slot.connection, slot);
+  add(connection: PipelineConnection, serverUser: string): PoolSlot {
+    const slot = new PoolSlot(connection, serverUser);
+    this.#slots.set(connection, slot);
+    return slot;
   }
 
   delete(slot: PoolSlot): void {
@@ -85,6 +87,12 @@ export class PoolSlots {
       slot.connection.depth + (slot.serverUser === serverUser ? 0 : 1000);
     const shared = this.all.filter((slot) => slot.state === 'shared');
     return shared.sort((left, right) => cost(left) - cost(right))[0] ?? null;
+  }
+
+  get reservedCount(): number {
+    let count = 0;
+    for (const { connection } of this.#slots.values()) if (connection.isReserved) count++;
+    return count;
   }
 
   /** Slots that will soon be idle by themselves. */

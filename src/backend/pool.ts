@@ -33,6 +33,8 @@ export type Pool = {
 export type PoolCounts = {
   readonly idle: number;
   readonly active: number;
+  /** Of the active ones those that sessions keep to themselves. */
+  readonly reserved: number;
   readonly connecting: number;
   readonly waiting: number;
   /** Longest current wait, milliseconds. */

@@ -1,7 +1,16 @@
+import type { PgError } from '../base/pg-error.ts';
 import type { NodeAddress } from '../config/config.ts';
 import type { TypeTranslation } from '../protocol/type-translation.ts';
 import type { Exchange, TransactionStatus } from './exchange.ts';
 import type { SessionSettings } from './session-settings.ts';
+
+/** The session that a connection is reserved for. */
+export type ConnectionHolder = {
+  /** A NotificationResponse, valid in the call. */
+  notified(frame: Buffer): void;
+  /** The connection is gone, and with it what the session had there; its exchanges know already. */
+  lost(error: PgError): void;
+};
 
 /** A logged-in connection to one server, used as a pipeline (architecture.md, section 4). */
 export type ServerConnection = {
@@ -57,14 +66,17 @@ export type ServerConnection = {
   /** The settings that the server session holds now, after the owner changed them itself. */
   adoptSettings(settings: SessionSettings): void;
   /**
-   * NotificationResponse frames, valid in the call, from now until release; null: they are dropped.
-   */
-  onNotification(callback: ((frame: Buffer) => void) | null): void;
-  /**
    * The server session holds more than `settings` says (LISTEN, a temporary table, an unknown SET):
    * it is reset with DISCARD ALL before the next lease.
    */
   taint(): void;
+  /**
+   * One session needs this server session from now on: release() leaves it with the holder, until
+   * unreserve(). For who has an exclusive lease. Not null: why it cannot be had (53300).
+   */
+  reserve(holder: ConnectionHolder): PgError | null;
+  /** Tainted, and back to the pool as soon as what was sent is answered. */
+  unreserve(): void;
   /** Back to the pool. Not idle (in a transaction, exchanges pending): it is closed instead. */
   release(): void;
   /** Closes at once; pending exchanges get onLost. */

@@ -93,15 +93,15 @@ function plainChanges(from: SessionSettings, to: SessionSettings): string[] {
 }
 
 function setOf(name: string, value: string | undefined): string[] {
-  return value === undefined ? [] : [`SET ${quoteName(name)} TO ${value}`];
+  return value === undefined ? [] : [`SET ${quoteSettingName(name)} TO ${value}`];
 }
 
 function resetOf(name: string): string {
-  return `RESET ${quoteName(name)}`;
+  return `RESET ${quoteSettingName(name)}`;
 }
 
 /** Each part of `extension.name` is quoted by itself. */
-function quoteName(name: string): string {
+export function quoteSettingName(name: string): string {
   return name
     .split('.')
     .map((part) => `"${part.replaceAll('"', '""')}"`)

@@ -36,6 +36,7 @@ export async function explain(path: string, sql: string): Promise<CommandResult>
   } as const;
   const session = {
     ...serverDefaults,
+    temporary: null,
     participants: new Map(),
     snapshotShard: null,
     leastLoaded: () => shardMap.home,

@@ -32,7 +32,8 @@ export type ShardCatalogue = ServerTraits & {
 
 export type UniqueIndex = { readonly name: string; readonly columns: readonly string[] };
 
-type Row = {
+/** A row of `relationsSql`. */
+export type RelationRow = {
   readonly schema: string;
   readonly name: string;
   readonly relkind: string;
@@ -75,7 +76,7 @@ export async function readShardCatalogue(
 ): Promise<ShardCatalogue> {
   await session.execute('begin isolation level repeatable read read only');
   const traits = await readServerTraits(session);
-  const rows = await session.query<Row>(relationsSql, [system ? 1 : 0]);
+  const rows = await session.query<RelationRow>(relationsSql(system ? all : usersOwn));
   const sequences = await readSequences(session);
   const functions = await readFunctions(session);
   await session.execute('commit');
@@ -111,7 +112,10 @@ export function fullName({
   return `${schema}.${name}`;
 }
 
-function relationOf(row: Row, defaultCollation: CollationKind): Omit<RelationSnapshot, 'usedBy'> {
+export function relationOf(
+  row: RelationRow,
+  defaultCollation: CollationKind,
+): Omit<RelationSnapshot, 'usedBy'> {
   const columns = row.columns.map(
     (column): ColumnSchema => ({
       name: column.name,
@@ -195,8 +199,12 @@ async function readDefaultCollation(
   return { defaultCollation, locale: row?.locale ?? '' };
 }
 
-/** $1 = 1: with the system's own schemas. Temporary relations belong to their sessions only. */
-const relationsSql = `
+/** Temporary relations belong to their sessions only. */
+const all = "n.nspname !~ '^pg_(toast|temp)' and n.nspname <> 'pgweave'";
+const usersOwn = `${all} and n.nspname not in ('pg_catalog', 'information_schema')`;
+
+/** The relations of some schemas, one a row; `condition` is about `n`, a row of pg_namespace. */
+export const relationsSql = (condition: string): string => `
   with recursive domain(oid, base, not_null) as (
     select oid, typbasetype, typnotnull from pg_type where typtype = 'd'
     union all
@@ -215,9 +223,7 @@ const relationsSql = `
       n.nspname in ('pg_catalog', 'information_schema') as is_system
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
-      and n.nspname !~ '^pg_(toast|temp)'
-      and n.nspname <> 'pgweave'
-      and ($1::int = 1 or n.nspname not in ('pg_catalog', 'information_schema'))
+      and ${condition}
   )
   select r.nspname as schema, r.relname as name, r.relkind::text as relkind,
     r.reltuples::float8 as rows,

@@ -18,6 +18,7 @@ const limits = z
   .strictObject({
     clients_max: count({ min: 1, max: 1_000_000 }).prefault('10000'),
     server_connections_max: count({ min: 1, max: 10_000 }).prefault('20'),
+    reserved_connections_max: count({ min: 0, max: 10_000 }).prefault('10'),
     pipeline_depth_max: count({ min: 1, max: 1000 }).prefault('16'),
     message_bytes_max: size({ min: 64 * 1024, max: gigabyte }).prefault('64MB'),
     acquire_timeout: duration({ min: 1, max: day }).prefault('10s'),

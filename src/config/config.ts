@@ -29,6 +29,8 @@ export type Limits = {
   readonly clientsMax: number;
   /** Server connections per node over all workers. */
   readonly serverConnectionsMax: number;
+  /** Of these, how many sessions may keep to themselves; of each worker's part one is left to all. */
+  readonly reservedConnectionsMax: number;
   /** Statements that may wait in one shared server connection, the running one included. */
   readonly pipelineDepthMax: number;
   /** Bytes of one frontend message; larger gets 08P01 and a closed connection. */

@@ -155,6 +155,7 @@ function configOf(sections: PlainSections, { topology, users, map, path }: Parts
     limits: {
       clientsMax: limits.clients_max,
       serverConnectionsMax: limits.server_connections_max,
+      reservedConnectionsMax: limits.reserved_connections_max,
       pipelineDepthMax: limits.pipeline_depth_max,
       messageBytesMax: limits.message_bytes_max,
       acquireTimeoutMs: limits.acquire_timeout,

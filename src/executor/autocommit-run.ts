@@ -5,8 +5,8 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { Telemetry } from '../base/telemetry.ts';
-import type { ShardServers } from '../cluster/shard-servers.ts';
 import type { User } from '../config/config.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClientOutput } from './client-output.ts';
 import type { Flight } from './flight.ts';
 import { Relay, type RelayOptions, type RelayOutcome } from './relay.ts';
@@ -17,12 +17,15 @@ export type RunOwner = {
   readonly world: {
     readonly clock: Clock;
     readonly telemetry: Telemetry;
-    readonly servers: ShardServers;
   };
   readonly user: User;
   readonly output: ClientOutput;
   readonly settings: SessionSettings;
   readonly session: { copyIn(connection: ServerConnection): void; errorPassed(): void };
+  /** As ShardServers.lease. */
+  lease(shard: ShardId, request: LeaseRequest): () => void;
+  /** Keeps the connection for the session. Not null: why it cannot. */
+  keep(shard: ShardId, connection: ServerConnection): PgError | null;
   /** What a cancel does from now on; `writing`: the client's leaving does not stop it. */
   runs(cancel: () => void, writing: boolean): void;
   /** It was given up before it got a connection. */
@@ -90,7 +93,7 @@ export class AutocommitRun implements LeaseRequest, RelayOptions {
   }
 
   start(): void {
-    const giveUp = this.#owner.world.servers.lease(this.flight.shard, this);
+    const giveUp = this.#owner.lease(this.flight.shard, this);
     if (!this.#isWaiting) return;
     this.#owner.runs(() => {
       this.#isWaiting = false;
@@ -105,6 +108,13 @@ export class AutocommitRun implements LeaseRequest, RelayOptions {
       return;
     }
     this.#isWaiting = false;
+    const refusal =
+      this.flight.reserves === true ? this.#owner.keep(this.flight.shard, connection) : null;
+    if (refusal !== null) {
+      this.#release(connection);
+      this.#owner.refused(refusal, this.whenDone);
+      return;
+    }
     this.#startedAt = this.#owner.world.clock.now();
     const { messages, script } = this.flight.build(connection, this.#mayKeep && this.shared);
     this.#script = script;

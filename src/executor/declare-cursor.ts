@@ -8,6 +8,7 @@ import { cursorFlight } from './cursor-flight.ts';
 import { MultiShardSqlCursor } from './multi-shard-sql-cursor.ts';
 import type { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
+import { effectOf } from './session-effects.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import type { StatementRun } from './statement-run.ts';
 import type { Target } from './target.ts';
@@ -40,6 +41,11 @@ export function declareCursor(
   if (plan.kind === 'reject') {
     world.telemetry.statement('rejected');
     executor.fail(rejection(plan), done);
+    return;
+  }
+  if (effectOf(plan) !== null) {
+    const message = 'a cursor for a query that changes the session is not supported';
+    executor.fail(new PgError(SqlState.featureNotSupported, message), done);
     return;
   }
   assert(plan.kind === 'select' || plan.kind === 'utility', 'a cursor reads a query');

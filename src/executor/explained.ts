@@ -10,6 +10,7 @@ import { queryText } from './intermediate/query-text.ts';
 import type { BoundParameters } from './multi-shard-select.ts';
 import type { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
+import { effectOf } from './session-effects.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
 import type { MultiShardTarget, Target, WriteTarget } from './target.ts';
 import { explainedWrite } from './write/explain-write.ts';
@@ -56,6 +57,9 @@ export function explained(
   if (plan.kind === 'reject') return { kind: 'error', error: rejection(plan) };
   if (plan.kind !== 'select' && plan.kind !== 'modify' && plan.kind !== 'utility') {
     return failed('EXPLAIN is not possible for this kind of statement');
+  }
+  if (explain.analyze && effectOf(plan) !== null) {
+    return failed('EXPLAIN ANALYZE of a statement that changes the session is not supported');
   }
   if (parameters.values.length > 0) return failed('EXPLAIN with parameters is not supported');
   const target = planner.genericTarget(session, planned, parameters);

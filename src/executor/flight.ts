@@ -9,6 +9,8 @@ export type Flight = {
   readonly write: boolean;
   /** See ConnectionRequest. */
   readonly rowless?: boolean;
+  /** The session keeps the connection from here on. Not with `traffic`. */
+  readonly reserves?: boolean;
   readonly traffic: ShardTraffic | null;
   /**
    * Built when the connection is known: which statements it has already prepared differs.

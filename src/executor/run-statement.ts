@@ -11,6 +11,7 @@ import type { Flight } from './flight.ts';
 import type { KeptQuery } from './kept-query.ts';
 import { rejection } from './rejection.ts';
 import { MultiShardPortal } from './run-multi-shard.ts';
+import { effectOf, keepsState, setsSettings, settleEffects } from './session-effects.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import { runSettingCommand } from './setting-commands.ts';
 import type { StatementRun } from './statement-run.ts';
@@ -48,7 +49,10 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
     case 'setting':
       executor.world.telemetry.statement('local');
       runSettingCommand(executor, plan.command, planned.text, (ok) => {
-        if (ok && plan.command.kind === 'discard-all') executor.session.discardAll();
+        if (ok && plan.command.kind === 'discard-all') {
+          executor.session.discardAll();
+          executor.kept.drop();
+        }
         done(ok);
       });
       return;
@@ -89,17 +93,21 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
   countStatement(executor.world.telemetry, planned.plan, target);
   switch (target.kind) {
     case 'shard':
+      if (setsSettings(planned.plan)) inBlock(executor);
       executor.runFlight(
         {
           shard: target.shard,
           write: target.write,
           traffic: planned.traffic,
           build: queryFlight(executor, run),
+          ...(keepsState(planned.plan) ? { reserves: true } : {}),
         },
-        (ok) => noteExecuted(executor, planned.plan, ok, done),
+        (ok) => settle(executor, run, ok, done),
       );
       return;
     case 'multi-shard': {
+      // What is asked of a server that is kept comes one after the other, as in a block.
+      if (!executor.kept.reservations.isEmpty) inBlock(executor);
       const portal = new MultiShardPortal(executor, {
         target,
         statementText: run.padding + planned.text,
@@ -112,9 +120,7 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
       return;
     }
     case 'write':
-      runWrite(executor, writeRun(executor, run, target), (ok) =>
-        noteExecuted(executor, planned.plan, ok, done),
-      );
+      runWrite(executor, writeRun(executor, run, target), (ok) => settle(executor, run, ok, done));
       return;
     case 'error':
       executor.fail(target.error, done);
@@ -139,6 +145,18 @@ function queryFlight(
     } else kept?.noteRefused();
     return { messages: [encodeQuery(padding + planned.text)], script: null };
   };
+}
+
+/** The session ends an implicit block when it has answered the message. */
+export function inBlock({ transaction }: SessionExecutor): void {
+  if (transaction.block === 'none') transaction.beginImplicit();
+}
+
+function settle(executor: SessionExecutor, run: StatementRun, ok: boolean, done: Done): void {
+  const { plan } = run.planned;
+  const next = (settled: boolean) => noteExecuted(executor, plan, settled, done);
+  if (effectOf(plan) === null) next(ok);
+  else settleEffects(executor, [run], ok, next);
 }
 
 function writeRun({ timeZone }: SessionExecutor, run: StatementRun, target: WriteTarget): WriteRun {

@@ -9,10 +9,11 @@ export function searchPathOf(settings: SessionSettings, userName: string): reado
   );
 }
 
-/** SET ROLE changes what `$user` stands for. */
+/** SET ROLE and SET SESSION AUTHORIZATION change what `$user` stands for. */
 function currentUser(settings: SessionSettings, userName: string): string {
   const role = splitNames(settings.values.get('role') ?? 'none')[0] ?? 'none';
-  return role === 'none' ? userName : role;
+  if (role !== 'none') return role;
+  return splitNames(settings.values.get('session_authorization') ?? '')[0] ?? userName;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { LeaseRequest } from '../backend/pool.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { SessionSettings } from '../backend/session-settings.ts';
 import type { Clock } from '../base/clock.ts';
@@ -20,6 +21,7 @@ import type { ClientOutput } from './client-output.ts';
 import { notReplicated } from './commit/commit-errors.ts';
 import { questionAbout } from './commit/question-about.ts';
 import type { Flight } from './flight.ts';
+import { KeptState, type KeptStateEvents } from './kept-state.ts';
 import { leastLoadedShard } from './least-loaded-shard.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
 import type { OpenMultiShardSelect } from './multi-shard-select.ts';
@@ -33,6 +35,7 @@ import { Relay, type RelayOutcome } from './relay.ts';
 import { releaseLocks } from './release-locks.ts';
 import { rerunsMax, runAgain } from './run-again.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
+import type { TemporaryRelations } from './temporary-relations.ts';
 import { type ConnectionRequest, Transaction } from './transaction.ts';
 
 /** What all sessions of a worker share. */
@@ -61,7 +64,7 @@ export type ExecutorWorld = {
 };
 
 /** What a session hears of its statements. */
-export type SessionEvents = {
+export type SessionEvents = KeptStateEvents & {
   /** DISCARD ALL: prepared statements are forgotten. */
   discardAll(): void;
   /** The server waits for COPY data, which the session passes on. */
@@ -94,6 +97,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   readonly user: User;
   readonly output: ClientOutput;
   readonly transaction: Transaction;
+  readonly kept: KeptState;
   /** The settings of the connection string, which RESET returns to. */
   readonly startup: SessionSettings;
   readonly session: SessionEvents;
@@ -117,7 +121,8 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     this.user = user;
     this.output = output;
     this.startup = startup;
-    this.transaction = new Transaction(world.servers, user, startup, world.clock);
+    this.kept = new KeptState(world.servers, session);
+    this.transaction = new Transaction(this.kept.reservations, user, startup, world.clock, output);
   }
 
   get settings(): SessionSettings {
@@ -142,6 +147,10 @@ export class SessionExecutor implements PlanningSession, RunOwner {
 
   get standardConformingStrings(): boolean {
     return this.#planningSettings().standardConformingStrings;
+  }
+
+  get temporary(): TemporaryRelations | null {
+    return this.kept.temporary;
   }
 
   get participants(): ReadonlyMap<ShardId, unknown> {
@@ -179,6 +188,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   abandon(): void {
     if (!this.#writing) this.#cancel?.();
     this.transaction.abandon();
+    this.kept.drop();
   }
 
   /** What cancel() does from now on. */
@@ -203,6 +213,14 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   runs(cancel: () => void, writing: boolean): void {
     this.#cancel = cancel;
     this.#writing = writing;
+  }
+
+  lease(shard: ShardId, request: LeaseRequest): () => void {
+    return this.kept.reservations.lease(shard, request);
+  }
+
+  keep(shard: ShardId, connection: ServerConnection): PgError | null {
+    return this.kept.reservations.keep(shard, connection, this.kept.holder);
   }
 
   withdrawn(done: (ok: boolean) => void): void {
@@ -310,6 +328,12 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   #runInBlock(flight: Flight, done: (ok: boolean) => void): void {
     const { shard, write, rowless = false } = flight;
     this.acquire({ shard, write, rowless, share: false }, done, (connection, release) => {
+      const refusal = flight.reserves === true ? this.keep(shard, connection) : null;
+      if (refusal !== null) {
+        release();
+        this.fail(refusal, done);
+        return;
+      }
       const startedAt = this.world.clock.now();
       const { messages, script } = flight.build(connection, false);
       const relay = new Relay(connection, {

@@ -8,12 +8,14 @@ import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { internalExchange } from './internal-exchange.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
+import type { Participant } from './participant.ts';
 import { rerunsMax } from './run-again.ts';
 import { splitNames } from './search-path.ts';
 import type { SessionExecutor } from './session-executor.ts';
-import type { Participant } from './transaction.ts';
 
 type Done = (ok: boolean) => void;
+
+const authorization = 'session_authorization';
 
 const isolationLevels = new Set([
   'read uncommitted',
@@ -89,14 +91,19 @@ function effectOf(
         return { sql: text, settings: current, tag: 'SET' };
       if (command.value === null)
         return resetOne({ ...command, text, tag: 'SET' }, current, startup);
-      return { sql: text, settings: current.with(command.name, command.value), tag: 'SET' };
+      // A new session_authorization takes the role away.
+      const kept = command.name === authorization ? current.without('role') : current;
+      return { sql: text, settings: kept.with(command.name, command.value), tag: 'SET' };
     }
     case 'reset':
       return resetOne({ ...command, text, tag: 'RESET' }, current, startup);
     case 'reset-all': {
-      // The role is not among what RESET ALL resets.
-      const role = current.values.get('role');
-      const settings = role === undefined ? startup.without('role') : startup.with('role', role);
+      // Who the session acts as is not among what RESET ALL resets.
+      let settings = startup;
+      for (const name of [authorization, 'role']) {
+        const value = current.values.get(name);
+        settings = value === undefined ? settings.without(name) : settings.with(name, value);
+      }
       return { sql: settings.replay(current), settings, tag: 'RESET' };
     }
     case 'discard-all':
@@ -114,7 +121,7 @@ function resetOne(
   const { name, text, tag } = command;
   const value = startup.values.get(name);
   if (value === undefined) {
-    const settings = current.without(name);
+    const settings = (name === authorization ? current.without('role') : current).without(name);
     return { sql: settings.replay(current) ?? text, settings, tag };
   }
   // RESET would lead to the server's own default.

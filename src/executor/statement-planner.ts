@@ -28,6 +28,7 @@ import { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
 import { ShardTraffic } from './shard-traffic.ts';
 import type { IntermediateRun, MultiShardTarget, PathRun, Target } from './target.ts';
+import type { TemporaryRelations } from './temporary-relations.ts';
 import { writeTarget } from './write/write-target.ts';
 
 /** What the session brings to planning. */
@@ -36,6 +37,8 @@ export type PlanningSession = {
   /** null when it is the server's own. */
   readonly timeZone: string | null;
   readonly standardConformingStrings: boolean;
+  /** null: the session has none. */
+  readonly temporary: TemporaryRelations | null;
   /** Shards that the open transaction has begun on. */
   readonly participants: ReadonlyMap<ShardId, unknown>;
   /** The only one that it may ask for rows; null while, or because, any may. */
@@ -91,6 +94,11 @@ export class StatementPlanner {
     return this.#schema;
   }
 
+  /** The catalogue as the session sees it. */
+  schemaOf({ temporary }: Pick<PlanningSession, 'temporary'>): Schema {
+    return temporary === null ? this.#schema : temporary.schema(this.#schema, this.#shardMap);
+  }
+
   /** From now on. Prepared statements are planned again when they are next used. */
   replace(shardMap: ShardMap, schema: Schema): void {
     this.#shardMap = shardMap;
@@ -116,7 +124,7 @@ export class StatementPlanner {
   upToDate(session: PlanningSession, planned: PlannedStatement): PlannedStatement {
     const { schema, searchPath } = planned.basis;
     if (planned.plan.kind === 'empty') return planned;
-    if (schema === this.#schema && searchPath === session.searchPath) return planned;
+    if (schema === this.schemaOf(session) && searchPath === session.searchPath) return planned;
     return this.#plan(session, planned.source.text, planned.source.lexed);
   }
 
@@ -167,10 +175,11 @@ export class StatementPlanner {
   }
 
   #plan(session: PlanningSession, text: string, lexed: LexedStatement): PlannedStatement {
-    const { searchPath } = session;
-    const schema = this.#schema;
+    const { searchPath, temporary } = session;
+    const schema = this.schemaOf(session);
     const { tables } = this.#shardMap;
-    const plan = this.#plans.plan({ lexed, text, schema, tables, searchPath });
+    const plans = temporary === null ? this.#plans : temporary.plans;
+    const plan = plans.plan({ lexed, text, schema, tables, searchPath });
     const traffic = this.#trafficOf(plan);
     const basis = { schema, searchPath };
     return new PlannedStatement(text, lexed, plan, traffic, this.#candidates(plan), basis);

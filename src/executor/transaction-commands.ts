@@ -5,6 +5,7 @@ import type { TransactionCommand } from '../planner/plan.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeNoticeResponse } from '../protocol/error-response.ts';
 import { commitBlock } from './commit/commit-block.ts';
+import { reviewReservations } from './review-reservations.ts';
 import type { SessionExecutor } from './session-executor.ts';
 
 type Done = (ok: boolean) => void;
@@ -49,7 +50,7 @@ export function endImplicitBlock(executor: SessionExecutor, done: Done): void {
   if (executor.transaction.failed) {
     executor.transaction.broadcast('ROLLBACK', null, () => {
       executor.transaction.end(false);
-      done(true);
+      reviewReservations(executor, () => done(true));
     });
     return;
   }
@@ -102,8 +103,10 @@ function rollback(executor: SessionExecutor, chain: boolean, tag: string, done: 
   executor.session.closePortals();
   transaction.broadcast('ROLLBACK', null, () => {
     transaction.end(false);
-    if (chain) transaction.beginAgain();
-    executor.succeed(encodeCommandComplete(tag), done);
+    reviewReservations(executor, () => {
+      if (chain) transaction.beginAgain();
+      executor.succeed(encodeCommandComplete(tag), done);
+    });
   });
 }
 
@@ -149,7 +152,7 @@ function rollbackTo(executor: SessionExecutor, name: string, text: string, done:
     return;
   }
   executor.session.savepointRolledBack();
-  broadcast(executor, text, 'ROLLBACK', done);
+  broadcast(executor, text, 'ROLLBACK', (ok) => reviewReservations(executor, () => done(ok)));
 }
 
 function broadcast(executor: SessionExecutor, text: string, tag: string, done: Done): void {

@@ -10,20 +10,12 @@ import type { User } from '../config/config.ts';
 import { decodeErrorResponse } from '../protocol/error-response.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import type { ClientOutput } from './client-output.ts';
 import { internalExchange } from './internal-exchange.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
+import type { Participant } from './participant.ts';
 import { splitNames } from './search-path.ts';
-
-/** A shard that the transaction has begun on. */
-export type Participant = {
-  readonly shard: ShardId;
-  readonly connection: ServerConnection;
-  wrote: boolean;
-  /** It holds row locks, which other shards' changes may depend on. */
-  locked: boolean;
-  /** It was asked for rows, so that its snapshot counts. */
-  asked: boolean;
-};
+import { sendToAll } from './send-to-all.ts';
 
 export type ConnectionRequest = {
   readonly shard: ShardId;
@@ -57,8 +49,9 @@ const snapshotLevels = new Set(['repeatable read', 'serializable']);
  */
 export class Transaction {
   readonly #clock: Clock;
-  readonly #servers: ShardServers;
+  readonly #servers: Pick<ShardServers, 'lease'>;
   readonly #user: User;
+  readonly #output: Pick<ClientOutput, 'write'>;
   /** A new map for each block; between blocks all sessions have the same empty one. */
   #participants: ReadonlyMap<ShardId, Participant> = nobody;
   #block: 'none' | 'implicit' | 'explicit' = 'none';
@@ -73,7 +66,14 @@ export class Transaction {
   #settings: SessionSettings;
   #settingsAtBegin: SessionSettings;
 
-  constructor(servers: ShardServers, user: User, settings: SessionSettings, clock: Clock) {
+  constructor(
+    servers: Pick<ShardServers, 'lease'>,
+    user: User,
+    settings: SessionSettings,
+    clock: Clock,
+    output: Pick<ClientOutput, 'write'>,
+  ) {
+    this.#output = output;
     this.#clock = clock;
     this.#servers = servers;
     this.#user = user;
@@ -274,25 +274,15 @@ export class Transaction {
     if (participant.connection.alive) participant.connection.release();
   }
 
-  /** Sends `text` to the participants but `except`; `done` when all have answered. */
+  /**
+   * Sends `text` to the participants but `except`, whose answer is the client's; `done` when all have
+   * answered.
+   */
   broadcast(text: string, except: Participant | null, done: (lost: PgError | null) => void): void {
     const others = [...this.#participants.values()].filter(
       (participant) => participant !== except && participant.connection.alive,
     );
-    let waiting = others.length;
-    let lost: PgError | null = null;
-    if (waiting === 0) {
-      done(null);
-      return;
-    }
-    for (const { connection, shard } of others) {
-      const exchange = internalExchange((outcome) => {
-        if (outcome.kind === 'lost') lost = lostInTransaction(shard, outcome.error);
-        waiting -= 1;
-        if (waiting === 0) done(lost);
-      });
-      connection.send(exchange, [encodeQuery(text)]);
-    }
+    sendToAll(others, text, except === null ? this.#output : null, done);
   }
 
   /** The client is gone: nothing of its transaction may reach the next one. */

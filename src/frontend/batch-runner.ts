@@ -2,7 +2,8 @@ import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { MultiShardPortal } from '../executor/run-multi-shard.ts';
-import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
+import { abortedError, inBlock, noteExecuted, runStatement } from '../executor/run-statement.ts';
+import { effectOf, keepsState, setsSettings, settleEffects } from '../executor/session-effects.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import type { WriteTarget } from '../executor/target.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
@@ -65,7 +66,14 @@ export function runBatch(
 function needsBlock({ groups, end }: Batch, index: number): boolean {
   const group = groups[index];
   if (group === undefined || !acts(group)) return false;
+  if (group.kind === 'flight' && setsAny(group.steps)) return true;
   return end === 'flush' || groups.slice(index + 1).some((later) => later.kind !== 'replies');
+}
+
+function setsAny(steps: readonly BatchStep[]): boolean {
+  return steps.some(
+    (step) => step.kind === 'execute' && setsSettings(step.portal.statement.planned.plan),
+  );
 }
 
 /** It changes something that an error after it must undo. */
@@ -218,12 +226,16 @@ function runFlight(
   const executions = group.steps.filter((step) => step.kind === 'execute');
   const [first] = executions;
   const planned = executions.length === 1 && first ? first.portal.statement.planned : null;
+  const effective = executions.flatMap(({ portal: { statement, parameters } }) =>
+    effectOf(statement.planned.plan) === null ? [] : [{ planned: statement.planned, parameters }],
+  );
   let flight: BatchFlight | null = null;
   session.executor.runFlight(
     {
       shard: group.shard,
       write: group.write,
       rowless: group.steps.every(isRowless),
+      ...(effective.some(({ planned: { plan } }) => keepsState(plan)) ? { reserves: true } : {}),
       traffic: planned?.traffic ?? null,
       build(connection, keeping) {
         flight = new BatchFlight(connection, keeping);
@@ -234,7 +246,10 @@ function runFlight(
       if (session.executor.transaction.block === 'none') unbind(group.steps);
       const changing = executions.find(({ portal }) => changesSchema(portal));
       const plan = (changing ?? first)?.portal.statement.planned.plan ?? noPlan;
-      noteExecuted(session.executor, plan, ok, () => done(ok, flight?.failedStep ?? 0));
+      const next = (settled: boolean) =>
+        noteExecuted(session.executor, plan, settled, () => done(settled, flight?.failedStep ?? 0));
+      if (effective.length === 0) next(ok);
+      else settleEffects(session.executor, effective, ok, next);
     },
   );
 }
@@ -266,6 +281,7 @@ function runMultiShard(
     session.executor.fail(noPortal(portal.name), done);
     return;
   }
+  if (!session.executor.kept.reservations.isEmpty) inBlock(session.executor);
   portal.cursor ??= new MultiShardPortal(session.executor, {
     target,
     statementText: statement.planned.text,

@@ -252,7 +252,8 @@ export class ClientGate {
         stopTimer();
         if (connection.closed) return;
         const onEnd = this.#leaving(client);
-        client.session = new Session(connection, executor, user, settings, this.#texts, onEnd);
+        const shared = { texts: this.#texts, processId: this.#processId(client) };
+        client.session = new Session(connection, executor, user, settings, shared, onEnd);
         this.#welcome(client, client.session, frames);
       },
       (error) => {
@@ -271,11 +272,8 @@ export class ClientGate {
   }
 
   #welcome(client: Client, session: Session | AdminSession, parameters: Buffer): void {
-    const { connection, number, secret } = client;
-    const backendId = encodeProcessId({
-      workerIndex: this.#world.workerIndex,
-      sessionNumber: number,
-    });
+    const { connection, secret } = client;
+    const backendId = this.#processId(client);
     connection.handler = session;
     connection.admit();
     connection.push(

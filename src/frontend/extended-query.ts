@@ -168,7 +168,7 @@ export class ExtendedQuery {
 
   /** The same bytes have been parsed before. */
   #known(chunk: Buffer, start: number, end: number): PreparedStatement | null {
-    if (chunk[start + 5] !== 0) return null;
+    if (chunk[start + 5] !== 0 || this.#session.executor.temporary !== null) return null;
     return this.#texts.find(this.#textContext(), chunk.subarray(start + 6, end));
   }
 
@@ -191,7 +191,8 @@ export class ExtendedQuery {
       typeOids: message.typeOids,
       tail: message.tail,
     };
-    if (message.name === '') this.#texts.add(this.#textContext(), statement);
+    if (message.name === '' && this.#session.executor.temporary === null)
+      this.#texts.add(this.#textContext(), statement);
     return statement;
   }
 

@@ -18,6 +18,7 @@ import { readyForQuery } from '../protocol/ready-for-query.ts';
 import type { BatchSession } from './batch-runner.ts';
 import type { ClientConnection, ClientHandler } from './client-connection.ts';
 import { ExtendedQuery } from './extended-query.ts';
+import { Notifications } from './notifications.ts';
 import type { ParsedTexts } from './parsed-texts.ts';
 import { runSimpleQuery } from './simple-query.ts';
 
@@ -49,18 +50,21 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
   /** A query that came before the Sync of the messages in front of it. */
   #next: (() => void) | null = null;
   #draining = false;
+  readonly #notifications: Notifications;
 
+  /** `processId`: what the client has been told as its own. */
   constructor(
     connection: ClientConnection,
     world: ExecutorWorld,
     user: User,
     startup: SessionSettings,
-    texts: ParsedTexts,
+    shared: { readonly texts: ParsedTexts; readonly processId: number },
     onEnd: () => void,
   ) {
     this.connection = connection;
     this.executor = new SessionExecutor(world, user, connection, startup, this);
-    this.#extended = new ExtendedQuery(this, texts);
+    this.#extended = new ExtendedQuery(this, shared.texts);
+    this.#notifications = new Notifications(shared.processId);
     this.#onEnd = onEnd;
   }
 
@@ -93,6 +97,26 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
     const { cursors, transaction } = this.executor;
     cursors.savepointsRolledBack(transaction.savepointCount);
     this.#extended.savepointsRolledBack(transaction.savepointCount);
+  }
+
+  notified(frame: Buffer): void {
+    this.#notifications.add(frame, this.executor.kept.reservations.all.values());
+    if (this.#state === 'idle' && this.executor.transaction.block === 'none') {
+      this.#notifications.deliver(this.connection);
+      this.connection.flush();
+    }
+    const { excess } = this.#notifications;
+    if (excess !== null) this.connection.terminate(excess);
+  }
+
+  stateLost(cause: PgError): void {
+    this.connection.terminate(
+      new PgError(SqlState.adminShutdown, 'terminating connection due to the loss of a server', {
+        severity: 'FATAL',
+        detail: `It held what this session alone has, as temporary tables and session locks: ${cause.message}`,
+        hint: 'Connect again, and make anew what the session needs.',
+      }),
+    );
   }
 
   portal(name: string): ClientPortal | null {
@@ -187,6 +211,7 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
     if (this.#awaitsSync) this.#awaitsSync = false;
     else {
       const status = block === 'none' ? 'idle' : failed ? 'failed' : 'in-transaction';
+      if (block === 'none') this.#notifications.deliver(this.connection);
       this.connection.push(readyForQuery[status]);
     }
     this.connection.flush();

@@ -1,8 +1,8 @@
 import type { SessionSettings } from '../backend/session-settings.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import { splitNames } from '../executor/search-path.ts';
 import { isUtf8 } from '../executor/setting-commands.ts';
+import { settingText } from '../executor/setting-text.ts';
 import { settingLimit } from '../planner/setting-limits.ts';
 
 const notSettings = new Set(['user', 'database', 'options', 'replication']);
@@ -64,21 +64,10 @@ function requireUtf8(value: string): void {
 
 /** As SQL. What SET may not say, a startup packet may not either. */
 function limitedValue(name: string, value: string): string {
-  const text = settingValue(name, value);
+  const text = settingText(name, value);
   const limit = settingLimit(name, text);
   if (limit !== null) throw fatal(limit.sqlState, limit.message, limit.hint ?? undefined);
   return text;
-}
-
-/** Lists of names would be taken for one name if they were quoted as a whole. */
-function settingValue(name: string, value: string): string {
-  if (name !== 'search_path' && name !== 'temp_tablespaces') return quote(value);
-  return splitNames(value).map(quote).join(', ') || "''";
-}
-
-function quote(value: string): string {
-  const doubled = value.replaceAll("'", "''");
-  return value.includes('\\') ? ` E'${doubled.replaceAll('\\', '\\\\')}'` : `'${doubled}'`;
 }
 
 function fatal(sqlState: string, message: string, hint?: string): PgError {

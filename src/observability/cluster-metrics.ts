@@ -177,7 +177,8 @@ function addPools(registry: Registry, pools: ClusterReading['pools']): void {
   for (const { node, counts } of pools) {
     const labels = { shard: node.shard, node: node.id };
     connections.set({ ...labels, state: 'idle' }, counts.idle);
-    connections.set({ ...labels, state: 'active' }, counts.active);
+    connections.set({ ...labels, state: 'active' }, counts.active - counts.reserved);
+    connections.set({ ...labels, state: 'reserved' }, counts.reserved);
     connections.set({ ...labels, state: 'connecting' }, counts.connecting);
     waiting.set(labels, counts.waiting);
     wait.set(labels, counts.waitMs / 1000);

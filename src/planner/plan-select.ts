@@ -4,6 +4,7 @@ import { expandViews } from './expand-views.ts';
 import { lockingSelect, lockRouting } from './locking-select.ts';
 import type { Plan } from './plan.ts';
 import { planMultiShard } from './plan-multi-shard.ts';
+import { creation } from './plan-temporary.ts';
 import { refusal, refuse } from './refuse.ts';
 import { relationOf } from './relation-item.ts';
 import { routingOf } from './routing-of.ts';
@@ -19,7 +20,10 @@ export function planSelect(source: StatementSource, select: SelectNode): Plan {
   const routing = routingOf(context);
   if (into !== undefined) {
     if (routing.kind !== 'home') throw refusal('SELECT INTO from sharded tables', intoHint);
-    return { kind: 'utility', tag: 'SELECT', changesSchema: true };
+    const { rel } = into;
+    if (context.effect !== null) throw refusal('SELECT INTO with session functions', intoHint);
+    const changes = rel === undefined ? { changesSchema: true } : creation(context, rel);
+    return { kind: 'utility', tag: 'SELECT', ...changes };
   }
   const locks = (select.lockingClause ?? []).length > 0;
   const plan = locks ? lockingSelect : planMultiShard;
@@ -34,6 +38,7 @@ export function planSelect(source: StatementSource, select: SelectNode): Plan {
     multi,
     expandsViews: analysis !== asked,
     readOnly,
+    ...(context.effect === null ? {} : { effect: context.effect }),
   };
 }
 

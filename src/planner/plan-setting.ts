@@ -18,13 +18,10 @@ export function planSetting(node: SetNode): Plan {
     case 'VAR_SET_MULTI':
       return setting(transactionSetting(node, name));
     case 'VAR_RESET':
-      refuseName(name);
       return setting({ kind: 'reset', name });
     case 'VAR_SET_DEFAULT':
-      refuseName(name);
       return setting({ kind: 'set', name, value: null, local });
     case 'VAR_SET_VALUE': {
-      refuseName(name);
       const value = (node.args ?? []).map(valueText).join(', ');
       return settingLimit(name, value) ?? setting({ kind: 'set', name, value, local });
     }
@@ -35,15 +32,6 @@ export function planSetting(node: SetNode): Plan {
 
 function setting(command: SettingCommand): Plan {
   return { kind: 'setting', command };
-}
-
-function refuseName(name: string): void {
-  if (name === 'session_authorization') {
-    throw refusal(
-      'SET SESSION AUTHORIZATION is not supported',
-      'Connect as that user, or SET ROLE.',
-    );
-  }
 }
 
 /** Ready to stand right of SET ... TO; names become strings, which SET reads alike. */

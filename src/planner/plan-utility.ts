@@ -2,25 +2,30 @@ import { unreachable } from '../base/assert.ts';
 import type { SqlNode } from '../sql/ast.ts';
 import { tagOf } from '../sql/walk.ts';
 import { explainText } from './explain-text.ts';
+import { refuseSessionFunctions } from './note-session-function.ts';
 import type { Plan } from './plan.ts';
 import { planCursor } from './plan-cursor.ts';
 import type { PlanRequest } from './plan-request.ts';
 import { planSetting } from './plan-setting.ts';
+import { planTemporary } from './plan-temporary.ts';
 import { planTransaction } from './plan-transaction.ts';
 import { refuse } from './refuse.ts';
+import type { SessionEffect } from './session-effect.ts';
 import type { StatementContext } from './statement-context.ts';
 import { statementName } from './statement-name.ts';
 import { isOnHomeTables } from './utility-tables.ts';
 
 /** Statements that run on the home shard whatever they name; no table is in them. */
-const anywhere: { readonly [tag: string]: string } = {
-  VariableShowStmt: 'SHOW',
-  NotifyStmt: 'NOTIFY',
-  UnlistenStmt: 'UNLISTEN',
+const anywhere: {
+  readonly [tag: string]: { readonly tag: string; readonly effect?: SessionEffect };
+} = {
+  VariableShowStmt: { tag: 'SHOW' },
+  NotifyStmt: { tag: 'NOTIFY' },
+  ListenStmt: { tag: 'LISTEN', effect: { kind: 'keeps', temporary: false } },
+  UnlistenStmt: { tag: 'UNLISTEN', effect: { kind: 'ends' } },
 };
 
 const hints: { readonly [tag: string]: string } = {
-  ListenStmt: 'A server connection is shared; listen on a direct connection to the server.',
   PrepareStmt: "Use the protocol's prepared statements, as every driver does.",
   ExecuteStmt: "Use the protocol's prepared statements, as every driver does.",
   DeallocateStmt: "Close the protocol's prepared statement, or use DISCARD ALL.",
@@ -41,7 +46,7 @@ export function planUtility(
   if ('DiscardStmt' in statement) {
     return statement.DiscardStmt.target === 'DISCARD_ALL'
       ? { kind: 'setting', command: { kind: 'discard-all' } }
-      : refuse('DISCARD of one kind is not supported', 'Use DISCARD ALL.');
+      : { kind: 'utility', tag: 'DISCARD', changesSchema: false, effect: { kind: 'ends' } };
   }
   if ('ExplainStmt' in statement) return planExplain(request, statement);
   const { lexed, text } = request;
@@ -49,8 +54,11 @@ export function planUtility(
   if (cursor !== null) return cursor;
   const tag = tagOf(statement);
   const name = statementName(request.lexed.fingerprint);
-  const homeTag = anywhere[tag];
-  if (homeTag !== undefined) return { kind: 'utility', tag: homeTag, changesSchema: false };
+  const atHome = anywhere[tag];
+  if (atHome !== undefined) return { kind: 'utility', changesSchema: false, ...atHome };
+  refuseSessionFunctions(statement);
+  const temporary = planTemporary(request, context, statement, name);
+  if (temporary !== null) return temporary;
   const verdict = isOnHomeTables(request, context, statement);
   switch (verdict) {
     case 'home':

@@ -1,4 +1,5 @@
 import type { ValueRef } from '../sql/statement.ts';
+import type { SessionEffect } from './session-effect.ts';
 
 /**
  * A condition on the key of one distribution, as a tree over values that are known only when the
@@ -360,6 +361,7 @@ export type Plan =
       /** It names views over distributed tables, which the home shard knows: `multi` runs in any case. */
       readonly expandsViews: boolean;
       readonly readOnly: boolean;
+      readonly effect?: SessionEffect;
     }
   /**
    * `isWhole`: the client's own text runs on the shard that the routing resolves to, if that is one
@@ -371,9 +373,15 @@ export type Plan =
       readonly routing: Routing;
       readonly isWhole: boolean;
       readonly multi: MultiShardWrite | Reject;
+      readonly effect?: SessionEffect;
     }
   /** Utility statements (DDL, VACUUM, COPY ...) on the home shard. */
-  | { readonly kind: 'utility'; readonly tag: string; readonly changesSchema: boolean }
+  | {
+      readonly kind: 'utility';
+      readonly tag: string;
+      readonly changesSchema: boolean;
+      readonly effect?: SessionEffect;
+    }
   | { readonly kind: 'transaction'; readonly command: TransactionCommand }
   | { readonly kind: 'setting'; readonly command: SettingCommand }
   | { readonly kind: 'cursor'; readonly command: CursorCommand }

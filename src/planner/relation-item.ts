@@ -46,12 +46,8 @@ function resultItem(
 /** null: not in the snapshot, so it is the catalogue's or the home shard's, or no table at all. */
 export function relationOf(context: StatementContext, node: RangeVarNode): RelationSchema | null {
   context.visited.add(node);
-  if (isTemporarySchema(node.schemaname) || node.relpersistence === 't') {
-    throw refusal(
-      'temporary tables are not supported',
-      'Use a table of the home shard, or a subquery.',
-    );
-  }
+  // One to be created: it hides what has its name.
+  if (node.relpersistence === 't') return null;
   const { schema, searchPath } = context;
   const relation = schema.relation(node.schemaname ?? null, node.relname ?? '', searchPath);
   if (relation?.readsDistributed === true) {
@@ -61,11 +57,6 @@ export function relationOf(context: StatementContext, node: RangeVarNode): Relat
     );
   }
   return relation;
-}
-
-/** The alias of the session's own, or the name that it stands for. */
-function isTemporarySchema(name: string | undefined): boolean {
-  return /^pg_temp(?:_\d+)?$/.test(name ?? '');
 }
 
 /** Its number when the relation is distributed. */

@@ -56,6 +56,8 @@ export type RelationSchema = {
   readonly uniqueKeys: readonly (readonly string[])[];
   /** It has row triggers, or foreign keys refer to it: adding and removing rows does more. */
   readonly hasRowTriggers?: boolean;
+  /** It is of one session, whose own catalogue has it. */
+  readonly isTemporary?: boolean;
   /** Columns of foreign keys to other tables. */
   readonly referringColumns?: readonly string[];
   /** A sequence that columns of distributed tables use: each shard counts on places of its own. */

@@ -22,10 +22,6 @@ const limits: { readonly [name: string]: { readonly values: RegExp; readonly hin
     values: /^'(?:utf-?8|unicode)'$/i,
     hint: 'Use UTF8, and convert in the application.',
   },
-  search_path: {
-    values: /^(?!.*pg_temp)/is,
-    hint: 'Temporary tables would outlast the session in a connection that clients share.',
-  },
 };
 
 /** Why a client may not give a setting this value, which is SQL text right of SET ... TO. */

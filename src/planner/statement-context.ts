@@ -12,6 +12,7 @@ import type { KeyValue, Reject } from './plan.ts';
 import { refusal, refuse } from './refuse.ts';
 import type { RelationSchema, Schema } from './schema.ts';
 import type { Scope } from './scope.ts';
+import type { SessionEffect } from './session-effect.ts';
 
 type ParameterUse = {
   readonly index: number;
@@ -62,6 +63,10 @@ export class StatementContext {
   /** A table of the home shard, or of the catalogue, is in it. */
   usesHome = false;
   usesReference = false;
+  /** A function that must run on the home shard: its name. */
+  homeFunction: string | null = null;
+  /** See SessionEffect. */
+  effect: SessionEffect | null = null;
   /** Some part of it writes, also inside WITH. */
   writes = false;
   /** It calls nextval(). */

@@ -3,8 +3,7 @@ import { clockWord } from '../sql/lexer.ts';
 import { builtinName, stringsOf } from '../sql/names.ts';
 import { tagOf, walk } from '../sql/walk.ts';
 import { isDeterministicCall, isHarmlessCall, isOrderedAggregate } from './function-traits.ts';
-import { refusal } from './refuse.ts';
-import { sessionFunctionHint } from './session-functions.ts';
+import { noteSessionFunction } from './note-session-function.ts';
 import type { StatementContext } from './statement-context.ts';
 
 /** Constructs whose meaning over several shards is understood; everything else is refused there. */
@@ -86,8 +85,7 @@ function notAcross(construct: string): string {
 function noteFunction(context: StatementContext, call: FunctionCallNode): boolean {
   const written = stringsOf(call.funcname).join('.');
   const name = builtinName(call.funcname);
-  const hint = sessionFunctionHint(name ?? '');
-  if (hint !== null) throw refusal(`function ${written} is not supported`, hint);
+  if (name !== null) noteSessionFunction(context, call, name);
   if (name === 'nextval') context.advances = true;
   if (name === 'now' || name?.endsWith('_timestamp') === true) {
     if (name !== 'to_timestamp' && name !== 'make_timestamp') refuseTime(context, `${written}()`);

@@ -64,7 +64,8 @@ function objectType(statement: SqlNode): string | undefined {
   return 'GrantStmt' in statement ? statement.GrantStmt.objtype : undefined;
 }
 
-function tablesIn(statement: SqlNode): readonly RangeVarNode[] {
+/** The relations that a statement names. Those whose columns LIKE takes over are not among them. */
+export function tablesIn(statement: SqlNode): readonly RangeVarNode[] {
   const found: RangeVarNode[] = [];
   const names = 'CommentStmt' in statement ? [statement.CommentStmt.object] : [];
   const dropped = 'DropStmt' in statement ? (statement.DropStmt.objects ?? []) : names;
@@ -81,6 +82,7 @@ function tablesIn(statement: SqlNode): readonly RangeVarNode[] {
 /** The tree holds most tables untagged, in fields like `relation`. */
 function collect(value: unknown, found: RangeVarNode[]): void {
   if (typeof value !== 'object' || value === null) return;
+  if ('TableLikeClause' in value) return;
   if ('relname' in value) found.push(value as RangeVarNode);
   for (const child of Object.values(value)) collect(child, found);
 }
@@ -91,7 +93,11 @@ function rangeVar(parts: readonly string[]): RangeVarNode {
 }
 
 /** Also a table that is listed but does not exist yet, and a sequence that all shards count on. */
-function isSharded(request: PlanRequest, context: StatementContext, node: RangeVarNode): boolean {
+export function isSharded(
+  request: PlanRequest,
+  context: StatementContext,
+  node: RangeVarNode,
+): boolean {
   const relation = relationOf(context, node);
   if (relation !== null) {
     return relation.sharding.kind !== 'local' || relation.isInterleaved === true;

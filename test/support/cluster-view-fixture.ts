@@ -87,7 +87,7 @@ const inDoubt: InDoubtTransaction = {
   verdict: 'unknown',
 };
 
-const counts = { idle: 2, active: 1, connecting: 0, waiting: 3, waitMs: 12.34 };
+const counts = { idle: 2, active: 1, reserved: 0, connecting: 0, waiting: 3, waitMs: 12.34 };
 
 export const workersFixture: readonly WorkerView[] = [
   {

@@ -68,6 +68,7 @@ export function configFixture(changes: Partial<Config> = {}): Config {
     limits: {
       clientsMax: 100,
       serverConnectionsMax: 20,
+      reservedConnectionsMax: 20,
       pipelineDepthMax: 16,
       messageBytesMax: 64 * 1024 * 1024,
       acquireTimeoutMs: 10_000,

@@ -112,7 +112,14 @@ export const startGreetingWorker: StartWorker = async (link, start) => {
       pools: [
         {
           node: '127.0.0.1:5433' as NodeId,
-          counts: { idle: 1, active: 2, connecting: 0, waiting: workerIndex, waitMs: workerIndex },
+          counts: {
+            idle: 1,
+            active: 2,
+            reserved: 0,
+            connecting: 0,
+            waiting: workerIndex,
+            waitMs: workerIndex,
+          },
         },
       ],
       metrics: await metrics.snapshot(),

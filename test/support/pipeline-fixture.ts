@@ -36,6 +36,7 @@ export async function connected(
     received: () => {},
     advanced: (connection) => notes.push(`advanced ${connection.depth}`),
     released: () => notes.push('released'),
+    mayReserve: () => null,
     cancelSettled: () => notes.push('cancel settled'),
     ended: (_connection, error, end) => notes.push(`${end} ${error.sqlState}`),
   };

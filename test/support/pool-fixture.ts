@@ -22,6 +22,7 @@ export const other: User = { ...app, name: 'lee', serverUser: 'other' };
 const limits: Limits = {
   clientsMax: 100,
   serverConnectionsMax: 10,
+  reservedConnectionsMax: 10,
   pipelineDepthMax: 4,
   messageBytesMax: 1_000_000,
   acquireTimeoutMs: 150,

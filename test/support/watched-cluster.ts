@@ -165,6 +165,7 @@ export function watchConfig(
     limits: {
       clientsMax: 100,
       serverConnectionsMax: 10,
+      reservedConnectionsMax: 10,
       pipelineDepthMax: 8,
       messageBytesMax: 2 ** 24,
       acquireTimeoutMs: 5000,

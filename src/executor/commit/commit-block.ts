@@ -6,8 +6,9 @@ import { encodeNoticeResponse } from '../../protocol/error-response.ts';
 import { BackendCode } from '../../protocol/message-code.ts';
 import { encodeQuery } from '../../protocol/query-message.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
+import type { Participant } from '../participant.ts';
+import { reviewReservations } from '../review-reservations.ts';
 import type { SessionExecutor } from '../session-executor.ts';
-import type { Participant } from '../transaction.ts';
 import { neverCommitted, notReplicated, unknownOutcome } from './commit-errors.ts';
 import { commitExchange, xidExchange, xidQuery } from './commit-exchange.ts';
 import { questionAbout } from './question-about.ts';
@@ -22,8 +23,8 @@ type Done = (ok: boolean) => void;
  */
 export function commitBlock(executor: SessionExecutor, answer: boolean, done: Done): void {
   const { transaction } = executor;
-  const { lostLocker, writers, participants } = transaction;
-  const [writer, ...others] = writers;
+  const { lostLocker, participants } = transaction;
+  const [writer, ...others] = homeFirst(executor, transaction.writers);
   const first = lostLocker ?? writer ?? [...participants.values()][0] ?? null;
   // A cancel during COMMIT could end the wait for the standby: it is not passed on.
   executor.cancelWith(null);
@@ -38,6 +39,19 @@ export function commitBlock(executor: SessionExecutor, answer: boolean, done: Do
     return;
   }
   commitOn(executor, first, answer, (ok) => endAll(executor, first, ok, () => done(ok)));
+}
+
+/**
+ * The home shard decides if it has written: a transaction with NOTIFY, temporary tables or session
+ * locks in it cannot be prepared (manual, PREPARE TRANSACTION), only committed.
+ */
+function homeFirst(
+  { world }: SessionExecutor,
+  writers: readonly Participant[],
+): readonly Participant[] {
+  const { home } = world.planner.shardMap;
+  const isHome = ({ shard }: Participant) => shard === home;
+  return [...writers.filter(isHome), ...writers.filter((writer) => !isHome(writer))];
 }
 
 function commitTogether(
@@ -83,8 +97,10 @@ function endAll(
   transaction.broadcast(committed ? 'COMMIT' : 'ROLLBACK', decider, () => {
     transaction.end(committed);
     executor.cancelWith(null);
-    if (transaction.takeSchemaChange()) world.schemaChanged().then(done, done);
-    else done();
+    reviewReservations(executor, () => {
+      if (transaction.takeSchemaChange()) world.schemaChanged().then(done, done);
+      else done();
+    });
   });
 }
 
@@ -156,9 +172,11 @@ function resolveLost(
   });
 }
 
-/** Of the COMMIT of an implicit block the client sees only what went wrong. */
+/** Of the COMMIT of an implicit block the client sees only what went wrong, and its settings. */
 function isTold(frame: Buffer): boolean {
-  return frame[0] === BackendCode.errorResponse || frame[0] === BackendCode.noticeResponse;
+  const [code] = frame;
+  if (code === BackendCode.parameterStatus) return true;
+  return code === BackendCode.errorResponse || code === BackendCode.noticeResponse;
 }
 
 function unfinishedWarning(shards: readonly ShardId[]): Buffer {

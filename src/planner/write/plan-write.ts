@@ -25,7 +25,9 @@ export function planWrite(source: StatementSource, statement: SqlNode, command: 
   const routing = routingOf(context);
   const multi = multiShardWrite(source, given, facts, routing);
   if (!facts.isWhole && multi.kind === 'reject') return multi;
-  return { kind: 'modify', command, routing, isWhole: facts.isWhole, multi };
+  const { effect } = context;
+  const plan = { kind: 'modify', command, routing, isWhole: facts.isWhole, multi } as const;
+  return effect === null ? plan : { ...plan, effect };
 }
 
 function withDefaults(source: StatementSource, statement: SqlNode): SqlNode {

@@ -56,7 +56,7 @@ describe('the admin console', () => {
 
   it('adds pools up over the workers, and takes the longest wait', async () => {
     expect((await run('show pools')).rows).toEqual([
-      ['a_m', '127.0.0.1:5433', '4', '2', '0', '6', '99.0'],
+      ['a_m', '127.0.0.1:5433', '4', '2', '0', '0', '6', '99.0'],
     ]);
   });
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PgError } from '../../../src/base/pg-error.ts';
 import { encodeDataRow } from '../../../src/protocol/data-row.ts';
 import { encodeErrorResponse, encodeNoticeResponse } from '../../../src/protocol/error-response.ts';
@@ -113,17 +113,45 @@ describe('a pipeline connection', () => {
 
   it('passes notifications to the owner of the session only', async () => {
     const notification = Buffer.from([0x41, 0, 0, 0, 10, 0, 0, 0, 7, 0x78, 0]);
-    const { connection } = await connected({
+    const { connection, notes } = await connected({
       onQuery: ({ socket }) => socket.write(Buffer.concat([notification, done()])),
     });
     const seen: Buffer[] = [];
-    connection.onNotification((frame) => seen.push(Buffer.from(frame)));
+    const notified = (frame: Buffer) => seen.push(Buffer.from(frame));
+    connection.reserve({ notified, lost() {} });
     const exchange = send(connection, 'x');
     await exchange.ended;
     connection.release();
+    expect(notes).toEqual(['advanced 0']);
+    connection.unreserve();
+    expect(notes).toEqual(['advanced 0', 'released']);
     await send(connection, 'x').ended;
     expect(seen).toEqual([notification]);
     expect(exchange.events).toEqual(['C', '.', 'ready idle 0']);
+  });
+
+  it('is released when its work is done if its holder leaves before', async () => {
+    const { connection, notes } = await connected({
+      onQuery: ({ socket }) => socket.write(done()),
+    });
+    connection.reserve({ notified() {}, lost() {} });
+    const exchange = send(connection, 'x');
+    connection.unreserve();
+    connection.release();
+    expect(notes).toEqual([]);
+    await exchange.ended;
+    await vi.waitFor(() => expect(notes).toEqual(['released']));
+    expect(connection.isTainted).toBe(true);
+  });
+
+  it('tells its holder, after the exchanges, that it is gone', async () => {
+    const { connection, server } = await connected({ onQuery: ({ socket }) => socket.destroy() });
+    const exchange = send(connection, 'x');
+    const lost = new Promise<number>((resolve) => {
+      connection.reserve({ notified() {}, lost: () => resolve(exchange.events.length) });
+    });
+    expect(await lost).toBe(1);
+    expect(server).toBeDefined();
   });
 
   it('tells every exchange when the server goes, after its last words', async () => {

@@ -34,7 +34,14 @@ class ScriptedPool implements Pool {
   }
 
   get counts() {
-    return { idle: 0, active: this.leased.length, connecting: 0, waiting: 0, waitMs: 0 };
+    return {
+      idle: 0,
+      active: this.leased.length,
+      reserved: 0,
+      connecting: 0,
+      waiting: 0,
+      waitMs: 0,
+    };
   }
 
   lease(request: LeaseRequest): () => void {

@@ -29,7 +29,14 @@ class ScriptedPool implements Pool {
   }
 
   get counts() {
-    return { idle: 0, active: 0, connecting: 0, waiting: this.waiting.length, waitMs: 0 };
+    return {
+      idle: 0,
+      active: 0,
+      reserved: 0,
+      connecting: 0,
+      waiting: this.waiting.length,
+      waitMs: 0,
+    };
   }
 
   lease(request: LeaseRequest): () => void {

@@ -30,6 +30,7 @@ describe('a configuration', () => {
       limits: {
         clientsMax: 10_000,
         serverConnectionsMax: 20,
+        reservedConnectionsMax: 10,
         messageBytesMax: 64 * 1024 * 1024,
         acquireTimeoutMs: 10_000,
         serverIdleTimeoutMs: 600_000,

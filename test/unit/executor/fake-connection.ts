@@ -114,7 +114,10 @@ export class FakeConnection implements ServerConnection {
   adoptSettings(): void {}
   taint(): void {}
   cleanse(): void {}
-  onNotification(): void {}
+  reserve(): null {
+    return null;
+  }
+  unreserve(): void {}
   destroy(): void {
     this.alive = false;
   }

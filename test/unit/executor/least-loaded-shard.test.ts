@@ -11,7 +11,14 @@ function choice(loads: { readonly [shard: string]: readonly [number, number] | n
   for (const [shard, load] of Object.entries(loads)) {
     if (load === null) continue;
     const [active, waiting] = load;
-    counts.set(`${shard}:1` as NodeId, { idle: 0, active, connecting: 0, waiting, waitMs: 0 });
+    counts.set(`${shard}:1` as NodeId, {
+      idle: 0,
+      active,
+      reserved: 0,
+      connecting: 0,
+      waiting,
+      waitMs: 0,
+    });
   }
   const servers = {
     counts: () => counts,

@@ -68,7 +68,7 @@ describe('the settings of a startup packet', () => {
     [{ replication: 'true' }, 'FATAL 0A000'],
     [{ 'x"; drop table customer; --': '1' }, 'FATAL 22023'],
     [{ 'a.b.c': '1' }, 'FATAL 22023'],
-    [{ search_path: 'public, PG_TEMP' }, 'FATAL 0A000'],
+    [{ search_path: 'public, PG_TEMP' }, 'accepted'],
     [{ options: '-d 5' }, 'FATAL 22023'],
     [{ options: '-c' }, 'FATAL 22023'],
     [{ options: '-c work_mem' }, 'FATAL 22023'],

@@ -24,7 +24,7 @@ const reading = {
   pools: [
     {
       node: node(firstShard, 5433),
-      counts: { idle: 1, active: 2, connecting: 3, waiting: 4, waitMs: 1_500 },
+      counts: { idle: 1, active: 2, reserved: 0, connecting: 3, waiting: 4, waitMs: 1_500 },
     },
   ],
 };

@@ -1,0 +1,96 @@
+import type { ServerConnection } from '../backend/server-connection.ts';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
+import { readTemporaryRelations, temporaryRelationsSql } from '../cluster/temporary-relations.ts';
+import { DataRowReader } from '../protocol/data-row.ts';
+import { decodeErrorResponse } from '../protocol/error-response.ts';
+import { BackendCode } from '../protocol/message-code.ts';
+import { encodeQuery } from '../protocol/query-message.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
+import { internalExchange } from './internal-exchange.ts';
+import type { SessionExecutor } from './session-executor.ts';
+import { TemporaryRelations } from './temporary-relations.ts';
+
+/**
+ * Whether the server session holds what only its client may see, and its temporary relations. It is
+ * asked instead of kept account of: functions, rollbacks and cascades can end or leave anything.
+ */
+const questionSql = `
+  select exists (select from pg_catalog.pg_listening_channels())
+    or exists (select from pg_catalog.pg_locks
+      where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid())
+    or exists (select from pg_catalog.pg_cursors where is_holdable),
+  (select pg_catalog.json_agg(r) from (${temporaryRelationsSql}) r)`;
+
+/**
+ * After a statement, or a block, that may have changed what is kept on servers: connections on
+ * which nothing is left go back to their pools, unless a transaction goes on, and the planner
+ * learns the names of temporary relations. A connection that is lost meanwhile ends the session.
+ */
+export function reviewReservations(executor: SessionExecutor, done: () => void): void {
+  const { reservations } = executor.kept;
+  if (reservations.isEmpty || executor.transaction.failed) {
+    done();
+    return;
+  }
+  executor.cancelWith(null);
+  let waiting = reservations.all.size;
+  for (const [shard, connection] of [...reservations.all]) {
+    ask(connection, (answer) => {
+      if (answer !== null) take(executor, shard, answer);
+      waiting -= 1;
+      if (waiting === 0) done();
+    });
+  }
+}
+
+type Answer = { readonly keeps: boolean; readonly relations: string | null };
+
+function take(executor: SessionExecutor, shard: ShardId, { keeps, relations }: Answer): void {
+  const { kept, transaction, world } = executor;
+  const { planner } = world;
+  if (shard === planner.shardMap.home) {
+    const { defaultCollation } = planner.schema;
+    const read = relations === null ? [] : readTemporaryRelations(relations, defaultCollation);
+    kept.temporary = read.length === 0 ? null : new TemporaryRelations(read);
+  }
+  if (!keeps && relations === null && transaction.block === 'none') {
+    kept.reservations.giveBack(shard);
+  }
+}
+
+/** null: the connection is lost. */
+function ask(connection: ServerConnection, answered: (answer: Answer | null) => void): void {
+  let keeps = true;
+  let relations: string | null = null;
+  const reader = new DataRowReader();
+  const exchange = internalExchange(
+    (outcome) => {
+      if (outcome.kind === 'error') {
+        // Nobody knows what is there then: the session ends with it.
+        const { message } = decodeErrorResponse(outcome.frame, 0, outcome.frame.length);
+        connection.destroy(`what the session keeps could not be read: ${message}`);
+      }
+      answered(outcome.kind === 'ready' ? { keeps, relations } : null);
+    },
+    (code, chunk, start, end) => {
+      if (code !== BackendCode.dataRow) return;
+      const text = () => {
+        if (!reader.next()) throw incomplete();
+        const { valueStart, valueLength } = reader;
+        return valueLength < 0
+          ? null
+          : chunk.toString('utf8', valueStart, valueStart + valueLength);
+      };
+      reader.open(chunk, start, end);
+      keeps = text() === 't';
+      relations = text();
+    },
+  );
+  connection.send(exchange, [encodeQuery(questionSql)]);
+}
+
+/** It ends the connection, as everything does that has no place in the protocol. */
+function incomplete(): PgError {
+  return new PgError(SqlState.protocolViolation, 'a server has answered with too few columns');
+}
