@@ -44,8 +44,10 @@ const aggregates = `
 
 /** Their result depends on the order of the rows, which is each server's own. */
 const orderedAggregates = `
-  any_value array_agg json_agg json_object_agg jsonb_agg jsonb_object_agg string_agg
-  percentile_cont percentile_disc mode
+  any_value array_agg json_agg json_agg_strict json_object_agg json_object_agg_strict
+  json_object_agg_unique json_object_agg_unique_strict jsonb_agg jsonb_agg_strict jsonb_object_agg
+  jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict string_agg
+  percentile_cont percentile_disc mode range_agg range_intersect_agg
 `;
 
 const windows = `

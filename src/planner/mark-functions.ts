@@ -1,5 +1,6 @@
 import type { FunctionCallNode, UserFunction } from '../sql/ast.ts';
 import { builtinName, stringsOf } from '../sql/names.ts';
+import { walk } from '../sql/walk.ts';
 import { harmlessFunctions } from './builtin-functions.ts';
 import type { Schema } from './schema.ts';
 
@@ -21,7 +22,14 @@ export function markFunctions<Tree>(
     }
     return copy;
   };
-  return schema.hasFunctions ? (marked(tree) as Tree) : tree;
+  let hasSome = false;
+  if (schema.hasFunctions) {
+    walk(tree, (node) => {
+      hasSome ||= 'FuncCall' in node && userFunctionOf(node.FuncCall, schema, searchPath) !== null;
+      return !hasSome;
+    });
+  }
+  return hasSome ? (marked(tree) as Tree) : tree;
 }
 
 /** null: it is PostgreSQL's own, or there is none. Arguments could tell more; names are enough. */

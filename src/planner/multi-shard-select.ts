@@ -80,6 +80,24 @@ function overUnion(context: StatementContext, block: Block): PlanNode | Reject {
   return { kind: 'append', input: routeOf(query, block.columns.length, 0) };
 }
 
+/**
+ * UNION of what every shard can do with its own rows: equal rows of several shards are left to be made
+ * one. Arms without distributed tables give the same rows everywhere, which are equal.
+ */
+export function isUnionOfShards(context: StatementContext, block: Block): boolean {
+  if (block.body.kind !== 'set-operation' || context.usesHome || context.multiRefusal !== null) {
+    return false;
+  }
+  const { select } = block.body;
+  const isUnion = select.op === 'SETOP_UNION' && select.all !== true;
+  return isUnion && armsNames(context, block) === null && unitesRowsOfShards(block);
+}
+
+function unitesRowsOfShards({ shape, body }: Block): boolean {
+  if (body.kind !== 'set-operation') return shape !== 'dependent';
+  return body.select.op === 'SETOP_UNION' && body.arms.every(unitesRowsOfShards);
+}
+
 /** Of an arm whose tables are not joined by their keys; null when there is none. */
 function armsNames(context: StatementContext, block: Block): readonly string[] | null {
   const names = armsOf(block).map((arm) => rootNames(context, arm));

@@ -1,13 +1,15 @@
 import { assert } from '../base/assert.ts';
 import { type Analysis, analyze } from './analysis.ts';
 import type { Block } from './block.ts';
+import type { QueryParts } from './combine/query-parts.ts';
 import { splitQuery } from './combine/split-query.ts';
+import { splitUnion } from './combine/split-union.ts';
 import { Anchors } from './intermediate/anchors.ts';
 import { nextParts } from './intermediate/next-parts.ts';
 import type { Part } from './intermediate/part.ts';
 import { stableValues } from './intermediate/stable-values.ts';
 import { IntermediateResults } from './intermediate-results.ts';
-import { isOnePass, multiShardSelect } from './multi-shard-select.ts';
+import { isOnePass, isUnionOfShards, multiShardSelect } from './multi-shard-select.ts';
 import type { MultiShardPath, MultiShardPlan, Reject, RoutedNode, ShardQuery } from './plan.ts';
 import { refuse } from './refuse.ts';
 import { receivedQuery, rewriteQuery } from './rewrite-query.ts';
@@ -112,16 +114,21 @@ function asItIs(
  * the rows of FROM do not each lie on one shard, or the query cannot be cut.
  */
 function combineOne(source: StatementSource, { context, block }: Analysis): Analysis | null {
-  const { body } = block;
-  if (body.kind !== 'select' || !isOnePass(context, block)) return null;
   const name = source.results.nextName;
-  const parts = splitQuery(context, body, name);
+  const parts = cut(context, block, name);
   if (parts === null) return null;
   const columns = parts.columns.map(plainColumn);
   const collected = collect(source, { kind: 'partial', select: parts.partial, columns });
   if (collected === null) return null;
   assert(collected === name, 'the result that the query was cut for');
   return analyze(source, parts.final);
+}
+
+function cut(context: StatementContext, block: Block, resultName: string): QueryParts | null {
+  const { body } = block;
+  if (isUnionOfShards(context, block)) return splitUnion(block, resultName);
+  if (body.kind !== 'select' || !isOnePass(context, block)) return null;
+  return splitQuery(context, body, resultName);
 }
 
 /** The statement with one more of its parts replaced by a result; null when none can be. */

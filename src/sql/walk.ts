@@ -10,13 +10,21 @@ export function walk(root: unknown, visit: (node: SqlNode) => boolean): void {
     for (const item of root) walk(item, visit);
     return;
   }
-  if (isTagged(root) && !visit(root)) return;
-  for (const value of Object.values(root)) walk(value, visit);
+  // Statements are walked many times: each node's fields are listed once, most hold no node.
+  const keys = Object.keys(root);
+  if (isTag(keys) && !visit(root as SqlNode)) return;
+  for (const key of keys) {
+    const value = (root as { readonly [field: string]: unknown })[key];
+    if (typeof value === 'object') walk(value, visit);
+  }
 }
 
 /** A tagged node is an object with one field, whose name begins with a capital. */
 export function isTagged(value: object): value is SqlNode {
-  const keys = Object.keys(value);
+  return isTag(Object.keys(value));
+}
+
+function isTag(keys: readonly string[]): boolean {
   const first = keys[0]?.charCodeAt(0) ?? 0;
   return keys.length === 1 && first >= 0x41 && first <= 0x5a;
 }

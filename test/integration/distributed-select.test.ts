@@ -130,3 +130,32 @@ describe('aggregates of users combine rows, or stay where whole groups are', () 
     'select note, total(kind) from entry group by rollup (note) having total(kind) > 1 order by 1, 2',
   ]);
 });
+
+describe('UNION folds rows on their shards, then those of all shards', () => {
+  const arms = (count: number, between: string) =>
+    Array.from({ length: count }, (_, n) => `select kind from entry where id % 90 = ${n}`).join(
+      ` ${between} `,
+    );
+  answersAlike([
+    'select kind, note from entry union select kind + 1, note from entry order by 2, 1 limit 7 offset 1',
+    `select note from entry union all select note from entry union select 'x' order by note`,
+    `select note from entry union select name from setting where name > 'n1' union values ('z') order by 1`,
+    'select count(*), sum(k) from (select kind as k from entry union select id from entry) u',
+    'select kind, kind from entry union select 1, 2 order by 1, 2',
+    'with w as (select kind from entry where id > 2) select kind from w union select kind + 9 from w order by 1',
+    'select kind from entry union select kind from entry order by 1 fetch first 2 rows with ties',
+    'select 1.5 as n from entry union select kind from entry order by n',
+    `select null as n union select kind from entry order by n`,
+    'select kind from entry except select kind from entry where id < 3 union select 77 from entry order by 1',
+    `${arms(90, 'union')} order by 1`,
+  ]);
+});
+
+describe('aggregates whose rows are gathered', () => {
+  answersAlike([
+    'select range_agg(int4range(kind, kind + 1)) from entry',
+    'select note, range_intersect_agg(int4range(0, kind + 1)) from entry group by note order by 1',
+    'select json_agg_strict(nullif(kind, 1) order by id) from entry',
+    'select jsonb_object_agg_strict(id, nullif(kind, 1)) from entry',
+  ]);
+});
