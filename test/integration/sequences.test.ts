@@ -20,6 +20,9 @@ const schema = `
   create table by_identity (note text, id bigint generated always as identity primary key);
   create table by_uuid (id uuid primary key default gen_random_uuid(), note text);
   create table by_text (note text, id text default 'k' || nextval('by_text_id') primary key);
+  create table timed (id int primary key, note text, at timestamptz default now(),
+    utc timestamp(0) not null default (current_timestamp at time zone 'utc') + interval '1 day',
+    who name default current_user, stamp timestamptz default clock_timestamp());
   create table plain (id int, note text)`.replace(
   'create table by_text',
   'create sequence by_text_id; create table by_text',
@@ -41,6 +44,7 @@ beforeAll(async () => {
     tables: [
       ...tables.map((table) => `${table}: { distribution: by_int4, key: id }`),
       'by_serial: { distribution: by_int4, key: id }',
+      'timed: { distribution: by_int4, key: id }',
       'by_identity: { distribution: by_int8, key: id }',
       'by_uuid: { distribution: by_uuid, key: id }',
       'by_text: { distribution: by_text, key: id }',
@@ -151,7 +155,8 @@ describe('sequences of tables over shards', () => {
         }
       }
     });
-    const all = await storedNow('large');
+    // A primary may be another server by now.
+    const all = await seen('large', 'number');
     expect(all.length).toBeGreaterThanOrEqual(before.length + 160);
     expect(new Set(all).size).toBe(all.length);
   });
@@ -189,7 +194,7 @@ describe('a key that is left to its default', () => {
       }
       if (number === 1) await client.query('rollback');
     });
-    const ids = await storedIds(table);
+    const ids = await seen(table, 'id');
     expect(ids).toHaveLength(17);
     expect(new Set(ids).size).toBe(17);
   });
@@ -309,6 +314,53 @@ describe('setval()', () => {
   });
 });
 
+describe('a default that is one value for all rows of a statement', () => {
+  const inserts = [
+    `insert into timed (id) select generate_series(71, 78)`,
+    `insert into timed (id, note) values (11, 'a'), (12, 'b'), (13, 'c'), (14, 'd'), (15, 'e')`,
+    `insert into timed values (21, 'a', default), (22, 'b', default), (23, 'c', default), (24, 'd', default)`,
+    `insert into timed (id, at, note) values (31, default, 'a'), (32, default, 'b'), (33, default, $1), (34, default, 'd')`,
+    `insert into timed select id + 0, 'again' from (select id + 40 as id from timed where id < 9) t`,
+    `insert into timed (id, note) select id, $1 from timed on conflict (id) do update set at = excluded.at, note = excluded.note`,
+    `insert into timed (id) select id from timed union all select generate_series(60, 68) on conflict (id) do nothing`,
+  ];
+
+  beforeAll(async () => {
+    await withClients(1, async (client) => {
+      await client.query('insert into timed (id) select generate_series(1, 8)');
+    });
+  });
+
+  it.each(inserts)('is the same on all shards: %s', async (text) => {
+    await withClients(1, async (client) => {
+      for (const block of [false, true]) {
+        if (block) {
+          // The shards begin at different times.
+          await client.query('begin');
+          for (let id = 1; id < 9; id += 1) {
+            await client.query('select * from timed where id = $1', [id]);
+            await client.query('select pg_sleep(0.01)');
+          }
+        }
+        const values = text.includes('$1') ? ['z'] : [];
+        const { rows, rowCount } = await client.query(
+          `${text} returning id, at, utc, who, stamp`,
+          values,
+        );
+        expect(rowCount).toBeGreaterThan(3);
+        const different = (column: string) => new Set(rows.map((row) => String(row[column]))).size;
+        const utc = text.includes('do update') ? 1 : different('utc');
+        expect([text, different('at'), utc, different('who')]).toEqual([text, 1, 1, 1]);
+        expect(
+          rows.every(({ at, utc: later, who }) => at !== null && later > at && who === 'app'),
+        ).toBe(true);
+        if (block) await client.query('rollback');
+        else await client.query('delete from timed where id > 8');
+      }
+    });
+  });
+});
+
 /** What each shard would give. */
 async function nextOnShards(sequence: string): Promise<readonly bigint[]> {
   const found = await Promise.all(
@@ -330,21 +382,12 @@ async function nextOnShards(sequence: string): Promise<readonly bigint[]> {
   return found.sort((a, b) => Number(a - b));
 }
 
-async function storedIds(table: string): Promise<readonly string[]> {
-  const ids: string[] = [];
+/** As clients see it. */
+async function seen(table: string, column: string): Promise<readonly string[]> {
+  const values: string[] = [];
   await withClients(1, async (client) => {
-    const { rows } = await client.query(`select id::text as id from ${table}`);
-    ids.push(...rows.map(({ id }) => String(id)));
+    const { rows } = await client.query(`select ${column}::text as value from ${table}`);
+    values.push(...rows.map(({ value }) => String(value)));
   });
-  return ids;
-}
-
-/** As clients see it: a primary may be another server by now. */
-async function storedNow(table: string): Promise<readonly string[]> {
-  const numbers: string[] = [];
-  await withClients(1, async (client) => {
-    const { rows } = await client.query(`select number::text as number from ${table}`);
-    numbers.push(...rows.map(({ number }) => String(number)));
-  });
-  return numbers;
+  return values;
 }

@@ -21,7 +21,7 @@ export type StableValues = {
   replace(resultName: string): SelectNode;
 };
 
-const stableFunctions = new Set(
+export const stableFunctions = new Set(
   (
     'now transaction_timestamp statement_timestamp current_setting current_schema ' +
     'current_schemas current_database version'
@@ -30,7 +30,7 @@ const stableFunctions = new Set(
 
 /** null: there is none in the statement. */
 export function stableValues(select: SelectNode): StableValues | null {
-  const found = stableIn(select);
+  const found = stableIn({ SelectStmt: select });
   const different = found.filter(
     (node, index) => found.findIndex((other) => sameExpression(other, node)) === index,
   );
@@ -53,9 +53,10 @@ export function stableValues(select: SelectNode): StableValues | null {
   };
 }
 
-function stableIn(select: SelectNode): readonly SqlNode[] {
+/** The calls, and their kin, that are such values. */
+export function stableIn(tree: SqlNode): readonly SqlNode[] {
   const found: SqlNode[] = [];
-  walk({ SelectStmt: select }, (node) => {
+  walk(tree, (node) => {
     if (!isStable(node)) return true;
     found.push(node);
     return false;

@@ -16,6 +16,7 @@ import { insertAsSelect } from './as-select.ts';
 import { computedValues } from './computed-values.ts';
 import { joinedRows, rowTexts } from './row-texts.ts';
 import { settle } from './settle.ts';
+import { withStableValuesListed } from './stable-defaults.ts';
 import { writeRoute } from './write-route.ts';
 
 type Keys = { readonly keys: readonly ListedRow['key'][]; readonly node: InsertNode };
@@ -29,7 +30,8 @@ export function planListedRows(
 ): WriteStep | Reject {
   const { sharding } = relation;
   assert(sharding.kind === 'distributed' && node.relation !== undefined, 'rows with keys');
-  const { keys, node: keyed } = keysOf(source, node, values, relation);
+  const { keys, node: plain } = keysOf(source, node, values, relation);
+  const keyed = withStableValuesListed(source, relation, plain);
   const seen = insertAsSelect(keyed);
   const around = { ...source, written: node.relation };
   const settled = settle(around, seen.select, readsNoOtherShard);

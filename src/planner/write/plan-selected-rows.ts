@@ -18,6 +18,7 @@ import { plainSelect, target } from '../tree-builders.ts';
 import { insertAsSelect } from './as-select.ts';
 import { keyDefault, selectOf, withKeySelected } from './given-defaults.ts';
 import { settle } from './settle.ts';
+import { stableValuesSelected } from './stable-defaults.ts';
 import { writeRoute } from './write-route.ts';
 
 /**
@@ -45,13 +46,18 @@ export function planSelectedRows(
     return planSelectedRows(source, keyed, selectOf(keyed), relation);
   }
   const distribution = sharding.distribution.name;
-  if (staysOnShard(analysis, position, distribution)) {
-    const query = tailed === node ? ({ kind: 'as-received' } as const) : written(source, tailed);
+  const count = block.open ? (node.cols?.length ?? 0) : block.columns.length;
+  const complete = stableValuesSelected(source, relation, node, count);
+  const isOneList = rows.op === 'SETOP_NONE' && rows.valuesLists === undefined;
+  if (staysOnShard(analysis, position, distribution) && (complete === null || isOneList)) {
+    const inserted = complete?.(tailed) ?? tailed;
+    const query =
+      inserted === node ? ({ kind: 'as-received' } as const) : written(source, inserted);
     if (query.kind === 'reject') return query;
     return { kind: 'own-rows', routing: routingOf(analysis.context), route: writeRoute(query) };
   }
   const insert = collected(source, tailed, analysis);
-  const query = written(source, insert);
+  const query = written(source, complete?.(insert) ?? insert);
   if (query.kind === 'reject') return query;
   const route = writeRoute(query);
   const value = givenKey(source, analysis, position, sharding.distribution.keyType);
