@@ -3,6 +3,7 @@ import { Load, type LoadReport } from '../support/load.ts';
 import type { Random } from '../support/random.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import type { Fault } from './faults.ts';
+import { type Origin, onePrimary } from './one-primary.ts';
 
 /** What came of one fault under load. */
 export type Round = {
@@ -52,8 +53,9 @@ export async function runRound(world: ChaosWorld, options: RoundOptions): Promis
   }
   const single = await Load.stopAll(loads.single);
   const blocks = await Load.stopAll(loads.blocks);
-  const failovers = (await world.failovers()) - before;
-  const stored = await storedIds(world, firstId);
+  // A killed pgweave counts anew.
+  const failovers = Math.max(0, (await world.failovers()) - (fault.restarts === true ? 0 : before));
+  const stored = await storedRows(world, firstId);
   const steps = failovers === 0 ? [] : await lastSteps(world);
   return { ...judge(fault, { single, blocks, failovers, stored, mayLose }), steps };
 }
@@ -105,11 +107,14 @@ async function flowing(world: ChaosWorld, loads: Loads): Promise<void> {
   );
 }
 
-async function storedIds(world: ChaosWorld, firstId: number): Promise<ReadonlySet<number>> {
+async function storedRows(
+  world: ChaosWorld,
+  firstId: number,
+): Promise<ReadonlyMap<number, Origin>> {
   const client = await world.served.connect();
   try {
-    const { rows } = await client.query(`select id from entry where id >= ${firstId}`);
-    return new Set(rows.map(({ id }) => id));
+    const { rows } = await client.query(`select id, epoch, port from entry where id >= ${firstId}`);
+    return new Map(rows.map(({ id, epoch, port }) => [id, { epoch, port }]));
   } finally {
     await client.end();
   }
@@ -127,7 +132,7 @@ function judge(
     readonly single: LoadReport;
     readonly blocks: LoadReport;
     readonly failovers: number;
-    readonly stored: ReadonlySet<number>;
+    readonly stored: ReadonlyMap<number, Origin>;
     readonly mayLose: boolean;
   },
 ): Omit<Round, 'steps'> {
@@ -142,6 +147,7 @@ function judge(
   const findings = [
     ...(lost.length > 0 && !mayLose ? [`${lost.length} acknowledged rows are lost`] : []),
     ...(unexpected.length > 0 ? [`${unexpected.length} rows were denied and are there`] : []),
+    ...onePrimary(written, stored),
     ...(errors.has('23505') ? ['a statement ran twice'] : []),
     ...(failovers < min ? ['nobody was promoted'] : []),
     ...(failovers > max ? [`${failovers} promotions`] : []),

@@ -1,12 +1,16 @@
-import { sleep } from '../../src/base/clock.ts';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { sleep, systemClock } from '../../src/base/clock.ts';
 import { pointedTo } from '../../src/cluster/conninfo.ts';
 import { findFreePorts } from '../../src/lab/free-port.ts';
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
 import type { LabShard } from '../../src/lab/lab-shard.ts';
+import { pidTree, signalAll } from '../../src/lab/pid-tree.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { withSession } from '../../src/lab/sql.ts';
 import { Relay } from '../support/relay.ts';
-import { entrySchema, ServedCluster } from '../support/served-cluster.ts';
+import { ServedCluster } from '../support/served-cluster.ts';
+import { chaosSchema } from './chaos-schema.ts';
 
 /** The links of one node: from pgweave to it, and from it to its primary. */
 type Links = { readonly front: Relay; readonly upstream: Relay };
@@ -17,6 +21,8 @@ export type ChaosOptions = {
   /** YAML of more options under `failover`. */
   readonly failover?: string;
 };
+
+type RecordNote = { readonly epoch: number; readonly phase: string };
 
 /** One shard behind `pgweave serve`, every link of which is in the hands of the test. */
 export class ChaosWorld {
@@ -34,7 +40,7 @@ export class ChaosWorld {
     const served = await ServedCluster.start({
       shards: ['a'],
       standbys,
-      schema: entrySchema,
+      schema: chaosSchema,
       failover: `durability: ${durability}${accept}, ${failover}`,
       prepare: async (lab) => {
         links = await relayAll(lab);
@@ -75,6 +81,24 @@ export class ChaosWorld {
     return this.shard.nodes.find((node) => this.front(node).port === port) ?? null;
   }
 
+  /** What is written down about the shard. */
+  async record(): Promise<RecordNote> {
+    const path = join(dirname(this.served.configPath), 'state', 'a.json');
+    const { record } = JSON.parse(await readFile(path, 'utf8'));
+    return { epoch: record.epoch, phase: record.phase.kind };
+  }
+
+  /** SIGKILL for the supervisor and its workers as soon as the record is as wanted. */
+  async killProxyWhen(reached: (record: RecordNote) => boolean): Promise<void> {
+    const pids = await pidTree(this.served.run.pid);
+    const deadline = systemClock.now() + 20_000;
+    while (!reached(await this.record())) {
+      if (systemClock.now() > deadline) throw new Error('the record never came to that');
+      await sleep(1);
+    }
+    signalAll(pids, 'SIGKILL');
+  }
+
   async primary(): Promise<PostgresServer> {
     const node = await this.findPrimary();
     if (node === null) throw new Error('the shard has no primary');
@@ -101,6 +125,7 @@ export class ChaosWorld {
       await this.#pointToLink(node, primary);
     }
     await this.served.until('the shard to be settled', async () => this.#isSettled(), 30_000);
+    await this.served.until('all nodes to hold the same', () => this.#holdTheSame(primary), 10_000);
   }
 
   async stop(): Promise<void> {
@@ -112,6 +137,20 @@ export class ChaosWorld {
       await front.stop();
       await upstream.stop();
     }
+  }
+
+  /** Rows and line of history, whoever was rewound, copied or promoted before. */
+  async #holdTheSame(primary: PostgresServer): Promise<boolean> {
+    const question = `select count(*)::int as rows, md5(string_agg(e::text, ',' order by e.id)) as hash,
+      (select uuid from pgweave.epoch order by epoch desc limit 1) as uuid from entry e`;
+    const contents = await Promise.all(
+      [primary, ...this.shard.nodes].map(async (node) =>
+        withSession(node, this.served.lab.login, async (session) =>
+          JSON.stringify((await session.query(question)).rows),
+        ),
+      ),
+    );
+    return new Set(contents).size === 1;
   }
 
   async #isSettled(): Promise<boolean> {

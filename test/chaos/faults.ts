@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { sleep } from '../../src/base/clock.ts';
+import { pidTree } from '../../src/lab/pid-tree.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { withSession } from '../../src/lab/sql.ts';
 import type { ChaosWorld } from './chaos-world.ts';
@@ -10,6 +13,8 @@ export type Fault = {
   readonly failovers: { readonly min: number; readonly max: number };
   /** No statement outside of a transaction may get an error. */
   readonly errorless?: boolean;
+  /** It kills pgweave, which is started again. */
+  readonly restarts?: boolean;
   /** Resolves when statements may be expected to flow again, if only after a while. */
   inject(world: ChaosWorld): Promise<void>;
 };
@@ -146,6 +151,26 @@ export const faults: readonly Fault[] = [
     },
   },
   {
+    name: 'F11',
+    title: 'every flush of the log of the primary takes 100 ms more, for 4 s',
+    failovers: none,
+    errorless: true,
+    async inject(world) {
+      const primary = await world.primary();
+      const settings = ['fsync = on', 'commit_delay = 100000', 'commit_siblings = 0'];
+      await alterSystem(world, primary, (name) => `set ${name}`, settings);
+      await sleep(4000);
+      const names = settings.map((setting) => setting.split(' ')[0] ?? '');
+      await alterSystem(world, primary, (name) => `reset ${name}`, names);
+    },
+  },
+  {
+    name: 'F12',
+    title: 'the log of the primary cannot grow: a limit of file sizes, as a full disk',
+    failovers: once,
+    inject: async (world) => fillLogDisk(world, await world.primary()),
+  },
+  {
     name: 'F13',
     title: 'kill -9 of the primary while the replay of its standbys is paused',
     failovers: once,
@@ -202,6 +227,45 @@ export const faults: readonly Fault[] = [
       }
     },
   },
+  ...(['promoting', 'open'] as const).map(
+    (phase): Fault => ({
+      name: phase === 'promoting' ? 'F17P' : 'F17O',
+      title: `kill -9 of the primary, and of pgweave when its record says ${phase}`,
+      failovers: atMostOnce,
+      restarts: true,
+      async inject(world) {
+        const primary = await world.primary();
+        const { epoch } = await world.record();
+        const killed = world.killProxyWhen(
+          (record) => record.phase === phase && (phase === 'promoting' || record.epoch > epoch),
+        );
+        await primary.kill();
+        await killed;
+        await world.served.restart();
+      },
+    }),
+  ),
+  {
+    name: 'F17C',
+    title: 'kill -9 of pgweave in the middle of a switchover',
+    failovers: atMostOnce,
+    restarts: true,
+    async inject(world) {
+      let isOver = false;
+      const killed = world
+        .killProxyWhen(({ phase }) => phase === 'claimed')
+        .finally(() => {
+          isOver = true;
+        });
+      // Refused as long as the standby is not near enough.
+      while (!isOver) {
+        await world.served.console('switchover a').catch(() => []);
+        await sleep(50);
+      }
+      await killed;
+      await world.served.restart();
+    },
+  },
   {
     name: 'F19',
     title: 'the killed primary is started again at once by another supervisor',
@@ -210,6 +274,26 @@ export const faults: readonly Fault[] = [
       const primary = await world.primary();
       await primary.kill();
       await primary.start();
+    },
+  },
+  {
+    name: 'F21',
+    title:
+      'waits for the standby are cancelled all the time, then both standby and primary are lost',
+    failovers: once,
+    async inject(world) {
+      const primary = await world.primary();
+      const links = (await world.standbys()).map((node) => world.upstream(node));
+      for (const link of links) await link.set({ kind: 'delay', delayMs: 30 });
+      const storm = await startCancelStorm(world, primary);
+      await sleep(1500);
+      // Nothing gets to a standby any more, and every commit is told that it need not wait.
+      for (const link of links) await link.set({ kind: 'black-hole' });
+      await sleep(300);
+      await primary.kill();
+      await storm.end();
+      for (const link of links) await link.set({ kind: 'cut' });
+      for (const link of links) await link.set({ kind: 'pass' });
     },
   },
   {
@@ -226,4 +310,52 @@ export const faults: readonly Fault[] = [
 async function waitForPrimary(world: ChaosWorld): Promise<PostgresServer> {
   await world.served.until('a primary', async () => (await world.findPrimary()) !== null, 30_000);
   return await world.primary();
+}
+
+async function alterSystem(
+  world: ChaosWorld,
+  node: PostgresServer,
+  command: (setting: string) => string,
+  settings: readonly string[],
+): Promise<void> {
+  await withSession(node, world.served.lab.login, async (session) => {
+    for (const setting of settings) await session.query(`alter system ${command(setting)}`);
+    await session.query('select pg_reload_conf()');
+  });
+}
+
+/** No privilege and no small disk is needed: what lies behind the limit cannot be written. */
+async function fillLogDisk(world: ChaosWorld, node: PostgresServer): Promise<void> {
+  if (node.pid === null) throw new Error('the primary does not run');
+  // Sessions of before have limits of their own; some may end meanwhile.
+  const [postmaster, ...backends] = await pidTree(node.pid);
+  const limit = (pid = 0) =>
+    promisify(execFile)('prlimit', [`--pid=${pid}`, '--fsize=65536'], { ...node.account });
+  await limit(postmaster);
+  for (const pid of backends) await limit(pid).catch(() => {});
+  await withSession(node, world.served.lab.login, (session) =>
+    session.query('select pg_switch_wal()'),
+  ).catch(() => {});
+}
+
+/** Ends every wait for a standby as soon as it is seen. */
+async function startCancelStorm(
+  world: ChaosWorld,
+  node: PostgresServer,
+): Promise<{ end(): Promise<void> }> {
+  let isOver = false;
+  const running = withSession(node, world.served.lab.login, async (session) => {
+    while (!isOver) {
+      await session.query(
+        "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'",
+      );
+      await sleep(5);
+    }
+  }).catch(() => {});
+  return {
+    async end() {
+      isOver = true;
+      await running;
+    },
+  };
 }

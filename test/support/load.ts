@@ -1,7 +1,12 @@
 import type { Client } from 'pg';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 
-export type WrittenRow = { readonly id: number; readonly atMs: number };
+export type WrittenRow = {
+  readonly id: number;
+  /** When it was begun, and when its good answer was there. */
+  readonly startedMs: number;
+  readonly atMs: number;
+};
 
 export type LoadReport = {
   /** Acknowledged, in the order of their answers. */
@@ -65,10 +70,11 @@ export class Load {
   async #loop(): Promise<void> {
     let client: Client | null = null;
     for (let id = this.#firstId; !this.#stopped; id++) {
+      const startedMs = systemClock.now();
       try {
         client ??= await this.#connect();
         await this.#run(client, id);
-        this.#written.push({ id, atMs: systemClock.now() });
+        this.#written.push({ id, startedMs, atMs: systemClock.now() });
       } catch (error) {
         this.#failed.push({ id, code: codeOf(error) });
         const broken: Client | null = client;

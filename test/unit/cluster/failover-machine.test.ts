@@ -281,3 +281,28 @@ describe('following roles that others decide', () => {
     expect(scene.kinds()).toContain('answer-operator');
   });
 });
+
+describe('two supervisors that claim at once', () => {
+  it('agree on one candidate and one epoch: the second goes on with what the first wrote', () => {
+    const dying = () =>
+      new Scene(armed)
+        .settle()
+        .at(10)
+        .lost(one)
+        .connect(one, 'refused')
+        .at(60)
+        .connect(one, 'refused');
+    const first = dying();
+    const second = dying();
+    first.done({ kind: 'saved', revision: 2 });
+    const { record } = first.state;
+    second.done({ kind: 'outdated', stored: record === null ? null : { record, revision: 2 } });
+    for (const { state } of [first, second]) {
+      expect(state.phase).toMatchObject({
+        kind: 'promoting',
+        intent: { candidate: two, epoch: 2 },
+      });
+      expect(state.epochMax).toBe(2);
+    }
+  });
+});
