@@ -58,7 +58,14 @@ function analyzeItem(
     return openItem(alias?.aliasname ?? '', 'replicated', start, context.ties.count);
   }
   if ('RangeTableSample' in node && node.RangeTableSample.relation !== undefined) {
-    return analyzeItem(surroundings, node.RangeTableSample.relation, before);
+    const { relation } = node.RangeTableSample;
+    const item = analyzeItem(surroundings, relation, before);
+    if ('RangeVar' in relation) context.samples.set(relation.RangeVar, node);
+    if (item.shape !== 'partitioned') {
+      const hint = 'Sample distributed tables only, or restrict them to one key.';
+      context.refuseAlways('TABLESAMPLE of other than distributed tables across shards', hint);
+    }
+    return item;
   }
   // XMLTABLE and JSON_TABLE: rows from expressions.
   surroundings.blocks.subLinks(context, node, { from: before, parent }, surroundings.ctes);

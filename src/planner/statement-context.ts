@@ -73,6 +73,8 @@ export class StatementContext {
   advances = false;
   /** The tables that the analysis has come across. */
   readonly visited = new Set<object>();
+  /** By the tables of which a sample is read: the element of FROM that says so. */
+  readonly samples = new Map<object, SqlNode>();
   /** Tables of the snapshot, in order of their appearance. */
   readonly leaves: Leaf[] = [];
   /** Views that read distributed tables. */

@@ -54,9 +54,10 @@ export function noteStatementFacts(context: StatementContext, statement: SqlNode
       harmless = false;
       return false;
     }
-    const isBound = boundToShards.has(tag);
+    const isBound = boundToShards.has(tag) && !isSampledAnywhere(context, node);
     if (isBound) context.refuseAlways(notAcross(titles[tag] ?? tag), oneKey);
-    else if (!understood.has(tag)) context.refuseMulti(notAcross(titles[tag] ?? tag), oneKey);
+    else if (!understood.has(tag) && tag !== 'RangeTableSample')
+      context.refuseMulti(notAcross(titles[tag] ?? tag), oneKey);
     if (tag === 'LockingClause') harmless = false;
     if ('FuncCall' in node) harmless = noteFunction(context, node.FuncCall) && harmless;
     noteExpression(context, node);
@@ -64,6 +65,23 @@ export function noteStatementFacts(context: StatementContext, statement: SqlNode
     return true;
   });
   return harmless;
+}
+
+/**
+ * Each shard may choose of its own rows: the sample is another one each time in any case. It must be
+ * read once, which a name of WITH may not be.
+ */
+function isSampledAnywhere({ source }: StatementContext, node: SqlNode): boolean {
+  if (!('RangeTableSample' in node) || !('SelectStmt' in source.statement)) return false;
+  const { method, repeatable, relation } = node.RangeTableSample;
+  const isOwn = ['bernoulli', 'system'].includes(builtinName(method) ?? '');
+  if (!isOwn || repeatable !== undefined || relation === undefined) return false;
+  let hasNames = false;
+  walk(source.statement, (other) => {
+    hasNames ||= 'CommonTableExpr' in other;
+    return !hasNames;
+  });
+  return 'RangeVar' in relation && !hasNames;
 }
 
 /** What gives another value on each server. */

@@ -159,3 +159,23 @@ describe('aggregates whose rows are gathered', () => {
     'select jsonb_object_agg_strict(id, nullif(kind, 1)) from entry',
   ]);
 });
+
+describe('a sample is what each shard chooses of its own rows', () => {
+  answersAlike([
+    'select count(*), min(id), max(id) from entry tablesample bernoulli (100)',
+    'select e.id from entry e tablesample system (0) order by 1',
+    'select note, count(distinct kind) from entry tablesample system (100) group by 1 order by 1',
+    'select count(*) from entry a tablesample bernoulli (100) join setting s on s.name = a.note',
+    'select count(*) from (select * from entry tablesample bernoulli (100)) a join entry b on a.kind = b.kind',
+    'select count(*) from entry a join entry b tablesample bernoulli (0) on a.kind = b.kind',
+  ]);
+
+  it.each([
+    'select count(*) from entry tablesample bernoulli (50) repeatable (1)',
+    'with w as (select id from entry tablesample bernoulli (50)) select * from w a, w b',
+    'select count(*) from entry, setting tablesample system (50)',
+  ])('but not %s', async (text) => {
+    const { served } = await both.run([text]);
+    expect(served).toEqual([{ error: expect.stringMatching(/^0A000 TABLESAMPLE/) }]);
+  });
+});

@@ -257,9 +257,10 @@ function tablePart({ context, select }: Analysis, leaf: Leaf): Part | null {
   });
   const grouping = keepGrouping(context, leaf, columns);
   if (grouping === null || hasNamesake(context, leaf)) return null;
+  const sample = context.samples.get(leaf.node);
   return {
     kind: 'table',
-    select: query,
+    select: sample === undefined ? query : { ...query, fromClause: [sample] },
     columns,
     // First the queries around it, whose copies still hold the objects that are replaced next.
     replace: (resultName) =>
@@ -269,7 +270,9 @@ function tablePart({ context, select }: Analysis, leaf: Leaf): Part | null {
           ...met,
           ...qualifiedReferences(leaf, rest),
           ...wholeRowReferences(context, leaf),
-          [leaf.node, resultTable(resultName, leaf.alias)],
+          sample === undefined
+            ? [leaf.node, resultTable(resultName, leaf.alias)]
+            : [sample, resultRead(resultName, leaf.alias)],
         ]),
       ),
   };
