@@ -44,6 +44,8 @@ export function reviewReservations(executor: SessionExecutor, done: () => void):
   }
 }
 
+const retriesMax = 5;
+
 type Answer = { readonly keeps: boolean; readonly relations: string | null };
 
 function take(executor: SessionExecutor, shard: ShardId, { keeps, relations }: Answer): void {
@@ -60,15 +62,24 @@ function take(executor: SessionExecutor, shard: ShardId, { keeps, relations }: A
 }
 
 /** null: the connection is lost. */
-function ask(connection: ServerConnection, answered: (answer: Answer | null) => void): void {
+function ask(
+  connection: ServerConnection,
+  answered: (answer: Answer | null) => void,
+  retriesLeft = retriesMax,
+): void {
   let keeps = true;
   let relations: string | null = null;
   const reader = new DataRowReader();
   const exchange = internalExchange(
     (outcome) => {
       if (outcome.kind === 'error') {
+        const { sqlState, message } = decodeErrorResponse(outcome.frame, 0, outcome.frame.length);
+        // A cancel request of the client has come late, for the statement before.
+        if (sqlState === SqlState.queryCanceled && retriesLeft > 0) {
+          ask(connection, answered, retriesLeft - 1);
+          return;
+        }
         // Nobody knows what is there then: the session ends with it.
-        const { message } = decodeErrorResponse(outcome.frame, 0, outcome.frame.length);
         connection.destroy(`what the session keeps could not be read: ${message}`);
       }
       answered(outcome.kind === 'ready' ? { keeps, relations } : null);

@@ -11,7 +11,7 @@ import { encodeQuery } from '../protocol/query-message.ts';
 import { literalValue } from '../sql/literal-value.ts';
 import type { ValueRef } from '../sql/statement.ts';
 import type { ExecutedStatement } from './executed-statement.ts';
-import { internalExchange } from './internal-exchange.ts';
+import { type InternalOutcome, internalExchange } from './internal-exchange.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
 import { rejection } from './rejection.ts';
 import type { SessionExecutor } from './session-executor.ts';
@@ -41,9 +41,10 @@ export function takeSettings(
   }
   assert(connection !== undefined, 'set_config() has run at home, in a block');
   executor.cancelWith(null);
-  ask(connection, [...calls.keys()], (values) => {
-    if (values === null) {
-      executor.fail(lostInTransaction(home, null), done);
+  ask(connection, [...calls.keys()], (outcome, values) => {
+    if (outcome.kind !== 'ready') {
+      const { kind } = outcome;
+      executor.fail(kind === 'error' ? outcome : lostInTransaction(home, outcome.error), done);
       return;
     }
     const set = [...calls.values()].map((call, index) => ({
@@ -127,16 +128,16 @@ function textOf(
   return literalValue(planned.literalText(ref.slot), standardConformingStrings);
 }
 
-/** Their values in the same order, null for what does not exist; null: the connection is lost. */
+/** Their values in the same order, null for what does not exist. */
 function ask(
   connection: ServerConnection,
   names: readonly string[],
-  answered: (values: readonly (string | null)[] | null) => void,
+  answered: (outcome: InternalOutcome, values: readonly (string | null)[]) => void,
 ): void {
   const values: (string | null)[] = [];
   const reader = new DataRowReader();
   const exchange = internalExchange(
-    (outcome) => answered(outcome.kind === 'ready' ? values : null),
+    (outcome) => answered(outcome, values),
     (code, chunk, start, end) => {
       if (code !== BackendCode.dataRow) return;
       reader.open(chunk, start, end);

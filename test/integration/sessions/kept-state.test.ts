@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withSession } from '../../../src/lab/sql.ts';
 import { BothSides } from '../../support/both-sides.ts';
 import { entrySchema } from '../../support/served-cluster.ts';
 
@@ -238,5 +239,22 @@ describe('advisory locks', () => {
         error: expect.stringMatching(/^0A000 function pg_.* distributed tables/),
       });
     }
+  });
+});
+
+describe('a server that is lost', () => {
+  it('takes the sessions along that had something there, and only them', async () => {
+    const [keeper, other] = await Promise.all([sides.served.connect(), sides.served.connect()]);
+    const ends = new Promise<Error & { code?: string }>((resolve) => keeper.on('error', resolve));
+    await keeper.query('create temp table t (id int)');
+    const { rows } = await keeper.query('select pg_backend_pid() as pid');
+    const { primary } = sides.served.lab.shard('a');
+    await withSession(primary, { database: 'app', password: null }, (session) =>
+      session.query('select pg_terminate_backend($1)', [rows[0].pid]),
+    );
+    expect(await ends).toMatchObject({ code: '57P01', severity: 'FATAL' });
+    expect((await other.query('select count(*) from setting')).rowCount).toBe(1);
+    await other.end();
+    await sides.served.untilIdle();
   });
 });
