@@ -1,15 +1,9 @@
 import type { LeaseRequest } from '../backend/pool.ts';
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { SessionSettings } from '../backend/session-settings.ts';
-import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { Telemetry } from '../base/telemetry.ts';
-import type { ShardServers } from '../cluster/shard-servers.ts';
-import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
-import type { GlobalId, GlobalIds } from '../cluster/transactions/global-id.ts';
-import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
-import type { Limits, User } from '../config/config.ts';
+import type { User } from '../config/config.ts';
 import {
   decodeErrorFields,
   type ErrorFields,
@@ -20,73 +14,20 @@ import { AutocommitRun, type RunOwner } from './autocommit-run.ts';
 import type { ClientOutput } from './client-output.ts';
 import { notReplicated } from './commit/commit-errors.ts';
 import { questionAbout } from './commit/question-about.ts';
+import type { ExecutorWorld } from './executor-world.ts';
 import type { Flight } from './flight.ts';
-import { KeptState, type KeptStateEvents } from './kept-state.ts';
+import { KeptState } from './kept-state.ts';
 import { leastLoadedShard } from './least-loaded-shard.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
-import type { OpenMultiShardSelect } from './multi-shard-select.ts';
 import { OpenCursors } from './open-cursors.ts';
-import {
-  type PlanningSettings,
-  type SharedPlanningSettings,
-  serverDefaults,
-} from './planning-settings.ts';
+import { type PlanningSettings, serverDefaults } from './planning-settings.ts';
 import { Relay, type RelayOutcome } from './relay.ts';
 import { releaseLocks } from './release-locks.ts';
 import { rerunsMax, runAgain } from './run-again.ts';
-import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
+import type { SessionEvents } from './session-events.ts';
+import type { PlanningSession } from './statement-planner.ts';
 import type { TemporaryRelations } from './temporary-relations.ts';
 import { type ConnectionRequest, Transaction } from './transaction.ts';
-
-/** What all sessions of a worker share. */
-export type ExecutorWorld = {
-  readonly clock: Clock;
-  readonly telemetry: Telemetry;
-  readonly servers: ShardServers;
-  readonly planner: StatementPlanner;
-  readonly planningSettings: SharedPlanningSettings;
-  readonly openMultiShardSelect: OpenMultiShardSelect;
-  /** Both change on reload. */
-  limits: Limits;
-  /** See Failover. */
-  resolvesCommits: boolean;
-  /** A statement changed tables. Resolves when the catalogue has been read again. */
-  schemaChanged(): Promise<void>;
-  /** For the transactions that this worker commits on several shards. */
-  readonly globalIds: GlobalIds;
-  /**
-   * Has recovery finish the transaction, which this worker cannot go on with, on `shards`. Resolves
-   * with how it ended, null when that could not be found out in time.
-   */
-  settleTransaction(id: GlobalId, shards: readonly ShardId[]): Promise<TransactionOutcome | null>;
-  /** What became of a COMMIT on one shard; null: it cannot be known. */
-  askAboutCommit(question: CommitQuestion): Promise<TransactionOutcome | null>;
-};
-
-/** What a session hears of its statements. */
-export type SessionEvents = KeptStateEvents & {
-  /** DISCARD ALL: prepared statements are forgotten. */
-  discardAll(): void;
-  /** The server waits for COPY data, which the session passes on. */
-  copyIn(connection: ServerConnection): void;
-  /** A server's error has been passed on: a COPY that it was waiting in is over. */
-  errorPassed(): void;
-  /** Cursors, too: before a block is committed or rolled back, and for CLOSE ALL. */
-  closePortals(): void;
-  /** Of the transaction's savepoints only `savepointCount` are left; what follows them stays. */
-  savepointReleased(): void;
-  /** Likewise, and what was opened after the last one of them is to be closed. */
-  savepointRolledBack(): void;
-  /** What the client's Bind has opened under the name. */
-  portal(name: string): ClientPortal | null;
-};
-
-/** A portal of the protocol, for SQL. */
-export type ClientPortal = {
-  /** The shard whose server has it, under the same name; null: several shards, or none yet. */
-  readonly shard: ShardId | null;
-  close(): void;
-};
 
 /**
  * Runs one statement after the other for one session. `done(false)` means that the client has been

@@ -6,7 +6,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { Config, User } from '../config/config.ts';
-import type { ExecutorWorld } from '../executor/session-executor.ts';
+import type { ExecutorWorld } from '../executor/executor-world.ts';
 import { encodeAuthenticationOk } from '../protocol/authentication.ts';
 import { type CancelKey, encodeBackendKeyData } from '../protocol/backend-key-data.ts';
 import { encodeErrorResponse } from '../protocol/error-response.ts';

@@ -5,7 +5,7 @@ import { countStatement } from '../executor/count-statement.ts';
 import type { BoundParameters } from '../executor/multi-shard-select.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
 import { rejection } from '../executor/rejection.ts';
-import type { ClientPortal } from '../executor/session-executor.ts';
+import type { ClientPortal } from '../executor/session-events.ts';
 import type { Target } from '../executor/target.ts';
 import type { Reject } from '../planner/plan.ts';
 import { decodeBind } from '../protocol/bind-message.ts';

@@ -3,12 +3,9 @@ import type { SessionSettings } from '../backend/session-settings.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
-import {
-  type ClientPortal,
-  type ExecutorWorld,
-  type SessionEvents,
-  SessionExecutor,
-} from '../executor/session-executor.ts';
+import type { ExecutorWorld } from '../executor/executor-world.ts';
+import type { ClientPortal, SessionEvents } from '../executor/session-events.ts';
+import { SessionExecutor } from '../executor/session-executor.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import { syncMessage } from '../protocol/constant-messages.ts';
 import { encodeCopyFail } from '../protocol/copy-fail-message.ts';
