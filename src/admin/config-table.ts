@@ -1,4 +1,5 @@
 import type { Config, FailoverHooks, Limits } from '../config/config.ts';
+import type { HbaRule } from '../config/hba.ts';
 import type { Table } from './show-tables.ts';
 
 /** The running configuration as name and value; secrets and stored verifiers are not in it. */
@@ -14,10 +15,13 @@ export function configTable(config: Config, configPath: string): Table {
     ['home', config.shardMap.home, 'reload'],
     ['combine.nodes', config.combineNodes.map(({ id }) => id).join(', '), 'reload'],
     ['(shard map version)', String(config.shardMap.version), 'reload'],
-    ['authentication', config.authentication, 'reload'],
+    ['hba', config.hba.map(hbaText).join('; '), 'reload'],
     ['users', [...config.users.keys()].join(', '), 'reload'],
     ['control.user', config.controlUser.name, 'reload'],
     ['servers.allow_cleartext_password', config.allowCleartextToServers ? 'on' : 'off', 'reload'],
+    ['users_file', config.usersFile ?? 'none', 'reload'],
+    ['auth_query', config.authQuery === null ? 'off' : 'on', 'reload'],
+    ['servers.sslmode', config.serverEncryption.mode, 'reload'],
     ['tls', config.tls === null ? 'off' : 'on', 'reload'],
     ...limitEntries(config.limits),
     ['failover.enabled', failover.enabled ? 'on' : 'off', 'reload'],
@@ -41,6 +45,15 @@ export function configTable(config: Config, configPath: string): Table {
   return { columns: ['name', 'value', 'changes_with'], rows: entries };
 }
 
+/** As a line of pg_hba.conf. */
+function hbaText(rule: HbaRule): string {
+  const { type, databases, users, addresses, method, clientCertificate } = rule;
+  const names = (list: 'all' | readonly string[]) => (list === 'all' ? list : list.join(','));
+  const networks = addresses === 'all' ? addresses : addresses.map(({ text }) => text);
+  const option = clientCertificate === 'none' ? [] : [`clientcert=${clientCertificate}`];
+  return [type, names(databases), names(users), names(networks), method, ...option].join(' ');
+}
+
 type Change = 'reload' | 'restart';
 
 function hookEntries(hooks: FailoverHooks): (readonly [string, string, Change])[] {
@@ -60,7 +73,8 @@ function limitEntries(limits: Limits): (readonly [string, string, Change])[] {
   return Object.entries(limits).map(([name, value]) => {
     const isTime = name.endsWith('Ms');
     const option = snakeCase(isTime ? name.slice(0, -2) : name);
-    return [`limits.${option}`, isTime ? milliseconds(value) : String(value), 'reload'];
+    const text = isTime ? milliseconds(value ?? 0) : String(value ?? 'none');
+    return [`limits.${option}`, text, 'reload'];
   });
 }
 

@@ -1,28 +1,36 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { listen } from '../base/listen.ts';
 import type { Telemetry } from '../base/telemetry.ts';
+import type { Admin } from '../config/config.ts';
 import type { ClusterView } from './cluster-view.ts';
+import { challenge, mayRead } from './http-access.ts';
 
 /** Bounds for slow or many clients: scrapes and probes are short. */
 const headersTimeoutMs = 5_000;
 const requestTimeoutMs = 10_000;
 const idleTimeoutMs = 15_000;
 const connectionsMax = 64;
+const openPage = '/healthz';
 
 export type AdminHttp = {
   readonly port: number;
   close(): Promise<void>;
 };
 
-type Answer = { readonly status: number; readonly contentType: string; readonly body: string };
+type Answer = {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  readonly headers?: { readonly [name: string]: string };
+};
 type Page = () => Answer | Promise<Answer>;
 
 /**
- * Read-only pages for probes and scrapers. No authentication, hence the loopback default of
- * `admin.host`; nothing here changes anything and no page holds a secret.
+ * Read-only pages for probes and scrapers: nothing here changes anything, and no page holds a
+ * secret. `admin` says who may read them; the bare word that the process runs is for everybody.
  */
 export async function startAdminHttp(
-  address: { readonly host: string; readonly port: number },
+  admin: () => Admin,
   view: Pick<ClusterView, 'version' | 'obstacles' | 'status' | 'metrics'>,
   telemetry: Telemetry,
 ): Promise<AdminHttp> {
@@ -33,7 +41,7 @@ export async function startAdminHttp(
     ['/metrics', () => metrics(view)],
   ]);
   const server = createServer({ connectionsCheckingInterval: 1_000 }, (request, response) => {
-    answer(pages, request)
+    answer(pages, request, admin())
       .catch((error: unknown) => {
         telemetry.log('error', 'a page of the admin port failed', { path: request.url, error });
         return plain(500, 'internal error, see the log\n');
@@ -43,7 +51,7 @@ export async function startAdminHttp(
       .catch(() => response.destroy());
   });
   bound(server);
-  const port = await listen(server, { ...address, purpose: 'the admin pages' });
+  const port = await listen(server, { ...admin(), purpose: 'the admin pages' });
   return {
     port,
     close: () =>
@@ -63,8 +71,15 @@ function bound(server: Server): void {
   server.setTimeout(idleTimeoutMs, (socket) => socket.destroy());
 }
 
-async function answer(pages: ReadonlyMap<string, Page>, request: IncomingMessage): Promise<Answer> {
+async function answer(
+  pages: ReadonlyMap<string, Page>,
+  request: IncomingMessage,
+  admin: Admin,
+): Promise<Answer> {
   const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+  if (path !== openPage && !mayRead(admin, request.headers.authorization)) {
+    return { ...plain(401, 'not authorized\n'), headers: { 'www-authenticate': challenge(admin) } };
+  }
   const page = pages.get(path);
   if (page === undefined) return plain(404, `no page ${path}, see /\n`);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -81,6 +96,7 @@ function send(request: IncomingMessage, response: ServerResponse, page: Answer):
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...(page.status === 405 ? { allow: 'GET, HEAD' } : {}),
+    ...page.headers,
   });
   response.end(request.method === 'HEAD' ? undefined : page.body);
 }

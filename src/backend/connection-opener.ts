@@ -6,6 +6,7 @@ import { OpenBackoff } from './open-backoff.ts';
 import { type ConnectionOwner, PipelineConnection } from './pipeline-connection.ts';
 import type { PrimaryIdentity } from './primary-identity.ts';
 import { type LoggedInSocket, shakeHands } from './server-handshake.ts';
+import type { ServerTls } from './server-tls.ts';
 
 export type OpenerOptions = {
   readonly node: NodeAddress;
@@ -14,6 +15,8 @@ export type OpenerOptions = {
   readonly allowCleartext: boolean;
   /** See HandshakeRequest. */
   readonly identity: PrimaryIdentity | null;
+  /** Asked for each login: certificates are renewed. */
+  readonly tls: () => ServerTls;
   readonly clock: Clock;
   readonly owner: ConnectionOwner;
   /** As in PipelineOptions. */
@@ -45,9 +48,10 @@ export class ConnectionOpener {
 
   open(user: User): void {
     const { node, database, limits, allowCleartext, identity, clock } = this.#options;
+    const tls = this.#options.tls();
     const timeoutMs = limits.connectTimeoutMs;
     const abandon = shakeHands(
-      { node, user, database, clock, timeoutMs, allowCleartext, identity },
+      { node, user, database, clock, timeoutMs, allowCleartext, identity, tls },
       (session) => {
         this.#underWay.delete(abandon);
         this.#backoff.noteSuccess(user.serverUser);

@@ -56,7 +56,7 @@ export class PipelineConnection implements ServerConnection {
   /** Set by the pool while exchanges of several clients may queue here. */
   isShared = false;
 
-  readonly #options: PipelineOptions;
+  readonly #options: PipelineOptions & Pick<LoggedInSocket, 'tls'>;
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #writer: TurnWriter;
@@ -86,7 +86,7 @@ export class PipelineConnection implements ServerConnection {
 
   constructor(options: PipelineOptions, session: LoggedInSocket, owner: ConnectionOwner) {
     this.node = options.node;
-    this.#options = options;
+    this.#options = { ...options, tls: session.tls };
     this.#owner = owner;
     this.#socket = session.link.socket;
     this.#parameters = session.parameters;

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { serialize } from 'pg-protocol';
 import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
@@ -17,6 +18,7 @@ import { NodeSocket } from './node-socket.ts';
 import { pinnedSettings } from './pinned-settings.ts';
 import type { PrimaryIdentity } from './primary-identity.ts';
 import { ServerLogin } from './server-login.ts';
+import { noServerTls, type ServerTls } from './server-tls.ts';
 
 export type HandshakeRequest = {
   readonly node: NodeAddress;
@@ -28,6 +30,7 @@ export type HandshakeRequest = {
   readonly allowCleartext: boolean;
   /** What the server must prove after the login; null: nothing. */
   readonly identity: PrimaryIdentity | null;
+  readonly tls: ServerTls;
 };
 
 /** A server session that has said its first ReadyForQuery. The socket is paused, without listeners. */
@@ -38,6 +41,8 @@ export type LoggedInSocket = {
   readonly parameters: Map<string, string>;
   /** Null when the server gave none. */
   readonly cancelKey: CancelKey | null;
+  /** For a cancel request: encrypted if this session is. */
+  readonly tls: ServerTls;
 };
 
 /** Calls exactly one of the two callbacks, later, unless the returned function is called before. */
@@ -46,8 +51,29 @@ export function shakeHands(
   onLoggedIn: (session: LoggedInSocket) => void,
   onFailed: (error: PgError) => void,
 ): () => void {
-  const handshake = new Handshake(request, onLoggedIn, onFailed);
+  const [first, second] = attempts(request.tls);
+  let handshake = new Handshake(request, first, onLoggedIn, (error, mayTryAgain) => {
+    if (second === undefined || !mayTryAgain) onFailed(error);
+    else handshake = new Handshake(request, second, onLoggedIn, onFailed);
+  });
   return () => handshake.abandon();
+}
+
+/** `wish`: goes on without TLS when the server does not want it. */
+type Encryption = 'none' | 'wish' | 'demand';
+
+/** What sslmode means: PostgreSQL manual, section 32.19.3. */
+function attempts({ mode }: ServerTls): readonly [Encryption, Encryption?] {
+  switch (mode) {
+    case 'disable':
+      return ['none'];
+    case 'allow':
+      return ['none', 'demand'];
+    case 'prefer':
+      return ['wish', 'none'];
+    default:
+      return ['demand'];
+  }
 }
 
 /** No server message of a login is longer in practice. */
@@ -56,13 +82,16 @@ const loginFrameBytesMax = 64 * 1024;
 class Handshake {
   readonly #request: HandshakeRequest;
   readonly #onLoggedIn: (session: LoggedInSocket) => void;
-  readonly #onFailed: (error: PgError) => void;
+  readonly #encryption: Encryption;
+  readonly #onFailed: (error: PgError, mayTryAgain: boolean) => void;
   readonly #link: NodeSocket;
   readonly #reader = new FrameReader({ frameBytesMax: loginFrameBytesMax });
-  readonly #login: ServerLogin;
+  #login: ServerLogin | null = null;
   readonly #stopTimer: () => void;
   readonly #parameters = new Map<string, string>();
   #cancelKey: CancelKey | null = null;
+  /** `login`: the server has asked for a password, so nothing before that stands in the way. */
+  #stage: 'connecting' | 'encrypting' | 'greeting' | 'login' = 'connecting';
   #isAuthenticated = false;
   /** null until the server has been asked who it is. */
   #check: IdentityCheck | null = null;
@@ -70,22 +99,22 @@ class Handshake {
 
   constructor(
     request: HandshakeRequest,
+    encryption: Encryption,
     onLoggedIn: (session: LoggedInSocket) => void,
-    onFailed: (error: PgError) => void,
+    onFailed: (error: PgError, mayTryAgain: boolean) => void,
   ) {
     this.#request = request;
+    this.#encryption = encryption;
     this.#onLoggedIn = onLoggedIn;
     this.#onFailed = onFailed;
-    this.#login = new ServerLogin(request);
     this.#link = new NodeSocket(request.node, (chunk) => this.#receive(chunk));
-    this.#socket.on('connect', () => this.#socket.write(this.#startup()));
-    this.#socket.on('error', (cause) => this.#fail(cannotConnect(request.node, cause)));
-    this.#socket.on('close', () =>
-      this.#fail(cannotConnect(request.node, new Error('it closed the connection'))),
-    );
-    this.#stopTimer = request.clock.after(request.timeoutMs, () =>
-      this.#fail(cannotConnect(request.node, new Error(`no answer in ${request.timeoutMs} ms`))),
-    );
+    this.#socket.on('connect', () => this.#connected());
+    this.#watch(this.#socket);
+    this.#stopTimer = request.clock.after(request.timeoutMs, () => {
+      // Another way would take as long again.
+      this.#stage = 'login';
+      this.#fail(cannotConnect(request.node, new Error(`no answer in ${request.timeoutMs} ms`)));
+    });
   }
 
   get #socket(): Socket {
@@ -97,6 +126,43 @@ class Handshake {
     this.#isOver = true;
     this.#stopTimer();
     this.#socket.destroy();
+  }
+
+  #watch(socket: Socket): void {
+    const { node } = this.#request;
+    socket.on('error', (cause) => this.#fail(cannotConnect(node, cause)));
+    socket.on('close', () =>
+      this.#fail(cannotConnect(node, new Error('it closed the connection'))),
+    );
+  }
+
+  #connected(): void {
+    if (this.#encryption === 'none') {
+      this.#greet();
+      return;
+    }
+    this.#stage = 'encrypting';
+    const raw = this.#socket;
+    this.#link.requestTls(this.#request.tls, (isWilling) => {
+      if (isWilling) {
+        this.#forget(raw);
+        // Its errors and its end are the encrypted socket's as well.
+        raw.on('error', () => {});
+        this.#watch(this.#socket);
+        this.#socket.on('secureConnect', () => this.#greet());
+      } else if (this.#encryption === 'wish') {
+        this.#greet();
+      } else {
+        const reason = new Error('it does not support SSL, but SSL was required');
+        this.#fail(cannotConnect(this.#request.node, reason));
+      }
+    });
+  }
+
+  #greet(): void {
+    this.#stage = 'greeting';
+    this.#login = new ServerLogin({ ...this.#request, endPoint: this.#link.endPoint });
+    this.#socket.write(this.#startup());
   }
 
   #startup(): Buffer {
@@ -175,6 +241,8 @@ class Handshake {
 
   #authenticate(chunk: Buffer, start: number, end: number): void {
     const question = decodeAuthentication(chunk, start, end);
+    if (this.#login === null) throw this.#unexpected();
+    this.#stage = 'login';
     const answer = this.#login.answer(question);
     if (question.kind === 'ok') this.#isAuthenticated = true;
     if (answer !== null) this.#socket.write(answer);
@@ -184,15 +252,20 @@ class Handshake {
     this.#isOver = true;
     this.#stopTimer();
     this.#socket.pause();
-    this.#socket.removeAllListeners('connect');
-    this.#socket.removeAllListeners('error');
-    this.#socket.removeAllListeners('close');
+    this.#forget(this.#socket);
     this.#onLoggedIn({
       link: this.#link,
       rest: this.#reader.takeRest(),
       parameters: this.#parameters,
       cancelKey: this.#cancelKey,
+      tls: this.#socket instanceof TLSSocket ? this.#request.tls : noServerTls,
     });
+  }
+
+  #forget(socket: Socket): void {
+    for (const event of ['connect', 'secureConnect', 'error', 'close']) {
+      socket.removeAllListeners(event);
+    }
   }
 
   #fail(error: PgError): void {
@@ -200,6 +273,12 @@ class Handshake {
     this.#isOver = true;
     this.#stopTimer();
     this.#socket.destroy();
-    this.#onFailed(error);
+    this.#onFailed(error, this.#mayTryAgain(error));
+  }
+
+  /** The encryption may be what stands in the way: it failed, or pg_hba.conf has none like it. */
+  #mayTryAgain({ sqlState }: PgError): boolean {
+    if (this.#stage === 'greeting') return sqlState === SqlState.invalidAuthorization;
+    return this.#stage === 'encrypting';
   }
 }

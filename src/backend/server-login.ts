@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { NodeAddress, User } from '../config/config.ts';
@@ -8,24 +9,28 @@ import {
   encodeSaslInitialResponse,
   encodeSaslResponse,
 } from '../protocol/authentication.ts';
-import { md5Password } from '../protocol/md5-password.ts';
+import { md5Answer, md5Hash } from '../protocol/md5-password.ts';
 import {
   beginScramClient,
   continueScramClient,
+  type ScramBinding,
   type ScramClientStep,
+  type ScramSecret,
   verifyScramServer,
 } from '../protocol/scram-client.ts';
-import { scramMechanism } from '../protocol/scram-verifier.ts';
+import { scramMechanism, scramPlusMechanism } from '../protocol/scram-verifier.ts';
 
 export type Login = {
   readonly node: NodeAddress;
   readonly user: User;
   readonly allowCleartext: boolean;
+  /** What the connection's TLS can be bound to; null: no TLS, or a certificate without a hash. */
+  readonly endPoint: Buffer | null;
 };
 
 type Scram =
   | { readonly kind: 'none' }
-  | { readonly kind: 'begun'; readonly clientNonce: string }
+  | { readonly kind: 'begun'; readonly clientNonce: string; readonly binding: ScramBinding }
   | { readonly kind: 'answered'; readonly step: ScramClientStep }
   | { readonly kind: 'verified' };
 
@@ -75,23 +80,32 @@ export class ServerLogin {
   }
 
   #md5(salt: Buffer): string {
-    return md5Password({ user: this.#login.user.serverUser, password: this.#password(), salt });
+    const { serverUser, serverSecret } = this.#login.user;
+    if (serverSecret.kind === 'md5') return md5Answer(serverSecret.hash, salt);
+    return md5Answer(md5Hash({ user: serverUser, password: this.#password() }), salt);
   }
 
   #beginScram(mechanisms: readonly string[]): Buffer {
-    if (!mechanisms.includes(scramMechanism)) {
+    const { endPoint } = this.#login;
+    const isBound = endPoint !== null && mechanisms.includes(scramPlusMechanism);
+    if (!isBound && !mechanisms.includes(scramMechanism)) {
       throw this.#refusal(`the server offers only ${mechanisms.join(', ')}`);
     }
-    this.#password();
+    this.#scramSecret();
     const clientNonce = randomBytes(18).toString('base64');
-    this.#scram = { kind: 'begun', clientNonce };
-    return encodeSaslInitialResponse(scramMechanism, beginScramClient(clientNonce));
+    const binding: ScramBinding = isBound
+      ? { kind: 'bound', endPoint }
+      : { kind: endPoint === null ? 'none' : 'unoffered' };
+    this.#scram = { kind: 'begun', clientNonce, binding };
+    const mechanism = isBound ? scramPlusMechanism : scramMechanism;
+    return encodeSaslInitialResponse(mechanism, beginScramClient({ clientNonce, binding }));
   }
 
   #continueScram(message: string): Buffer {
     if (this.#scram.kind !== 'begun') throw this.#refusal('SCRAM messages out of order');
-    const { clientNonce } = this.#scram;
-    const step = continueScramClient({ password: this.#password(), clientNonce }, message);
+    const { clientNonce, binding } = this.#scram;
+    const login = { secret: this.#scramSecret(), clientNonce, binding };
+    const step = continueScramClient(login, message);
     this.#scram = { kind: 'answered', step };
     return encodeSaslResponse(step.message);
   }
@@ -105,12 +119,27 @@ export class ServerLogin {
     return null;
   }
 
+  #scramSecret(): ScramSecret {
+    const { serverSecret } = this.#login.user;
+    if (serverSecret.kind === 'keys') return serverSecret;
+    return { kind: 'password', password: this.#password() };
+  }
+
   #password(): string {
-    const { serverPassword } = this.#login.user;
-    if (serverPassword === null) {
-      throw this.#refusal('the server asks for a password, and the configuration has none');
+    const { serverSecret } = this.#login.user;
+    switch (serverSecret.kind) {
+      case 'password':
+        return serverSecret.password;
+      case 'none':
+        throw this.#refusal('the server asks for a password, and the configuration has none');
+      case 'md5':
+      case 'keys':
+        throw this.#refusal(
+          'the server asks for a password in another way than the one that is known of it',
+        );
+      default:
+        return unreachable(serverSecret);
     }
-    return serverPassword;
   }
 
   #refusal(reason: string, hint?: string): PgError {

@@ -4,6 +4,8 @@ export type LogFields = { readonly [name: string]: unknown };
 /** How a statement was answered; the label of the statement counters. */
 export type RouteKind = 'single-shard' | 'multi-shard' | 'home' | 'local' | 'rejected';
 
+export type LoginFailure = 'password' | 'refused' | 'timeout';
+
 /**
  * What the layers below report; `observability` implements it. Calls are cheap and never throw.
  * Never pass literals, parameters or passwords.
@@ -13,6 +15,8 @@ export type Telemetry = {
   statement(route: RouteKind): void;
   /** Time from the first byte sent to a shard to its ReadyForQuery, in milliseconds. */
   shardLatency(shard: string, latencyMs: number): void;
+  /** `refused`: by an hba rule, a certificate, or a role that does not exist. */
+  loginFailed(reason: LoginFailure): void;
   /** An intermediate result has come in; bytes are those of its values and their lengths. */
   gathered(size: { readonly rows: number; readonly bytes: number }): void;
 };
@@ -22,4 +26,5 @@ export const silentTelemetry: Telemetry = {
   statement() {},
   shardLatency() {},
   gathered() {},
+  loginFailed() {},
 };

@@ -2,7 +2,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { CatalogueReader } from '../cluster/catalogue-reader.ts';
 import { schemaFromSnapshot } from '../cluster/catalogue-schema.ts';
-import { withControlConnection } from '../cluster/control-connection.ts';
+import { controlLogin, withControlConnection } from '../cluster/control-connection.ts';
 import type { Config, NodeAddress } from '../config/config.ts';
 import { explained } from '../executor/explained.ts';
 import { serverDefaults } from '../executor/planning-settings.ts';
@@ -63,8 +63,8 @@ async function findPrimary(
   shard: ShardId,
   nodes: readonly NodeAddress[],
 ): Promise<NodeAddress> {
-  const { database, controlUser, limits } = config;
-  const login = { database, user: controlUser.name, password: controlUser.password };
+  const { limits } = config;
+  const login = controlLogin(config);
   const reasons: string[] = [];
   for (const node of nodes) {
     try {

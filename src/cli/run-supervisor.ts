@@ -12,6 +12,8 @@ import { forkedWorkers } from '../supervisor/forked-worker.ts';
 import { inProcessWorker } from '../supervisor/in-process-worker.ts';
 import { type LoadedConfiguration, Supervisor } from '../supervisor/supervisor.ts';
 import { mistakesText } from './check.ts';
+import { readMockSecret } from './mock-secret.ts';
+import { UsersFile } from './read-users-file.ts';
 import { startCluster } from './start-cluster.ts';
 import { packageVersion } from './version.ts';
 import { workerStarter } from './worker.ts';
@@ -59,8 +61,11 @@ export async function runSupervisor(
     statement() {},
     shardLatency() {},
     gathered() {},
+    loginFailed() {},
   };
   if (config.workers > 0) keepYoungHeapSmall();
+  const mockSecret = await readMockSecret(config.failover.stateDirectory);
+  const usersFile = new UsersFile(Buffer.from(mockSecret, 'hex'));
   const entry = fileURLToPath(new URL('./worker-main.js', import.meta.url));
   const supervisor = new Supervisor({
     clock,
@@ -69,6 +74,8 @@ export async function runSupervisor(
     version: packageVersion(),
     configPath: path,
     configuration,
+    mockSecret,
+    readUsersFile: (current) => usersFile.read(current),
     readConfiguration: (mapVersion) => readConfiguration(path, mapVersion),
     startCluster: (events) => startCluster(config, { clock, telemetry, pidOf }, events),
     openWorker:

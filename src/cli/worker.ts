@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createSecureContext, type SecureContext } from 'node:tls';
 import { ConnectionPool } from '../backend/connection-pool.ts';
 import type { PrimaryIdentity } from '../backend/primary-identity.ts';
+import { readServerTls, type ServerTls } from '../backend/server-tls.ts';
 import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
@@ -17,9 +17,14 @@ import type { ExecutorWorld } from '../executor/executor-world.ts';
 import { openMultiShardSelect } from '../executor/open-multi-shard-select.ts';
 import { SharedPlanningSettings } from '../executor/planning-settings.ts';
 import { StatementPlanner } from '../executor/statement-planner.ts';
+import { type Accounts, accountsOf } from '../frontend/accounts.ts';
+import { QueriedAccounts } from '../frontend/auth-query.ts';
 import { ClientGate, type GateWorld } from '../frontend/client-gate.ts';
+import { ClientTls } from '../frontend/client-tls.ts';
+import { FailedLogins } from '../frontend/failed-logins.ts';
 import { createLog } from '../observability/log.ts';
 import { createTrafficMetrics } from '../observability/traffic-metrics.ts';
+import { scramSaltOf } from '../protocol/scram-verifier.ts';
 import type { TypeTranslation } from '../protocol/type-translation.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { loadParser } from '../sql/parser.ts';
@@ -55,6 +60,7 @@ class Worker implements WorkerHandlers {
   readonly #gateWorld: GateWorld;
   readonly #gate: ClientGate;
   #config: Config;
+  #serverTls: ServerTls;
   #schemaVersion = 1;
 
   constructor(clock: Clock, link: WorkerLink, start: WorkerStart) {
@@ -64,6 +70,7 @@ class Worker implements WorkerHandlers {
     this.#link = link;
     this.#start = start;
     this.#config = readConfiguration(configuration);
+    this.#serverTls = readServerTls(this.#config.serverEncryption, process.env);
     this.#log = createLog({
       level: this.#config.log.level,
       readable: process.stderr.isTTY === true,
@@ -75,6 +82,7 @@ class Worker implements WorkerHandlers {
       statement: this.#metrics.statement,
       shardLatency: this.#metrics.shardLatency,
       gathered: this.#metrics.gathered,
+      loginFailed: this.#metrics.loginFailed,
     };
     this.#types = translationsOf(configuration.catalogue.types);
     this.#servers = this.#createServers(configuration);
@@ -102,7 +110,11 @@ class Worker implements WorkerHandlers {
       console: link.console,
       workerIndex: place.workerIndex,
       config: this.#config,
-      secureContext: secureContextOf(this.#config),
+      tls: clientTlsOf(this.#config),
+      accounts: this.#accounts(this.#config, configuration),
+      failedLogins: new FailedLogins(clock, (address) => link.loginFailed(address)),
+      admission: link.admission,
+      mockSecret: Buffer.from(configuration.mockSecret, 'hex'),
       forwardCancel: (key) => {
         link.cancel({ processId: key.backendId, secretKey: key.secret.toString('hex') });
       },
@@ -130,7 +142,10 @@ class Worker implements WorkerHandlers {
 
   configuration(configuration: WorkerConfiguration): void {
     const config = readConfiguration(configuration);
-    this.#gateWorld.secureContext = secureContextOf(config);
+    const tls = clientTlsOf(config);
+    this.#serverTls = readServerTls(config.serverEncryption, process.env);
+    this.#gateWorld.tls = tls;
+    this.#gateWorld.accounts = this.#accounts(config, configuration);
     this.#config = config;
     this.#gateWorld.config = config;
     this.#world.limits = config.limits;
@@ -140,6 +155,10 @@ class Worker implements WorkerHandlers {
     this.#servers.update(configuration.shardStates);
     this.catalogue(configuration.catalogue);
     this.#gate.forgetParameters();
+  }
+
+  loginFailed(address: string): void {
+    this.#gateWorld.failedLogins.noteElsewhere(address);
   }
 
   cancel(key: Parameters<WorkerHandlers['cancel']>[0]): void {
@@ -178,6 +197,24 @@ class Worker implements WorkerHandlers {
     return servers;
   }
 
+  #accounts(config: Config, { fileUsers, mockSecret }: WorkerConfiguration): Accounts {
+    const { authQuery, allowMd5, shardMap } = config;
+    const inFile = new Map(fileUsers.map((user) => [user.name, user]));
+    const saltSecret = Buffer.from(mockSecret, 'hex');
+    const queried =
+      authQuery === null
+        ? null
+        : new QueriedAccounts({
+            clock: this.#clock,
+            telemetry: this.#telemetry,
+            servers: this.#servers,
+            home: shardMap.home,
+            authQuery,
+            passwords: { allowMd5, salt: (user) => scramSaltOf(user, saltSecret) },
+          });
+    return accountsOf([config.users, inFile], queried);
+  }
+
   #combineNodes({ combineNodes }: WorkerConfiguration['catalogue']): readonly NodeAddress[] {
     return this.#config.combineNodes.filter(({ id }) => combineNodes.includes(id));
   }
@@ -192,6 +229,7 @@ class Worker implements WorkerHandlers {
       limits,
       allowCleartext: allowCleartextToServers,
       identity,
+      tls: () => this.#serverTls,
       clock: this.#clock,
       telemetry: this.#telemetry,
       types: () => this.#types.get(node.shard) ?? null,
@@ -210,11 +248,12 @@ class Worker implements WorkerHandlers {
 }
 
 function readConfiguration(configuration: WorkerConfiguration): Config {
-  const { configText, configPath, version } = configuration;
+  const { configText, configPath, version, mockSecret } = configuration;
   const loaded = loadConfig(configText, {
     path: configPath,
     environment: process.env,
     mapVersion: version,
+    saltSecret: Buffer.from(mockSecret, 'hex'),
   });
   if (loaded.kind === 'loaded') return loaded.config;
   throw new PgError(SqlState.configFileError, 'the configuration has mistakes', {
@@ -222,13 +261,16 @@ function readConfiguration(configuration: WorkerConfiguration): Config {
   });
 }
 
-function secureContextOf(config: Config): SecureContext | null {
-  if (config.tls === null) return null;
+function clientTlsOf({ tls }: Config): ClientTls | null {
+  if (tls === null) return null;
+  const read = (file: string | null) => (file === null ? null : readFileSync(file));
   try {
-    return createSecureContext({
-      cert: readFileSync(config.tls.certificateFile),
-      key: readFileSync(config.tls.keyFile),
-      minVersion: 'TLSv1.2',
+    return new ClientTls({
+      certificate: readFileSync(tls.certificateFile),
+      key: readFileSync(tls.keyFile),
+      authority: read(tls.caFile),
+      revoked: read(tls.crlFile),
+      minVersion: tls.minVersion,
     });
   } catch (cause) {
     throw new PgError(SqlState.configFileError, 'the TLS certificate or key cannot be used', {

@@ -6,7 +6,7 @@ import type { ShardMap } from '../sharding/shard-map.ts';
 import { shardingOf } from './catalogue-schema.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
 import { fittingServers, readCombineServers } from './combine-catalogue.ts';
-import { withControlConnection } from './control-connection.ts';
+import { controlLogin, withControlConnection } from './control-connection.ts';
 import { mergeFunctions } from './read-functions.ts';
 import { findSchemaMistakes, ownersOf, type SchemaMistake } from './schema-mistakes.ts';
 import { shardedSequences } from './sequences/adjust-sequences.ts';
@@ -95,8 +95,8 @@ async function readShard(
       `the catalogue cannot be read: shard "${shard}" has no primary`,
     );
   }
-  const { database, controlUser, shardMap } = config;
-  const login = { database, user: controlUser.name, password: controlUser.password };
+  const { shardMap } = config;
+  const login = controlLogin(config);
   return await withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, (session) =>
     readShardCatalogue(shard, session, { system: shard === shardMap.home }),
   );

@@ -223,7 +223,21 @@ export class ClusterMonitor {
 
 /** Nothing that a shard's monitor depends on has changed. */
 function sameWatch(before: Config, after: Config, shard: ShardId): boolean {
-  const watched = ({ nodes, externalShards, failover, controlUser, database }: Config) =>
-    JSON.stringify([nodes.get(shard), externalShards.has(shard), failover, controlUser, database]);
+  const watched = ({
+    nodes,
+    externalShards,
+    failover,
+    controlUser,
+    database,
+    serverEncryption,
+  }: Config) =>
+    JSON.stringify([
+      nodes.get(shard),
+      externalShards.has(shard),
+      failover,
+      controlUser,
+      database,
+      serverEncryption,
+    ]);
   return watched(before) === watched(after);
 }

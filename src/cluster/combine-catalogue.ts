@@ -1,5 +1,5 @@
 import type { Config, NodeAddress, NodeId } from '../config/config.ts';
-import { withControlConnection } from './control-connection.ts';
+import { controlLogin, withControlConnection } from './control-connection.ts';
 import type { SchemaMistake } from './schema-mistakes.ts';
 import { type TypeDifferences, typeDifferences } from './server-types.ts';
 import { comparedSettings, readServerTraits, type ServerTraits } from './shard-catalogue.ts';
@@ -13,8 +13,8 @@ export type CombineAnswer = {
 
 /** Asks the dedicated servers. Never rejects. */
 export async function readCombineServers(config: Config): Promise<readonly CombineAnswer[]> {
-  const { database, controlUser, combineNodes, limits } = config;
-  const login = { database, user: controlUser.name, password: controlUser.password };
+  const { combineNodes, limits } = config;
+  const login = controlLogin(config);
   const timeoutMs = limits.connectTimeoutMs;
   return await Promise.all(
     combineNodes.map(async (node) => {

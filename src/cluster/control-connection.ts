@@ -1,7 +1,9 @@
+import type { ConnectionOptions } from 'node:tls';
 import { Client, type QueryResultRow } from 'pg';
+import { readServerTls, tlsOptionsFor } from '../backend/server-tls.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { NodeAddress } from '../config/config.ts';
+import type { Config, NodeAddress, ServerEncryption } from '../config/config.ts';
 
 /** How pgweave's own sessions present themselves; a fence spares them. */
 export const controlApplicationName = 'pgweave control';
@@ -10,7 +12,16 @@ export type ControlLogin = {
   readonly database: string;
   readonly user: string;
   readonly password: string | null;
+  readonly encryption: ServerEncryption;
 };
+
+/** The login of pgweave's own role. */
+export function controlLogin(
+  config: Pick<Config, 'database' | 'controlUser' | 'serverEncryption'>,
+): ControlLogin {
+  const { database, controlUser, serverEncryption: encryption } = config;
+  return { database, user: controlUser.name, password: controlUser.password, encryption };
+}
 
 export type ControlConnectionOptions = {
   readonly node: NodeAddress;
@@ -39,9 +50,36 @@ export class ControlConnection {
     client.on('end', () => this.#lost());
   }
 
+  /** Encrypted as `login.encryption` says; its files are read anew each time. */
   static async open(options: ControlConnectionOptions): Promise<ControlConnection> {
+    const tls = readServerTls(options.login.encryption, process.env);
+    const open = (ssl: ConnectionOptions | false) => ControlConnection.#connect(options, ssl);
+    const encrypted = tlsOptionsFor(options.node, tls);
+    switch (tls.mode) {
+      case 'disable':
+        return await open(false);
+      case 'allow':
+        return await open(false).catch((error: unknown) => {
+          if (!isRejection(error)) throw error;
+          return open(encrypted);
+        });
+      case 'prefer':
+        return await open(encrypted).catch((error: unknown) => {
+          if (!isRejection(error) && !isUnwilling(error)) throw error;
+          return open(false);
+        });
+      default:
+        return await open(encrypted);
+    }
+  }
+
+  static async #connect(
+    options: ControlConnectionOptions,
+    ssl: ConnectionOptions | false,
+  ): Promise<ControlConnection> {
     const { node, login, timeoutMs, settings = {} } = options;
     const client = new Client({
+      ssl,
       host: node.host,
       port: node.port,
       database: login.database,
@@ -122,6 +160,16 @@ export async function withControlConnection<Result>(
   } finally {
     connection.close();
   }
+}
+
+/** pg_hba.conf has no line for a connection (un)encrypted like this. */
+function isRejection(error: unknown): boolean {
+  return error instanceof PgError && error.sqlState === SqlState.invalidAuthorization;
+}
+
+/** pg's words for a server that answers the request for TLS with no. */
+function isUnwilling(error: unknown): boolean {
+  return error instanceof PgError && error.message.includes('does not support ssl');
 }
 
 function isServerError(error: unknown): error is Error & { readonly code: string } {

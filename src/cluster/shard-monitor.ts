@@ -8,7 +8,7 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import { readNodes, readShard } from './cluster-reading.ts';
 import type { NodeStatus, ShardStatus } from './cluster-status.ts';
 import { CommitResolution } from './commit-resolution.ts';
-import type { ControlLogin } from './control-connection.ts';
+import { type ControlLogin, controlLogin } from './control-connection.ts';
 import { type Rehearsal, rehearse } from './dry-run.ts';
 import type { FailoverAction, FailoverTask } from './failover-action.ts';
 import type { FailoverEvent, TaskResult } from './failover-event.ts';
@@ -64,10 +64,10 @@ export class ShardMonitor {
 
   constructor(parts: ShardMonitorParts) {
     const { config, shard, clock, stored } = parts;
-    const { failover, controlUser, database } = config;
+    const { failover } = config;
     this.#parts = parts;
     this.#nodes = config.nodes.get(shard) ?? [];
-    this.#login = { database, user: controlUser.name, password: controlUser.password };
+    this.#login = controlLogin(config);
     this.#runner = new TaskRunner({
       ...parts,
       nodes: this.#nodes,

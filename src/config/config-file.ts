@@ -6,24 +6,19 @@ const day = 86_400 * second;
 const megabyte = 1024 ** 2;
 const gigabyte = 1024 ** 3;
 
-const address = (port: string) =>
-  z
-    .strictObject({
-      host: nonEmpty('the host').prefault('127.0.0.1'),
-      port: count({ min: 0, max: 65_535 }).prefault(port),
-    })
-    .prefault({});
-
 const limits = z
   .strictObject({
     clients_max: count({ min: 1, max: 1_000_000 }).prefault('10000'),
+    clients_per_user_max: count({ min: 1, max: 1_000_000 }).optional(),
+    clients_per_database_max: count({ min: 1, max: 1_000_000 }).optional(),
+    clients_per_address_max: count({ min: 1, max: 1_000_000 }).optional(),
     server_connections_max: count({ min: 1, max: 10_000 }).prefault('20'),
     reserved_connections_max: count({ min: 0, max: 10_000 }).prefault('10'),
     pipeline_depth_max: count({ min: 1, max: 1000 }).prefault('16'),
     message_bytes_max: size({ min: 64 * 1024, max: gigabyte }).prefault('64MB'),
     acquire_timeout: duration({ min: 1, max: day }).prefault('10s'),
     hold_max: duration({ min: 0, max: day }).prefault('10s'),
-    login_timeout: duration({ min: 1, max: day }).prefault('30s'),
+    login_timeout: duration({ min: 1, max: day }).prefault('60s'),
     connect_timeout: duration({ min: 1, max: day }).prefault('3s'),
     drain_timeout: duration({ min: 0, max: day }).prefault('30s'),
     server_idle_timeout: duration({ min: second, max: day }).prefault('10min'),
@@ -99,6 +94,27 @@ const user = z.strictObject({
   server_user: nonEmpty('the user').optional(),
   server_password: nonEmpty('the password').optional(),
   admin: flag().prefault('false'),
+  stats: flag().prefault('false'),
+});
+
+/** `all`, one name, or a list of them. */
+const names = (title: string) =>
+  z.union([nonEmpty(title), z.array(nonEmpty(title))]).prefault('all');
+
+const hbaRule = z.strictObject({
+  type: z.enum(['host', 'hostssl', 'hostnossl']).prefault('host'),
+  database: names('the database'),
+  user: names('the user'),
+  address: names('the address'),
+  method: z.enum(['scram-sha-256', 'md5', 'cert', 'trust', 'reject']),
+  clientcert: z.enum(['verify-ca', 'verify-full']).optional(),
+  clientname: z.enum(['CN', 'DN']).optional(),
+  map: nonEmpty('the map').optional(),
+});
+
+const identMapping = z.strictObject({
+  system_user: nonEmpty('the name'),
+  user: nonEmpty('the user'),
 });
 
 /**
@@ -107,8 +123,23 @@ const user = z.strictObject({
  */
 export const configFile = z.strictObject({
   database: nonEmpty('the database'),
-  listen: address('6432'),
-  admin: address('9632'),
+  listen: z
+    .strictObject({
+      host: nonEmpty('the host').prefault('127.0.0.1'),
+      port: count({ min: 0, max: 65_535 }).prefault('6432'),
+    })
+    .prefault({}),
+  admin: z
+    .strictObject({
+      host: nonEmpty('the host').prefault('127.0.0.1'),
+      port: count({ min: 0, max: 65_535 }).prefault('9632'),
+      bearer_token: nonEmpty('the token').optional(),
+      user: nonEmpty('the user').optional(),
+      password: nonEmpty('the password').optional(),
+      admin_users: z.array(nonEmpty('the user')).prefault([]),
+      stats_users: z.array(nonEmpty('the user')).prefault([]),
+    })
+    .prefault({}),
   workers: countOrAuto({ min: 0, max: 256 }).prefault('auto'),
   shards: z.record(
     z.string(),
@@ -122,18 +153,44 @@ export const configFile = z.strictObject({
   distributions: z.record(z.string(), distribution).prefault({}),
   tables: z.record(z.string(), table).prefault({}),
   authentication: z.enum(['scram-sha-256', 'trust']).prefault('scram-sha-256'),
+  hba: z.array(hbaRule).prefault([]),
+  ident: z.record(z.string(), z.array(identMapping)).prefault({}),
+  allow_md5: flag().prefault('false'),
   users: z.record(z.string(), user).prefault({}),
+  users_file: nonEmpty('the file').optional(),
+  auth_query: z
+    .strictObject({
+      user: nonEmpty('the user'),
+      password: nonEmpty('the password').optional(),
+      query: nonEmpty('the query').optional(),
+      cache: duration({ min: 0, max: 3600 * second }).prefault('5s'),
+    })
+    .optional(),
   control: z.strictObject({
     user: nonEmpty('the user'),
     password: nonEmpty('the password').optional(),
   }),
-  servers: z.strictObject({ allow_cleartext_password: flag().prefault('false') }).prefault({}),
+  servers: z
+    .strictObject({
+      allow_cleartext_password: flag().prefault('false'),
+      sslmode: z
+        .enum(['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'])
+        .prefault('prefer'),
+      sslrootcert: nonEmpty('the file').optional(),
+      sslcert: nonEmpty('the file').optional(),
+      sslkey: nonEmpty('the file').optional(),
+      sslcrl: nonEmpty('the file').optional(),
+    })
+    .prefault({}),
   limits,
   failover,
   tls: z
     .strictObject({
       certificate_file: nonEmpty('the file'),
       key_file: nonEmpty('the file'),
+      ca_file: nonEmpty('the file').optional(),
+      crl_file: nonEmpty('the file').optional(),
+      min_version: z.enum(['TLSv1.2', 'TLSv1.3']).prefault('TLSv1.2'),
     })
     .optional(),
   log: z

@@ -1,6 +1,8 @@
 import type { Brand } from '../base/brand.ts';
+import type { ScramKeys } from '../protocol/scram-verifier.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ShardMap } from '../sharding/shard-map.ts';
+import type { HbaRule } from './hba.ts';
 
 /** `host:port` of a PostgreSQL server, as the configuration writes it; unique in it. */
 export type NodeId = Brand<string, 'NodeId'>;
@@ -15,18 +17,33 @@ export type NodeAddress = {
 /** A role that clients log in as. The same role, or `serverUser`, is used towards the servers. */
 export type User = {
   readonly name: string;
-  /** `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`; null: may not log in by password. */
+  /** `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`; null: cannot log in by SCRAM. */
   readonly verifier: string | null;
+  /** `md5` and 32 hexadecimal digits; null: cannot log in by md5. */
+  readonly md5Hash: string | null;
   readonly serverUser: string;
-  /** For the login on the servers; null where the servers ask for none. */
-  readonly serverPassword: string | null;
+  /** What pgweave proves to the servers. */
+  readonly serverSecret: ServerSecret;
   /** May use the admin console's commands that change something. */
   readonly admin: boolean;
+  /** May look at the admin console's tables. */
+  readonly stats: boolean;
 };
+
+/** `keys` are those that the client's own login has shown. */
+export type ServerSecret =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'password'; readonly password: string }
+  | { readonly kind: 'md5'; readonly hash: string }
+  | { readonly kind: 'keys'; readonly keys: ScramKeys };
 
 export type Limits = {
   /** Client connections over all workers; one more gets 53300. */
   readonly clientsMax: number;
+  /** Of one user, to one database, from one address, over all workers; null: no limit. */
+  readonly clientsPerUserMax: number | null;
+  readonly clientsPerDatabaseMax: number | null;
+  readonly clientsPerAddressMax: number | null;
   /** Server connections per node over all workers. */
   readonly serverConnectionsMax: number;
   /** Of these, how many sessions may keep to themselves; of each worker's part one is left to all. */
@@ -91,12 +108,60 @@ export type FailoverHooks = {
 
 export type Hook = { readonly file: string; readonly timeoutMs: number };
 
+export type SslMode = 'disable' | 'allow' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+
+/** Of connections to servers; the words are libpq's. */
+export type ServerEncryption = {
+  readonly mode: SslMode;
+  /** Null: none. Never null with a mode that verifies. */
+  readonly rootCertificate:
+    | { readonly kind: 'file'; readonly file: string }
+    | { readonly kind: 'system' }
+    | null;
+  /** Our own, for servers that ask for one. */
+  readonly certificateFile: string | null;
+  readonly keyFile: string | null;
+  readonly crlFile: string | null;
+};
+
+/** Encryption of clients' connections. */
+export type ClientTls = {
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  /** Of the authorities that sign certificates of clients; null: none are asked for. */
+  readonly caFile: string | null;
+  readonly crlFile: string | null;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+};
+
+/** The HTTP address; who may see its pages, and who may use the admin console. */
+export type Admin = {
+  readonly host: string;
+  readonly port: number;
+  /** Null: not asked for. With both, either is enough. */
+  readonly bearerToken: string | null;
+  readonly basic: { readonly user: string; readonly password: string } | null;
+  /** Have the right `admin`, or `stats`, wherever the user is written. */
+  readonly adminUsers: readonly string[];
+  readonly statsUsers: readonly string[];
+};
+
+/** Asks the home shard for users that are written nowhere else. */
+export type AuthQuery = {
+  readonly user: string;
+  readonly password: string | null;
+  /** With `$1` for the name; answers the name and the stored password. */
+  readonly query: string;
+  /** How long an answer is remembered. */
+  readonly cacheMs: number;
+};
+
 /** A validated configuration: frozen, replaced as a whole. */
 export type Config = {
   /** Database name, for clients and on the servers. */
   readonly database: string;
   readonly listen: { readonly host: string; readonly port: number };
-  readonly admin: { readonly host: string; readonly port: number };
+  readonly admin: Admin;
   /** 0: all in one process. */
   readonly workers: number;
   readonly shardMap: ShardMap;
@@ -106,12 +171,19 @@ export type Config = {
   readonly combineNodes: readonly NodeAddress[];
   /** Shards whose primary somebody else chooses. */
   readonly externalShards: ReadonlySet<ShardId>;
-  readonly authentication: 'scram-sha-256' | 'trust';
+  /** In file order; who fits none of them is refused. */
+  readonly hba: readonly HbaRule[];
   readonly users: ReadonlyMap<string, User>;
+  /** In PgBouncer's format; null: none. Users of the configuration come first. */
+  readonly usersFile: string | null;
+  readonly authQuery: AuthQuery | null;
+  readonly allowMd5: boolean;
   /** The role that probes, reads the catalogue and promotes. */
   readonly controlUser: { readonly name: string; readonly password: string | null };
   readonly allowCleartextToServers: boolean;
-  readonly tls: { readonly certificateFile: string; readonly keyFile: string } | null;
+  readonly serverEncryption: ServerEncryption;
+  /** Null: connections of clients are not encrypted. */
+  readonly tls: ClientTls | null;
   readonly limits: Limits;
   readonly failover: Failover;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { scramSaltBytes } from '../protocol/scram-verifier.ts';
+import { scramSaltOf } from '../protocol/scram-verifier.ts';
 import { buildShardMap, type ShardMapDescription } from '../sharding/build-shard-map.ts';
 import type { Config, ConfigMistake } from './config.ts';
 import { type ConfigFile, configFile } from './config-file.ts';
@@ -9,10 +9,19 @@ import { ConfigSource } from './config-source.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { Environment } from './overrides.ts';
 import { readDistributions } from './read-distributions.ts';
+import { type HbaContext, readHba } from './read-hba.ts';
 import { readShape } from './read-shape.ts';
 import { readTables } from './read-tables.ts';
 import { readTopology, type Topology } from './read-topology.ts';
 import { readUsers } from './read-users.ts';
+import {
+  adminOf,
+  authQueryOf,
+  clientTlsOf,
+  failoverOf,
+  limitsOf,
+  serverEncryptionOf,
+} from './sections.ts';
 import { suggest } from './suggest.ts';
 
 export type LoadOptions = {
@@ -22,6 +31,8 @@ export type LoadOptions = {
   readonly environment: Environment;
   /** Version of the shard map in it; default 1. */
   readonly mapVersion?: number;
+  /** Of this installation: salts are made of it. Default: another one each time. */
+  readonly saltSecret?: Buffer;
 };
 
 export type LoadedConfig =
@@ -36,6 +47,9 @@ const plainSections = [
   'admin',
   'workers',
   'authentication',
+  'allow_md5',
+  'users_file',
+  'auth_query',
   'control',
   'servers',
   'limits',
@@ -62,16 +76,31 @@ export function loadConfig(text: string, options: LoadOptions): LoadedConfig {
     distributions: readDistributions(source),
     tables: readTables(source),
   };
-  const users = readUsers(source, {
+  const hba = readHba(source, {
     authentication: sections?.authentication ?? 'trust',
-    salt: () => randomBytes(scramSaltBytes),
+    allowMd5: sections?.allow_md5 ?? true,
+    tls: tlsFor(sections),
+  });
+  const saltSecret = options.saltSecret ?? randomBytes(32);
+  const users = readUsers(source, {
+    hba,
+    allowMd5: sections?.allow_md5 ?? true,
+    hasOtherUsers: sections === null || (sections.users_file ?? sections.auth_query) !== undefined,
+    salt: (user) => scramSaltOf(user, saltSecret),
   });
   const { home } = map;
   if (source.mistakes.length > 0 || sections === null || home === null) {
     return { kind: 'rejected', mistakes: inFileOrder(source.mistakes) };
   }
-  const config = configOf(sections, { topology, users, map: { ...map, home }, path: options.path });
+  const { path } = options;
+  const config = configOf(sections, { topology, hba, users, map: { ...map, home }, path });
   return { kind: 'loaded', config: deepFreeze(config) };
+}
+
+/** Sections that cannot be read say nothing about TLS: no mistakes because of that. */
+function tlsFor(sections: PlainSections | null): HbaContext['tls'] {
+  if (sections === null) return { hasAuthority: true };
+  return sections.tls === undefined ? null : { hasAuthority: sections.tls.ca_file !== undefined };
 }
 
 function reportUnknownSections(source: ConfigSource): void {
@@ -93,7 +122,10 @@ function readPlainSections(source: ConfigSource): PlainSections | null {
 }
 
 /** What single options cannot know of each other. */
-function checkTogether(source: ConfigSource, { listen, admin, failover }: PlainSections): void {
+function checkTogether(source: ConfigSource, sections: PlainSections): void {
+  const { listen, admin, failover } = sections;
+  checkServerEncryption(source, sections.servers);
+  checkAdmin(source, admin);
   if (listen.port !== 0 && listen.port === admin.port && listen.host === admin.host) {
     const message = `listen and admin share the port ${listen.port}`;
     source.report(['admin', 'port'], message, 'give the admin address another port');
@@ -120,80 +152,60 @@ function checkTogether(source: ConfigSource, { listen, admin, failover }: PlainS
   }
 }
 
+function checkServerEncryption(source: ConfigSource, servers: PlainSections['servers']): void {
+  const { sslmode, sslrootcert, sslcert, sslkey } = servers;
+  if (sslmode.startsWith('verify') && sslrootcert === undefined) {
+    const remedy = 'set servers.sslrootcert to a file of authorities, or to system';
+    source.report(['servers', 'sslmode'], `${sslmode} has nothing to verify with`, remedy);
+  }
+  if (sslrootcert === 'system' && sslmode !== 'verify-full') {
+    const message = `weak sslmode "${sslmode}" may not be used with sslrootcert: system`;
+    source.report(['servers', 'sslmode'], message, 'use "verify-full"');
+  }
+  if ((sslcert === undefined) !== (sslkey === undefined)) {
+    const missing = sslcert === undefined ? 'sslcert' : 'sslkey';
+    source.report(['servers'], `${missing} is missing`, 'a certificate goes with its key');
+  }
+}
+
+function checkAdmin(source: ConfigSource, admin: PlainSections['admin']): void {
+  if ((admin.user === undefined) === (admin.password === undefined)) return;
+  const missing = admin.user === undefined ? 'user' : 'password';
+  source.report(['admin'], `"admin.${missing}" is missing`, 'a user goes with a password');
+}
+
 type Parts = {
   readonly topology: Topology;
+  readonly hba: Config['hba'];
   readonly users: Config['users'];
   readonly map: ShardMapDescription;
   readonly path: string;
 };
 
-function configOf(sections: PlainSections, { topology, users, map, path }: Parts): Config {
+function configOf(sections: PlainSections, { topology, hba, users, map, path }: Parts): Config {
   const inDirectory = (file: string) => resolve(dirname(path), file);
-  const hook = (file: string | undefined, timeoutMs: number) =>
-    file === undefined ? null : { file: inDirectory(file), timeoutMs };
-  const { listen, admin, control, servers, limits, failover, tls, log } = sections;
+  const { control, servers, tls } = sections;
   return {
     database: sections.database,
-    listen,
-    admin,
+    listen: sections.listen,
+    admin: adminOf(sections.admin),
     workers: sections.workers === 'auto' ? availableParallelism() : sections.workers,
     shardMap: buildShardMap(map),
     nodes: topology.nodes,
     combineNodes: topology.combineNodes,
     externalShards: topology.externalShards,
-    authentication: sections.authentication,
+    hba,
     users,
+    usersFile: sections.users_file === undefined ? null : inDirectory(sections.users_file),
+    authQuery: authQueryOf(sections.auth_query),
+    allowMd5: sections.allow_md5,
     controlUser: { name: control.user, password: control.password ?? null },
     allowCleartextToServers: servers.allow_cleartext_password,
-    tls:
-      tls === undefined
-        ? null
-        : {
-            certificateFile: inDirectory(tls.certificate_file),
-            keyFile: inDirectory(tls.key_file),
-          },
-    limits: {
-      clientsMax: limits.clients_max,
-      serverConnectionsMax: limits.server_connections_max,
-      reservedConnectionsMax: limits.reserved_connections_max,
-      pipelineDepthMax: limits.pipeline_depth_max,
-      messageBytesMax: limits.message_bytes_max,
-      acquireTimeoutMs: limits.acquire_timeout,
-      holdMaxMs: limits.hold_max,
-      loginTimeoutMs: limits.login_timeout,
-      connectTimeoutMs: limits.connect_timeout,
-      drainTimeoutMs: limits.drain_timeout,
-      serverIdleTimeoutMs: limits.server_idle_timeout,
-      mergeBytesMax: limits.merge_bytes_max,
-      gatherBytesMax: limits.gather_bytes_max,
-      clientBufferBytes: limits.client_buffer_bytes,
-      planCacheEntries: limits.plan_cache_entries,
-      preparedStatementsPerServerMax: limits.prepared_statements_per_server_max,
-    },
-    failover: {
-      enabled: failover.enabled,
-      durability: failover.durability,
-      synchronousStandbys: failover.synchronous_standbys,
-      probeIntervalMs: failover.probe_interval,
-      heartbeatIntervalMs: failover.heartbeat_interval,
-      suspectAfterMs: failover.suspect_after,
-      hangMs: failover.hang_after,
-      partitionMs: failover.partition_after,
-      restartGraceMs: failover.restart_grace,
-      degradeAfterMs: failover.degrade_after,
-      promoteTimeoutMs: failover.promote_timeout,
-      cooldownMs: failover.cooldown,
-      resolvesCommits: failover.resolve_commits,
-      lagBytesMax: failover.max_lag,
-      stateDirectory: inDirectory(failover.state_directory),
-      hooks: {
-        fence: hook(failover.hooks.fence, failover.hooks.fence_timeout),
-        fenceRequired: failover.hooks.fence_required,
-        rejoin: hook(failover.hooks.rejoin, failover.hooks.rejoin_timeout),
-        notify: hook(failover.hooks.notify, failover.hooks.notify_timeout),
-      },
-    },
-    log,
+    serverEncryption: serverEncryptionOf(servers, inDirectory),
+    tls: tls === undefined ? null : clientTlsOf(tls, inDirectory),
+    limits: limitsOf(sections.limits),
+    failover: failoverOf(sections.failover, inDirectory),
+    log: sections.log,
   };
 }
 

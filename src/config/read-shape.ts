@@ -62,6 +62,9 @@ function reportIssue(
       if ((source.at(path) ?? null) === null) reportMissing(source, path, name);
       else source.report(path, ...wrongValue(issue, name, source.at(path)));
       break;
+    case 'invalid_union':
+      source.report(path, `${name} is neither a name nor a list of names`, 'write [one, two]');
+      break;
     default: {
       const remedy = issue.code === 'custom' ? issue.params?.['remedy'] : undefined;
       source.report(path, issue.message, String(remedy ?? 'see docs/configuration.md'));

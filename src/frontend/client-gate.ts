@@ -1,6 +1,5 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { SecureContext } from 'node:tls';
 import { emptySettings } from '../backend/session-settings.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
@@ -11,13 +10,19 @@ import { encodeAuthenticationOk } from '../protocol/authentication.ts';
 import { type CancelKey, encodeBackendKeyData } from '../protocol/backend-key-data.ts';
 import { encodeErrorResponse } from '../protocol/error-response.ts';
 import { encodeNegotiateProtocolVersion } from '../protocol/negotiate-protocol-version.ts';
-import { encodeParameterStatus } from '../protocol/parameter-status.ts';
 import { readyForQuery } from '../protocol/ready-for-query.ts';
+import type { Accounts } from './accounts.ts';
 import type { AdminConsole } from './admin-console.ts';
 import { AdminSession } from './admin-session.ts';
+import { type Admission, limitedPlaces, type Place, placeFull } from './admission.ts';
 import { encodeProcessId, sessionNumbersMax, workerIndexOf } from './cancel-key.ts';
+import { clientCertificateOf } from './client-certificate.ts';
 import { ClientConnection, type ClientHandler } from './client-connection.ts';
 import type { ClientSummary } from './client-summary.ts';
+import type { ClientTls } from './client-tls.ts';
+import { adminDatabase, adminParameters, withConsoleRight } from './console-login.ts';
+import type { FailedLogins } from './failed-logins.ts';
+import { asFatal, shutdown, unknownDatabase } from './gate-refusals.ts';
 import { Login } from './login.ts';
 import { LoginParameters } from './login-parameters.ts';
 import { ParsedTexts } from './parsed-texts.ts';
@@ -25,15 +30,18 @@ import { Session } from './session.ts';
 import { receiveStartup, type Startup } from './startup.ts';
 import { startupSettings } from './startup-settings.ts';
 
-export const adminDatabase = 'pgweave';
-
 export type GateWorld = {
   readonly executor: ExecutorWorld;
   readonly console: AdminConsole;
   readonly workerIndex: number;
-  /** Changes on reload, like `secureContext`. */
+  /** Changes on reload, like the two below. */
   config: Config;
-  secureContext: SecureContext | null;
+  tls: ClientTls | null;
+  accounts: Accounts;
+  readonly failedLogins: FailedLogins;
+  readonly admission: Admission;
+  /** As in LoginWorld. */
+  readonly mockSecret: Buffer;
   /** A cancel request for another worker's session. */
   forwardCancel(key: CancelKey): void;
 };
@@ -49,6 +57,8 @@ type Client = {
   readonly tls: boolean;
   readonly connectedAt: number;
   session: Session | AdminSession | null;
+  /** The supervisor counts it in a place with a limit. */
+  isCounted: boolean;
 };
 
 type StartupRequest = Extract<Startup['request'], { readonly kind: 'startup' }>;
@@ -75,6 +85,7 @@ export class ClientGate {
     const { clock } = this.#world.executor;
     let current = socket;
     const cancelTimer = clock.after(this.#world.config.limits.loginTimeoutMs, () => {
+      this.#world.executor.telemetry.loginFailed('timeout');
       current.destroy();
     });
     const stopTimer = () => {
@@ -84,7 +95,7 @@ export class ClientGate {
     socket.once('close', stopTimer);
     receiveStartup(
       socket,
-      this.#world.secureContext,
+      this.#world.tls,
       (startup) => {
         current = startup.socket;
         this.#started(startup, refused, stopTimer);
@@ -165,13 +176,15 @@ export class ClientGate {
       const settings = startupSettings(request.parameters, emptySettings);
       const { limits } = this.#world.config;
       const connection = new ClientConnection(this.#world.executor.clock, socket, limits, silence);
-      const client = this.#register(connection, user, database, request, startup.tls);
+      const client = this.#register(connection, user, database, { ...startup, request });
       if (request.negotiation !== null) {
         connection.push(encodeNegotiateProtocolVersion(request.negotiation));
       }
-      this.#logIn(client, (account) => {
-        if (database === adminDatabase) this.#openConsole(client, account, stopTimer);
-        else this.#openSession(client, account, settings, stopTimer);
+      this.#admit(client, [{ kind: 'address', name: connection.address }], () => {
+        this.#logIn(client, startup, (account) => {
+          if (database === adminDatabase) this.#openConsole(client, account, stopTimer);
+          else this.#openSession(client, account, settings, stopTimer);
+        });
       });
       connection.unshift(rest);
     } catch (error) {
@@ -184,9 +197,9 @@ export class ClientGate {
     connection: ClientConnection,
     user: string,
     database: string,
-    request: StartupRequest,
-    tls: boolean,
+    startup: Startup & { readonly request: StartupRequest },
   ): Client {
+    const { request, tls } = startup;
     const number = this.#freeNumber();
     const client: Client = {
       number,
@@ -195,36 +208,61 @@ export class ClientGate {
       user,
       database,
       applicationName: request.parameters.get('application_name') ?? '',
-      tls,
+      tls: tls !== null,
       connectedAt: this.#world.executor.clock.wallTime(),
       session: null,
+      isCounted: false,
     };
     this.#clients.set(number, client);
     connection.handler = { ...silence, onClosed: () => this.#left(client) };
     return client;
   }
 
-  #logIn(client: Client, accepted: (user: User) => void): void {
-    const { config } = this.#world;
-    const known = client.database === config.database || client.database === adminDatabase;
-    const { connection } = client;
-    try {
-      const login = new Login(
-        connection,
-        config,
-        client.user,
-        (user) => {
-          if (known) accepted(user);
-          else throw unknownDatabase(client.database);
-        },
-        () => this.#left(client),
-      );
-      connection.handler = login;
-      login.begin();
-    } catch (error) {
-      if (!(error instanceof PgError)) throw error;
-      connection.terminate(error);
+  /** Unless there is no room left in one of the places; asks nobody where there are no limits. */
+  #admit(client: Client, places: readonly Place[], admitted: () => void): void {
+    const { config, admission } = this.#world;
+    const limited = limitedPlaces(config.limits, places);
+    if (limited.length === 0) {
+      admitted();
+      return;
     }
+    const { connection } = client;
+    connection.hold();
+    client.isCounted = true;
+    admission.take(client.number, limited, (full) => {
+      if (connection.closed) return;
+      if (full === null) admitted();
+      else connection.terminate(placeFull(full));
+    });
+  }
+
+  #logIn(client: Client, { socket, tls }: Startup, accepted: (user: User) => void): void {
+    const { config, executor, accounts, failedLogins, mockSecret } = this.#world;
+    const { clock, telemetry } = executor;
+    const world = { clock, telemetry, hba: config.hba, accounts, failedLogins, mockSecret };
+    const { connection, user, database } = client;
+    const { address } = connection;
+    const certificate = clientCertificateOf(socket);
+    const endPoint = tls?.endPoint ?? null;
+    const peer = { user, database, address, tls: tls !== null, certificate, endPoint };
+    const login = new Login(
+      connection,
+      world,
+      peer,
+      (account) => {
+        const isConsole = database === adminDatabase;
+        if (!isConsole && database !== config.database) throw unknownDatabase(database);
+        const rightful = isConsole ? withConsoleRight(account, config.admin) : account;
+        const places = [
+          { kind: 'user', name: user },
+          { kind: 'database', name: database },
+        ] as const;
+        this.#admit(client, places, () => accepted(rightful));
+      },
+      () => this.#left(client),
+    );
+    connection.handler = login;
+    login.begin();
   }
 
   #openConsole(client: Client, user: User, stopTimer: () => void): void {
@@ -300,6 +338,7 @@ export class ClientGate {
 
   #left(client: Client): void {
     this.#clients.delete(client.number);
+    if (client.isCounted) this.#world.admission.leave(client.number);
     if (this.#clients.size === 0) this.#drained?.();
   }
 
@@ -335,40 +374,9 @@ export class ClientGate {
 
 const silence: ClientHandler = { onFrame() {}, onClosed() {} };
 
-/** Drivers look at these before anything else; the console's own values. */
-const adminParameters = Buffer.concat(
-  [
-    ['server_version', '18.0'],
-    ['server_encoding', 'UTF8'],
-    ['client_encoding', 'UTF8'],
-    ['DateStyle', 'ISO, MDY'],
-    ['integer_datetimes', 'on'],
-    ['standard_conforming_strings', 'on'],
-  ].map(([name = '', value = '']) => encodeParameterStatus(name, value)),
-);
-
 /** The login timer, or the client, closes the socket: see ClientConnection.terminate. */
 function sendFatal(socket: Socket, error: PgError): void {
   socket.on('error', () => socket.destroy());
   socket.end(encodeErrorResponse(asFatal(error)));
   socket.resume();
-}
-
-function asFatal(error: PgError): PgError {
-  const { sqlState, message, detail, hint, cause } = error;
-  return new PgError(sqlState, message, { detail, hint, cause, severity: 'FATAL' });
-}
-
-function unknownDatabase(name: string): PgError {
-  return new PgError(SqlState.invalidCatalogName, `database "${name}" does not exist`, {
-    severity: 'FATAL',
-  });
-}
-
-function shutdown(): PgError {
-  return new PgError(
-    SqlState.adminShutdown,
-    'terminating connection due to administrator command',
-    { severity: 'FATAL' },
-  );
 }

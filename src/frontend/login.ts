@@ -1,68 +1,76 @@
-import { randomBytes } from 'node:crypto';
+import { unreachable } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { Config, User } from '../config/config.ts';
-import {
-  decodeSaslInitialResponse,
-  decodeSaslResponse,
-  encodeAuthenticationSasl,
-  encodeAuthenticationSaslContinue,
-  encodeAuthenticationSaslFinal,
-} from '../protocol/authentication.ts';
+import type { Telemetry } from '../base/telemetry.ts';
+import type { User } from '../config/config.ts';
+import type { HbaRule } from '../config/hba.ts';
 import { FrontendCode } from '../protocol/message-code.ts';
-import {
-  beginScramServer,
-  finishScramServer,
-  type ScramServerStep,
-} from '../protocol/scram-server.ts';
-import {
-  mockScramVerifier,
-  parseScramVerifier,
-  scramMechanism,
-} from '../protocol/scram-verifier.ts';
+import type { ScramKeys } from '../protocol/scram-verifier.ts';
+import type { Accounts } from './accounts.ts';
 import type { ClientConnection, ClientHandler } from './client-connection.ts';
+import type { FailedLogins } from './failed-logins.ts';
+import { demandCertificate, hbaRuleFor, type Peer } from './hba.ts';
+import { md5Exchange, type PasswordExchange, ScramExchange } from './password-exchange.ts';
 
-/** Makes the salts of unknown users differ from one installation to the next. */
-const mockSecret = randomBytes(32);
+export type LoginWorld = {
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly hba: readonly HbaRule[];
+  readonly accounts: Accounts;
+  readonly failedLogins: FailedLogins;
+  /** Of this installation: see scramSaltOf. */
+  readonly mockSecret: Buffer;
+};
+
+/** As much of a name as a role can have: what else a stranger sends is not worth a line. */
+const loggedNameLength = 63;
 
 /**
- * Finds out whether the client is who it says. `accepted` is called before AuthenticationOk is
- * sent. A wrong password and an unknown user cost and look the same (28P01).
+ * Finds out whether the client is who it says: the first hba rule that fits says how. `accepted` is
+ * called before AuthenticationOk is sent. A wrong password and an unknown user cost and look the
+ * same (28P01).
  */
 export class Login implements ClientHandler {
   readonly #connection: ClientConnection;
-  readonly #userName: string;
-  readonly #user: User | undefined;
+  readonly #world: LoginWorld;
+  readonly #peer: Peer;
   readonly #accepted: (user: User) => void;
   readonly #closed: () => void;
-  readonly #method: Config['authentication'];
-  #step: ScramServerStep | null = null;
-  /** The client has chosen SCRAM and waits to be asked for its first message. */
-  #asked = false;
+  #account: User | null = null;
+  #exchange: PasswordExchange | null = null;
+  /** Gives up what is waited for. */
+  #stopWaiting: () => void = () => {};
 
   constructor(
     connection: ClientConnection,
-    config: Config,
-    userName: string,
+    world: LoginWorld,
+    peer: Peer,
     accepted: (user: User) => void,
     closed: () => void,
   ) {
     this.#connection = connection;
-    this.#userName = userName;
-    this.#user = config.users.get(userName);
+    this.#world = world;
+    this.#peer = peer;
     this.#accepted = accepted;
     this.#closed = closed;
-    this.#method = config.authentication;
   }
 
-  /** May accept at once, so the connection must have this as its handler already. */
+  /**
+   * Holds the connection's input until it has asked for a password; who is accepted proceeds.
+   * May accept at once, so the connection must have this as its handler already.
+   */
   begin(): void {
-    if (this.#method === 'trust') {
-      this.#trust();
-      return;
-    }
-    this.#connection.push(encodeAuthenticationSasl([scramMechanism]));
-    this.#connection.flush();
+    this.#orFail(() => {
+      const rule = hbaRuleFor(this.#world.hba, this.#peer);
+      demandCertificate(rule, this.#peer);
+      this.#connection.hold();
+      this.#stopWaiting = this.#world.accounts.find(
+        this.#peer.user,
+        (account) => this.#orFail(() => this.#ask(rule, account)),
+        (error) => this.#connection.terminate(error),
+      );
+    });
   }
 
   onFrame(code: number, chunk: Buffer, start: number, end: number): void {
@@ -77,64 +85,128 @@ export class Login implements ClientHandler {
         { severity: 'FATAL' },
       );
     }
-    if (this.#step === null) this.#answer(chunk, start, end);
-    else this.#finish(this.#step, decodeSaslResponse(chunk, start, end));
+    this.#orFail(() => this.#answer(chunk, start, end));
   }
 
   onClosed(): void {
+    this.#stopWaiting();
     this.#closed();
   }
 
-  #trust(): void {
-    if (this.#user === undefined) {
-      throw new PgError(SqlState.invalidAuthorization, `role "${this.#userName}" does not exist`, {
-        severity: 'FATAL',
-      });
+  #ask(rule: HbaRule, account: User | null): void {
+    this.#account = account;
+    switch (rule.method) {
+      case 'trust':
+      case 'cert':
+        if (account === null) throw this.#unknownRole();
+        this.#accepted(account);
+        return;
+      case 'md5':
+      case 'scram-sha-256':
+        this.#exchange = this.#exchangeFor(rule.method, account);
+        this.#connection.push(this.#exchange.question);
+        this.#connection.flush();
+        this.#connection.proceed();
+        return;
+      case 'reject':
+        throw this.#unknownRole();
+      default:
+        unreachable(rule.method);
     }
-    this.#accepted(this.#user);
+  }
+
+  /** As in PostgreSQL, md5 means SCRAM for a user whose password is stored so. */
+  #exchangeFor(method: 'md5' | 'scram-sha-256', account: User | null): PasswordExchange {
+    const knowsMd5 = account === null || account.md5Hash !== null;
+    if (method === 'md5' && knowsMd5) return md5Exchange(account);
+    const { mockSecret } = this.#world;
+    const { user: userName, endPoint } = this.#peer;
+    return new ScramExchange({ userName, account, mockSecret, endPoint });
   }
 
   #answer(chunk: Buffer, start: number, end: number): void {
-    if (this.#asked) {
-      this.#challenge(decodeSaslResponse(chunk, start, end));
-      return;
+    if (this.#exchange === null) return;
+    const step = this.#exchange.answer(chunk, start, end);
+    const { failedLogins } = this.#world;
+    const { address, user } = this.#peer;
+    switch (step.kind) {
+      case 'ask':
+        this.#connection.push(step.message);
+        this.#connection.flush();
+        return;
+      case 'wrong':
+        this.#after(failedLogins.takeTurn(address), () => {
+          throw this.#wrongPassword();
+        });
+        return;
+      case 'right':
+        this.#after(failedLogins.succeeded(address, user), () => {
+          if (this.#account === null) throw this.#wrongPassword();
+          if (step.message !== null) this.#connection.push(step.message);
+          this.#accepted(withKeys(this.#account, step.keys));
+        });
+        return;
+      default:
+        unreachable(step);
     }
-    const initial = decodeSaslInitialResponse(chunk, start, end);
-    if (initial.mechanism !== scramMechanism) {
-      throw new PgError(
-        SqlState.protocolViolation,
-        'client selected an invalid SASL authentication mechanism',
-        { severity: 'FATAL' },
-      );
-    }
-    if (initial.response !== null) {
-      this.#challenge(initial.response);
-      return;
-    }
-    this.#asked = true;
-    this.#connection.push(encodeAuthenticationSaslContinue(''));
-    this.#connection.flush();
   }
 
-  #challenge(clientFirst: string): void {
-    const stored = this.#user?.verifier;
-    const verifier =
-      (stored ? parseScramVerifier(stored) : null) ?? mockScramVerifier(this.#userName, mockSecret);
-    this.#step = beginScramServer(clientFirst, verifier, randomBytes(18).toString('base64'));
-    this.#connection.push(encodeAuthenticationSaslContinue(this.#step.message));
-    this.#connection.flush();
+  /** At once, but for an address from which too many logins have failed. */
+  #after(waitMs: number, verdict: () => void): void {
+    if (waitMs === 0) {
+      verdict();
+      return;
+    }
+    this.#connection.hold();
+    this.#stopWaiting = this.#world.clock.after(waitMs, () => {
+      if (!this.#connection.closed) this.#orFail(verdict);
+    });
   }
 
-  #finish(step: ScramServerStep, clientFinal: string): void {
-    const serverFinal = finishScramServer(step, clientFinal);
-    if (serverFinal === null || this.#user === undefined) {
-      throw new PgError(
-        SqlState.invalidPassword,
-        `password authentication failed for user "${this.#userName}"`,
-        { severity: 'FATAL' },
-      );
+  #orFail(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      this.#noteFailure(error);
+      this.#connection.terminate(error);
     }
-    this.#connection.push(encodeAuthenticationSaslFinal(serverFinal));
-    this.#accepted(this.#user);
   }
+
+  /** Only a wrong password is a guess that counts against the address. */
+  #noteFailure({ sqlState, message }: PgError): void {
+    const { invalidPassword, invalidAuthorization } = SqlState;
+    if (sqlState !== invalidPassword && sqlState !== invalidAuthorization) return;
+    const { telemetry, failedLogins } = this.#world;
+    const { address, user, database } = this.#peer;
+    if (sqlState === invalidPassword) failedLogins.note(address);
+    telemetry.loginFailed(sqlState === invalidPassword ? 'password' : 'refused');
+    telemetry.log('warn', 'a login failed', {
+      address,
+      user: user.slice(0, loggedNameLength),
+      database: database.slice(0, loggedNameLength),
+      reason: message.slice(0, 200),
+    });
+  }
+
+  #wrongPassword(): PgError {
+    return new PgError(
+      SqlState.invalidPassword,
+      `password authentication failed for user "${this.#peer.user}"`,
+      { severity: 'FATAL' },
+    );
+  }
+
+  #unknownRole(): PgError {
+    return new PgError(SqlState.invalidAuthorization, `role "${this.#peer.user}" does not exist`, {
+      severity: 'FATAL',
+    });
+  }
+}
+
+/** Where no password is known, the keys that the client has shown log in for the same role. */
+function withKeys(account: User, keys: ScramKeys | null): User {
+  const isOwn = account.serverUser === account.name;
+  if (keys === null || !isOwn || account.serverSecret.kind !== 'none') return account;
+  return { ...account, serverSecret: { kind: 'keys', keys } };
 }

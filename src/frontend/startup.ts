@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { type SecureContext, TLSSocket } from 'node:tls';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import {
@@ -7,6 +6,7 @@ import {
   type StartupPacket,
   startupPacketLength,
 } from '../protocol/startup-packet.ts';
+import { alpnProtocol, type ClientTls } from './client-tls.ts';
 
 export type StartupRequest = Exclude<
   StartupPacket,
@@ -16,7 +16,8 @@ export type StartupRequest = Exclude<
 export type Startup = {
   /** The socket to go on with: another one than before when TLS was agreed. */
   readonly socket: Socket;
-  readonly tls: boolean;
+  /** What encrypts it; null: nothing. */
+  readonly tls: ClientTls | null;
   readonly request: StartupRequest;
   /** What the client sent after its startup packet. */
   readonly rest: Buffer;
@@ -24,17 +25,33 @@ export type Startup = {
 
 const willing = Buffer.from('S');
 const unwilling = Buffer.from('N');
+/** The first byte of a TLS ClientHello: RFC 8446, section 5.1. */
+const tlsHandshake = 22;
 
 /**
  * Reads the first packets of a connection: SSLRequest and GSSENCRequest are answered (GSS always
- * with no), until a startup or cancel request comes. Exactly one of the callbacks is called, or
+ * with no), or TLS begins at once, until a startup or cancel request comes. Exactly one of the callbacks is called, or
  * none when the client leaves. Source: PostgreSQL manual, "Message Flow", Start-up and SSL.
  */
 export function receiveStartup(
   socket: Socket,
-  secureContext: SecureContext | null,
-  received: (startup: Startup) => void,
-  refused: (socket: Socket, error: PgError) => void,
+  tls: ClientTls | null,
+  received: Received,
+  refused: Refused,
+): void {
+  read(socket, { offered: tls, agreed: null }, received, refused);
+}
+
+type Received = (startup: Startup) => void;
+type Refused = (socket: Socket, error: PgError) => void;
+/** At most one of them is not null. */
+type Encryption = { readonly offered: ClientTls | null; readonly agreed: ClientTls | null };
+
+function read(
+  socket: Socket,
+  { offered, agreed }: Encryption,
+  received: Received,
+  refused: Refused,
 ): void {
   let bytes: Buffer = Buffer.alloc(0);
   const finish = () => {
@@ -45,6 +62,10 @@ export function receiveStartup(
   const onError = () => socket.destroy();
   const onData = (chunk: Buffer) => {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+    if (bytes[0] === tlsHandshake && offered !== null) {
+      beginDirectTls(offered);
+      return;
+    }
     try {
       for (let packet = takePacket(); packet !== null; packet = takePacket()) {
         if (packet.kind === 'gss-request') {
@@ -53,7 +74,7 @@ export function receiveStartup(
           if (!answerTls()) return;
         } else {
           finish();
-          received({ socket, tls: socket instanceof TLSSocket, request: packet, rest: bytes });
+          received({ socket, tls: agreed, request: packet, rest: bytes });
           return;
         }
       }
@@ -72,7 +93,7 @@ export function receiveStartup(
   };
   /** True: go on in clear text. */
   const answerTls = (): boolean => {
-    if (secureContext === null || socket instanceof TLSSocket) {
+    if (offered === null) {
       socket.write(unwilling);
       return true;
     }
@@ -84,11 +105,29 @@ export function receiveStartup(
     }
     finish();
     socket.write(willing);
-    const secure = new TLSSocket(socket, { isServer: true, secureContext });
-    receiveStartup(secure, null, received, refused);
+    offered.upgrade(socket, (secure) => {
+      read(secure, { offered: null, agreed: offered }, received, refused);
+    });
     return false;
+  };
+  /** Without ALPN, a client of another protocol could be made to talk to us: PostgreSQL's rule. */
+  const beginDirectTls = (direct: ClientTls) => {
+    finish();
+    socket.unshift(bytes);
+    direct.upgrade(socket, (secure) => {
+      if (secure.alpnProtocol !== alpnProtocol) refused(secure, withoutAlpn());
+      else read(secure, { offered: null, agreed: direct }, received, refused);
+    });
   };
   socket.on('data', onData);
   socket.on('error', onError);
   socket.resume();
+}
+
+function withoutAlpn(): PgError {
+  return new PgError(
+    SqlState.protocolViolation,
+    'received direct SSL connection request without ALPN protocol negotiation extension',
+    { severity: 'FATAL' },
+  );
 }

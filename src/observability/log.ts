@@ -47,7 +47,18 @@ export function createLog(options: {
   };
 }
 
-const secretNames = ['password', 'serverPassword', 'verifier', 'secretKey', 'configText', 'sql'];
+const secretNames = [
+  'password',
+  'serverSecret',
+  'hash',
+  'keys',
+  'verifier',
+  'md5Hash',
+  'secretKey',
+  'mockSecret',
+  'configText',
+  'sql',
+];
 const secretPaths = secretNames.flatMap((name) => [name, `*.${name}`]);
 
 function plainStream(destination: LogDestination | undefined): LogDestination {

@@ -1,9 +1,12 @@
 import { Counter, Histogram, Registry } from 'prom-client';
-import type { RouteKind, Telemetry } from '../base/telemetry.ts';
+import type { LoginFailure, RouteKind, Telemetry } from '../base/telemetry.ts';
 import { type MetricsSnapshot, takeSnapshot } from './metrics-snapshot.ts';
 import { registerUsageMetrics } from './usage-metrics.ts';
 
-export type TrafficMetrics = Pick<Telemetry, 'statement' | 'shardLatency' | 'gathered'> & {
+export type TrafficMetrics = Pick<
+  Telemetry,
+  'statement' | 'shardLatency' | 'gathered' | 'loginFailed'
+> & {
   snapshot(): Promise<MetricsSnapshot>;
 };
 
@@ -19,6 +22,8 @@ const routeKinds: readonly RouteKind[] = [
   'local',
   'rejected',
 ];
+
+const loginFailures: readonly LoginFailure[] = ['password', 'refused', 'timeout'];
 
 /**
  * What a worker counts. Called once per statement: the labelled children are made once, which
@@ -50,6 +55,13 @@ export function createTrafficMetrics(source: string): TrafficMetrics {
     help: 'Their bytes.',
     registers: [registry],
   });
+  const failedLogins = new Counter({
+    name: 'pgweave_login_failures_total',
+    help: 'Logins that failed, by why: a password, a refusal before or instead of one, the time.',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
+  for (const reason of loginFailures) failedLogins.inc({ reason }, 0);
   const counters = new Map(routeKinds.map((route) => [route, statements.labels(route)]));
   // A route that did not occur yet is 0, not absent: a rate over it needs the first point.
   for (const route of routeKinds) statements.inc({ route }, 0);
@@ -69,6 +81,9 @@ export function createTrafficMetrics(source: string): TrafficMetrics {
     gathered({ rows, bytes }) {
       gatheredRows.inc(rows);
       gatheredBytes.inc(bytes);
+    },
+    loginFailed(reason) {
+      failedLogins.inc({ reason });
     },
     snapshot: () => takeSnapshot(registry),
   };

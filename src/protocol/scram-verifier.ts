@@ -10,7 +10,12 @@ export type ScramVerifier = {
   readonly serverKey: Buffer;
 };
 
+/** RFC 5802, section 3. Whoever has both can log in to a server that stores their verifier. */
+export type ScramKeys = { readonly clientKey: Buffer; readonly serverKey: Buffer };
+
 export const scramMechanism = 'SCRAM-SHA-256';
+/** With channel binding. */
+export const scramPlusMechanism = 'SCRAM-SHA-256-PLUS';
 /** PostgreSQL's default. */
 export const scramIterations = 4096;
 export const scramSaltBytes = 16;
@@ -46,9 +51,17 @@ export function parseScramVerifier(text: string): ScramVerifier | null {
  * `secret`, so that an unknown user looks like a wrong password. No proof fits it.
  */
 export function mockScramVerifier(user: string, secret: Buffer): ScramVerifier {
-  const salt = createHmac('sha256', secret).update(user).digest().subarray(0, scramSaltBytes);
   const noKey = Buffer.alloc(keyBytes);
+  const salt = scramSaltOf(user, secret);
   return { iterations: scramIterations, salt, storedKey: noKey, serverKey: noKey };
+}
+
+/**
+ * The salt of a user whose password we know, and of one who does not exist: alike, and the same
+ * after a restart, so that nobody learns from it who exists.
+ */
+export function scramSaltOf(user: string, secret: Buffer): Buffer {
+  return createHmac('sha256', secret).update(user).digest().subarray(0, scramSaltBytes);
 }
 
 /** Slow on purpose: about a millisecond for 4096 iterations. */

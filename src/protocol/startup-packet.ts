@@ -55,6 +55,10 @@ export function decodeStartupPacket(packet: Buffer): StartupPacket {
   }
 }
 
+export function encodeSslRequest(): Buffer {
+  return new MessageWriter(8).int32(8).int32(sslRequestCode).take();
+}
+
 export function encodeCancelRequest(key: CancelKey): Buffer {
   return new MessageWriter(12 + key.secret.length)
     .int32(12 + key.secret.length)

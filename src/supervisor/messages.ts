@@ -6,8 +6,9 @@ import type { CommitQuestion } from '../cluster/transactions/commit-question.ts'
 import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { GlobalId } from '../cluster/transactions/global-id.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
-import type { NodeId } from '../config/config.ts';
+import type { NodeId, User } from '../config/config.ts';
 import type { AdminResult } from '../frontend/admin-console.ts';
+import type { Place } from '../frontend/admission.ts';
 import type { ClientSummary } from '../frontend/client-summary.ts';
 import type { MetricsSnapshot } from '../observability/metrics-snapshot.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
@@ -23,6 +24,10 @@ export type WorkerConfiguration = {
   readonly configPath: string;
   readonly shardStates: readonly ShardState[];
   readonly catalogue: CatalogueSnapshot;
+  /** Of this installation, hexadecimal: salts of users are made of it. */
+  readonly mockSecret: string;
+  /** Of `users_file`. */
+  readonly fileUsers: readonly User[];
 };
 
 export type WorkerPlace = {
@@ -80,6 +85,10 @@ export type SupervisorMessage =
   | { readonly type: 'admin-result'; readonly id: number; readonly result: AdminResult }
   | { readonly type: 'admin-error'; readonly id: number; readonly error: WireError }
   | { readonly type: 'schema-read'; readonly id: number }
+  /** `full`: the place that has no room; null: all were taken. */
+  | { readonly type: 'admitted'; readonly id: number; readonly full: Place | null }
+  /** At another worker. */
+  | { readonly type: 'login-failed'; readonly address: string }
   | {
       readonly type: 'settled';
       readonly id: number;
@@ -105,6 +114,15 @@ export type WorkerMessage =
       readonly sql: string;
       readonly user: { readonly name: string; readonly admin: boolean };
     }
+  /** A client wants in where there is a limit; answered by `admitted`. */
+  | {
+      readonly type: 'admit';
+      readonly id: number;
+      readonly client: number;
+      readonly places: readonly Place[];
+    }
+  | { readonly type: 'left'; readonly client: number }
+  | { readonly type: 'login-failed'; readonly address: string }
   /** A statement changed tables; answered by `schema-read` when the new catalogue was sent. */
   | { readonly type: 'schema-changed'; readonly id: number }
   /** It cannot go on with the transaction; answered by `settled`. */

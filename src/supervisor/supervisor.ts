@@ -8,19 +8,21 @@ import { SqlState } from '../base/sql-state.ts';
 import type { LogLevel, Telemetry } from '../base/telemetry.ts';
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, User } from '../config/config.ts';
 import type { AdminConsole } from '../frontend/admin-console.ts';
+import { Admissions } from './admissions.ts';
 import { CatalogueKeeper } from './catalogue-keeper.ts';
 import { ClientListener } from './client-listener.ts';
 import type { ClusterControl, StartCluster } from './cluster-control.ts';
 import { DeadlockWatch } from './deadlock-watch.ts';
+import { credentialFiles, FileWatch } from './file-watch.ts';
 import { toWireError, type WireError, type WorkerConfiguration } from './messages.ts';
 import { restartWarnings } from './restart-warnings.ts';
 import { metricsPage, obstacles, workerViews } from './supervisor-view.ts';
 import { TransactionKeeper } from './transaction-keeper.ts';
 import type { OpenWorkerChannel } from './worker-channel.ts';
-import type { Reply, WorkerRequest } from './worker-slot.ts';
-import { type ApplyOutcome, Workers } from './workers.ts';
+import type { Reply } from './worker-slot.ts';
+import { type ApplyOutcome, type RequestOfWorker, Workers } from './workers.ts';
 
 /** Tables made behind the proxy's back are seen after this time at the latest. */
 const cataloguePeriodMs = 5_000;
@@ -39,6 +41,10 @@ export type SupervisorParts = {
   /** Reads the file again; rejects with PgError F0000 that lists every mistake. */
   readonly readConfiguration: (shardMapVersion: number) => Promise<LoadedConfiguration>;
   readonly startCluster: StartCluster;
+  /** As in WorkerConfiguration. */
+  readonly mockSecret: string;
+  /** Of the file that the configuration names; rejects with PgError F0000. */
+  readonly readUsersFile: (config: Config) => Promise<readonly User[]>;
   readonly openWorker: OpenWorkerChannel;
 };
 
@@ -47,6 +53,7 @@ export class Supervisor {
   readonly #parts: SupervisorParts;
   readonly #workers: Workers;
   readonly #listener: ClientListener;
+  readonly #admissions = new Admissions();
   readonly #keeper: CatalogueKeeper;
   readonly #console: AdminConsole;
   readonly #view: ClusterView;
@@ -55,6 +62,8 @@ export class Supervisor {
   #transactions: TransactionKeeper | null = null;
   #deadlocks: DeadlockWatch | null = null;
   #http: AdminHttp | null = null;
+  #fileUsers: readonly User[] = [];
+  #watch: FileWatch | null = null;
   #clientPort: number | null = null;
   #phase: 'starting' | 'running' | 'stopping' = 'starting';
   #cancelTimer: () => void = () => {};
@@ -74,7 +83,8 @@ export class Supervisor {
       configuration: () => this.#workerConfiguration(),
       events: {
         onReady: () => this.#listener.dispatchWaiting(),
-        onRequest: (request, reply) => this.#onRequest(request, reply),
+        onRequest: (request, reply, worker) => this.#onRequest(request, reply, worker),
+        onDied: (worker) => this.#admissions.workerDied(worker),
         onUntaken: (sockets) => this.#listener.takeBack(sockets),
       },
     });
@@ -139,8 +149,9 @@ export class Supervisor {
   }
 
   async #startAll(): Promise<void> {
-    const { startCluster, clock, telemetry } = this.#parts;
-    this.#http = await startAdminHttp(this.#config.admin, this.#view, telemetry);
+    const { startCluster, clock, telemetry, readUsersFile } = this.#parts;
+    this.#fileUsers = await readUsersFile(this.#config);
+    this.#http = await startAdminHttp(() => this.#config.admin, this.#view, telemetry);
     this.#demandNotStopping();
     this.#cluster = await startCluster({ onShardStates: (states) => this.#publishStates(states) });
     await this.#readFirstCatalogue();
@@ -160,6 +171,11 @@ export class Supervisor {
       holders: () => this.#workers.holders(),
       breakDeadlock: (session) => this.#workers.breakDeadlock(session),
     });
+    this.#watch = new FileWatch(
+      clock,
+      () => credentialFiles(this.#config),
+      () => this.#refreshCredentials(),
+    );
     this.#phase = 'running';
     this.#cancelTimer = clock.every(cataloguePeriodMs, () => {
       // refresh() never rejects.
@@ -191,6 +207,7 @@ export class Supervisor {
     // A start under way has noticed by now; what it still opened is closed below.
     await this.#starting.catch(() => {});
     this.#listener.close();
+    this.#watch?.close();
     this.#deadlocks?.stop();
     this.#transactions?.stop();
     await this.#cluster?.stop();
@@ -199,12 +216,13 @@ export class Supervisor {
   }
 
   async #reload(): Promise<ReloadOutcome> {
-    const { telemetry, readConfiguration, setLogLevel } = this.#parts;
+    const { telemetry, readConfiguration, readUsersFile, setLogLevel } = this.#parts;
     if (this.#phase !== 'running') {
       const state = SqlState.objectNotInPrerequisiteState;
       throw new PgError(state, `cannot reload while ${this.#phase}`);
     }
     const next = await readConfiguration(this.#config.shardMap.version + 1);
+    const nextUsers = await readUsersFile(next.config);
     const warnings = [...restartWarnings(this.#config, next.config)];
     const cluster = this.#demandCluster();
     await cluster.reconfigure(next.config);
@@ -214,12 +232,15 @@ export class Supervisor {
       return null;
     });
     const previous = this.#configuration;
+    const previousUsers = this.#fileUsers;
     this.#configuration = next;
+    this.#fileUsers = nextUsers;
     if (catalogue !== null) this.#keeper.adopt(catalogue);
     const { refused, silent } = await this.#applyConfiguration();
     if (refused.length > 0) {
       // What only a worker finds out, a certificate that cannot be read for example.
       this.#configuration = previous;
+      this.#fileUsers = previousUsers;
       await cluster.reconfigure(previous.config);
       await this.#applyConfiguration();
       throw new PgError(SqlState.configFileError, 'the workers refuse the configuration', {
@@ -231,6 +252,21 @@ export class Supervisor {
     const shardMapVersion = next.config.shardMap.version;
     telemetry.log('info', 'reloaded', { shardMapVersion, warnings, silent });
     return { shardMapVersion, warnings: [...warnings, ...silent] };
+  }
+
+  /** Certificates, keys and users of the running configuration, which stays as it is. */
+  #refreshCredentials(): void {
+    const { telemetry, readUsersFile } = this.#parts;
+    const refresh = this.#reloading.then(async () => {
+      if (this.#phase !== 'running') return;
+      this.#fileUsers = await readUsersFile(this.#config);
+      const { refused } = await this.#applyConfiguration();
+      if (refused.length > 0) throw new PgError(SqlState.configFileError, refused.join('; '));
+      telemetry.log('info', 'certificates and users were read again');
+    });
+    this.#reloading = refresh.catch((error: unknown) => {
+      telemetry.log('error', 'certificates or users cannot be used, the old ones stay', { error });
+    });
   }
 
   async #applyConfiguration(): Promise<ApplyOutcome> {
@@ -247,6 +283,8 @@ export class Supervisor {
       configPath: this.#parts.configPath,
       shardStates: this.#demandCluster().shardStates(),
       catalogue,
+      mockSecret: this.#parts.mockSecret,
+      fileUsers: this.#fileUsers,
     };
   }
 
@@ -259,7 +297,7 @@ export class Supervisor {
     this.#parts.telemetry.log('info', 'the tables of the shards were read', { silent });
   }
 
-  #onRequest(request: Exclude<WorkerRequest, { type: 'cancel' }>, reply: Reply): void {
+  #onRequest(request: RequestOfWorker, reply: Reply, worker: number): void {
     switch (request.type) {
       case 'server-lost':
         this.#cluster?.serverLost(request.node);
@@ -281,6 +319,15 @@ export class Supervisor {
           .resolveCommit(request.question)
           .then((outcome) => reply({ type: 'settled', id: request.id, outcome }));
         break;
+      case 'admit': {
+        const { id, client, places } = request;
+        const full = this.#admissions.take(worker, client, places, this.#config.limits);
+        reply({ type: 'admitted', id, full });
+        break;
+      }
+      case 'left':
+        this.#admissions.leave(worker, request.client);
+        break;
       case 'admin':
         void this.#execute(request, reply);
         break;
@@ -289,7 +336,10 @@ export class Supervisor {
     }
   }
 
-  async #execute(request: Extract<WorkerRequest, { type: 'admin' }>, reply: Reply): Promise<void> {
+  async #execute(
+    request: Extract<RequestOfWorker, { type: 'admin' }>,
+    reply: Reply,
+  ): Promise<void> {
     const { id, sql, user } = request;
     try {
       reply({ type: 'admin-result', id, result: await this.#console.execute(sql, user) });

@@ -6,6 +6,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { AdminResult } from '../frontend/admin-console.ts';
+import type { Place } from '../frontend/admission.ts';
 import type { SupervisorMessage, WireError, WorkerMessage } from './messages.ts';
 import { toWireError } from './messages.ts';
 import type { StartWorker, WorkerHandlers, WorkerLink } from './worker-link.ts';
@@ -33,6 +34,7 @@ export class WorkerEnd {
   readonly #adminWaiters = new Map<number, AdminWaiter>();
   readonly #schemaWaiters = new Map<number, () => void>();
   readonly #settleWaiters = new Map<number, (outcome: TransactionOutcome | null) => void>();
+  readonly #admissionWaiters = new Map<number, (full: Place | null) => void>();
   #closed = 0;
   #refusedClosed = 0;
   #reportDue = false;
@@ -110,6 +112,15 @@ export class WorkerEnd {
           this.#settleWaiters.set(id, resolve);
           this.#send({ type: 'commit-question', id, question });
         }),
+      loginFailed: (address) => this.#send({ type: 'login-failed', address }),
+      admission: {
+        take: (client, places, answered) => {
+          const id = this.#nextId++;
+          this.#admissionWaiters.set(id, answered);
+          this.#send({ type: 'admit', id, client, places });
+        },
+        leave: (client) => this.#send({ type: 'left', client }),
+      },
       console: { execute: (sql, user) => this.#execute(sql, user) },
     };
   }
@@ -188,6 +199,12 @@ export class WorkerEnd {
       case 'schema-read':
         this.#schemaRead(message.id);
         break;
+      case 'admitted':
+        this.#admitted(message.id, message.full);
+        break;
+      case 'login-failed':
+        handlers.loginFailed(message.address);
+        break;
       case 'settled':
         this.#settled(message.id, message.outcome);
         break;
@@ -228,6 +245,13 @@ export class WorkerEnd {
     assert(resolve !== undefined, 'an answer to a schema change that was not sent');
     this.#schemaWaiters.delete(id);
     resolve();
+  }
+
+  #admitted(id: number, full: Place | null): void {
+    const answered = this.#admissionWaiters.get(id);
+    assert(answered !== undefined, 'an answer to an admission that was not asked for');
+    this.#admissionWaiters.delete(id);
+    answered(full);
   }
 
   #settled(id: number, outcome: TransactionOutcome | null): void {

@@ -7,6 +7,7 @@ import type { GlobalId } from '../cluster/transactions/global-id.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { NodeId } from '../config/config.ts';
 import type { AdminConsole } from '../frontend/admin-console.ts';
+import type { Admission } from '../frontend/admission.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { CancelKey, WorkerConfiguration, WorkerPlace, WorkerReport } from './messages.ts';
 
@@ -31,6 +32,10 @@ export type WorkerLink = {
   settleTransaction(id: GlobalId, shards: readonly ShardId[]): Promise<TransactionOutcome | null>;
   /** What became of a COMMIT on one shard; null: it cannot be known. */
   askAboutCommit(question: CommitQuestion): Promise<TransactionOutcome | null>;
+  /** Limits of clients, which the supervisor counts. */
+  readonly admission: Admission;
+  /** A guess was wrong: the other workers slow down the address as well. */
+  loginFailed(address: string): void;
   /** The admin console, which lives in the supervisor. */
   readonly console: AdminConsole;
 };
@@ -50,6 +55,8 @@ export type WorkerHandlers = {
   cancel(key: CancelKey): void;
   /** Resolves when the last session has ended; sessions still there after `timeoutMs` are cut. */
   drain(timeoutMs: number): Promise<void>;
+  /** A login failed at another worker. */
+  loginFailed(address: string): void;
   /** Transactions that have begun on several shards. */
   holders(): readonly Holder[];
   /** Cancels the session's statement with 40P01; it may not wait for anything any more. */

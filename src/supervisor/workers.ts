@@ -22,10 +22,14 @@ const reportTimeoutMs = 1_000;
 /** A drained worker answers at its limit; beyond that it is stuck. */
 const drainGraceMs = 1_000;
 
+export type RequestOfWorker = Exclude<WorkerRequest, { type: 'cancel' | 'login-failed' }>;
+
 export type WorkersEvents = {
   /** A worker can take clients. */
   onReady(): void;
-  onRequest(request: Exclude<WorkerRequest, { type: 'cancel' }>, reply: Reply): void;
+  onRequest(request: RequestOfWorker, reply: Reply, workerIndex: number): void;
+  /** With all its clients. */
+  onDied(workerIndex: number): void;
   onUntaken(sockets: readonly Socket[]): void;
 };
 
@@ -68,10 +72,14 @@ export class Workers {
           },
           onRequest: (request, reply) => {
             if (request.type === 'cancel') this.#routeCancel(request.key);
-            else events.onRequest(request, reply);
+            else if (request.type === 'login-failed') this.#tellOthers(workerIndex, request);
+            else events.onRequest(request, reply, workerIndex);
           },
           onUntaken: events.onUntaken,
-          onDied: (slot, reason) => this.#onDied(slot, reason),
+          onDied: (slot, reason) => {
+            events.onDied(workerIndex);
+            this.#onDied(slot, reason);
+          },
         },
       });
     });
@@ -194,6 +202,10 @@ export class Workers {
     if (this.#whenEnded === null) return;
     this.#ended--;
     if (this.#ended === 0) this.#whenEnded();
+  }
+
+  #tellOthers(workerIndex: number, message: SupervisorMessage): void {
+    for (const slot of this.slots) if (slot.index !== workerIndex) slot.send(message);
   }
 
   /** The key comes from a client: a number without a worker is ignored, as PostgreSQL does. */

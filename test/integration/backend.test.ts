@@ -34,7 +34,10 @@ function pool(connectionsMax = 2, allowCleartext = false): ConnectionPool {
 }
 
 function roleWith(name: string, serverPassword: string | null): User {
-  return { name, verifier: null, serverUser: name, serverPassword, admin: false };
+  const serverSecret: User['serverSecret'] =
+    serverPassword === null ? { kind: 'none' } : { kind: 'password', password: serverPassword };
+  const rights = { admin: false, stats: false };
+  return { name, verifier: null, md5Hash: null, serverUser: name, serverSecret, ...rights };
 }
 
 const postgres = roleWith('postgres', null);

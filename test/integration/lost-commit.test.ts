@@ -3,6 +3,7 @@ import type { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { PrimaryIdentity } from '../../src/backend/primary-identity.ts';
 import { shakeHands } from '../../src/backend/server-handshake.ts';
+import { noServerTls } from '../../src/backend/server-tls.ts';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import type { NodeId } from '../../src/config/config.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
@@ -203,11 +204,13 @@ function logIn(server: PostgresServer, identity: PrimaryIdentity): Promise<strin
   const user = {
     name: 'app',
     verifier: null,
+    md5Hash: null,
     serverUser: 'app',
-    serverPassword: null,
+    serverSecret: { kind: 'none' } as const,
     admin: false,
+    stats: false,
   };
-  const how = { clock: systemClock, timeoutMs: 2000, allowCleartext: false };
+  const how = { clock: systemClock, timeoutMs: 2000, allowCleartext: false, tls: noServerTls };
   return new Promise((resolve) => {
     shakeHands(
       { node, user, database: 'app', identity, ...how },

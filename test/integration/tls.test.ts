@@ -1,31 +1,20 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Certificates, has } from '../support/certificates.ts';
 import { entrySchema, ServedCluster } from '../support/served-cluster.ts';
 
-const has = (program: string) => spawnSync(program, ['--version']).error === undefined;
-
 let served: ServedCluster;
-let directory: string;
+let certificates: Certificates;
 let authority: string;
 
 // A certificate for "localhost" signed by an authority of our own; openssl makes both.
 describe.skipIf(!has('openssl'))('TLS towards clients', () => {
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'pgweave-tls-'));
-    authority = join(directory, 'ca.crt');
-    const openssl = (...words: string[]) =>
-      execFileSync('openssl', words, { cwd: directory, stdio: 'ignore' });
-    const newKey = ['-newkey', 'rsa:2048', '-nodes', '-days', '2'];
-    openssl('req', '-x509', ...newKey, '-subj', '/CN=test', '-keyout', 'ca.key', '-out', 'ca.crt');
-    openssl(
-      ...['req', '-x509', ...newKey, '-subj', '/CN=localhost'],
-      ...['-addext', 'subjectAltName=DNS:localhost', '-addext', 'basicConstraints=CA:FALSE'],
-      ...['-CA', 'ca.crt', '-CAkey', 'ca.key', '-keyout', 'server.key', '-out', 'server.crt'],
-    );
-    const [certificate, key] = ['server.crt', 'server.key'].map((name) => join(directory, name));
+    certificates = await Certificates.create();
+    certificates.issue('server', '/CN=localhost', { host: 'localhost' });
+    authority = certificates.certificate('ca');
+    const [certificate, key] = [certificates.certificate('server'), certificates.key('server')];
     served = await ServedCluster.start({
       shards: ['a', 'b'],
       schema: entrySchema,
@@ -35,7 +24,7 @@ describe.skipIf(!has('openssl'))('TLS towards clients', () => {
 
   afterAll(async () => {
     await served?.stop();
-    await rm(directory, { recursive: true, force: true });
+    await certificates?.remove();
   });
 
   it('carries queries over several shards and large answers for node pg', async () => {
@@ -54,7 +43,7 @@ describe.skipIf(!has('openssl'))('TLS towards clients', () => {
   });
 
   it('is verified: another authority is not believed', async () => {
-    const ca = await readFile(join(directory, 'server.crt'), 'utf8');
+    const ca = await readFile(certificates.certificate('server'), 'utf8');
     await expect(served.connect({ host: 'localhost', ssl: { ca } })).rejects.toThrow(/certificate/);
     await expect(
       served.connect({ host: '127.0.0.1', ssl: { ca: await readFile(authority, 'utf8') } }),
@@ -93,7 +82,7 @@ describe.skipIf(!has('openssl'))('TLS towards clients', () => {
     const wrongAuthority = psql(
       'localhost',
       'sslmode=verify-ca',
-      `sslrootcert=${join(directory, 'server.crt')}`,
+      `sslrootcert=${certificates.certificate('server')}`,
     );
     expect(wrongAuthority.status).toBe(2);
   });

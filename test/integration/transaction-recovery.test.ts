@@ -14,6 +14,7 @@ import type { NodeId } from '../../src/config/config.ts';
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
 import { withSession } from '../../src/lab/sql.ts';
 import type { ShardId } from '../../src/sharding/shard-id.ts';
+import { unencrypted } from '../support/config-fixture.ts';
 import { startTestCluster } from '../support/lab.ts';
 import { watchConfig } from '../support/watched-cluster.ts';
 
@@ -295,7 +296,7 @@ describe('recovery', () => {
     await recover(id);
     const { host, port } = lab.shard(a).primary;
     const node = { id: `${host}:${port}` as NodeId, host, port, shard: a };
-    const login = { ...lab.login, user: 'postgres' };
+    const login = { ...lab.login, user: 'postgres', encryption: unencrypted };
     const left = async (keptForMs: number) => {
       await withControlConnection({ node, login, timeoutMs: 5_000 }, (control) =>
         forgetAbandoned(control, keptForMs),

@@ -1,4 +1,11 @@
-import type { Config, NodeAddress, NodeId } from '../../src/config/config.ts';
+import type {
+  Admin,
+  Config,
+  NodeAddress,
+  NodeId,
+  ServerEncryption,
+} from '../../src/config/config.ts';
+import type { HbaRule } from '../../src/config/hba.ts';
 import { buildShardMap } from '../../src/sharding/build-shard-map.ts';
 import type { Key } from '../../src/sharding/distribution.ts';
 import type { ShardId } from '../../src/sharding/shard-id.ts';
@@ -11,6 +18,36 @@ export function node(shard: ShardId, port: number): NodeAddress {
   return { id: `127.0.0.1:${port}` as NodeId, host: '127.0.0.1', port, shard };
 }
 
+export const unencrypted: ServerEncryption = {
+  mode: 'disable',
+  rootCertificate: null,
+  certificateFile: null,
+  keyFile: null,
+  crlFile: null,
+};
+
+/** Any free port, open to everybody on this machine. */
+export const localAdmin: Admin = {
+  host: '127.0.0.1',
+  port: 0,
+  bearerToken: null,
+  basic: null,
+  adminUsers: [],
+  statsUsers: [],
+};
+
+/** Everybody on this machine may be anybody. */
+export const trustLoopback: HbaRule = {
+  type: 'host',
+  databases: 'all',
+  users: 'all',
+  addresses: 'all',
+  method: 'trust',
+  clientCertificate: 'none',
+  certificateName: 'CN',
+  identMap: null,
+};
+
 const middle: Key = { kind: 'bytes', bytes: Buffer.from('N') };
 
 /** Two shards by ranges, a pair of servers each; one process, free ports, short waits. */
@@ -18,7 +55,7 @@ export function configFixture(changes: Partial<Config> = {}): Config {
   return {
     database: 'shop',
     listen: { host: '127.0.0.1', port: 0 },
-    admin: { host: '127.0.0.1', port: 0 },
+    admin: localAdmin,
     workers: 0,
     shardMap: buildShardMap({
       version: 1,
@@ -49,31 +86,40 @@ export function configFixture(changes: Partial<Config> = {}): Config {
       [firstShard, [node(firstShard, 5433), node(firstShard, 5434)]],
       [secondShard, [node(secondShard, 5435), node(secondShard, 5436)]],
     ]),
-    authentication: 'trust',
+    hba: [trustLoopback],
     users: new Map([
       [
         'app',
         {
           name: 'app',
           verifier: 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy',
+          md5Hash: null,
           serverUser: 'app',
-          serverPassword: 'hunter2',
+          serverSecret: { kind: 'password', password: 'hunter2' },
           admin: false,
+          stats: false,
         },
       ],
     ]),
     controlUser: { name: 'pgweave', password: 'hunter3' },
     allowCleartextToServers: false,
+    serverEncryption: unencrypted,
+    usersFile: null,
+    authQuery: null,
+    allowMd5: false,
     tls: null,
     limits: {
       clientsMax: 100,
+      clientsPerUserMax: null,
+      clientsPerDatabaseMax: null,
+      clientsPerAddressMax: null,
       serverConnectionsMax: 20,
       reservedConnectionsMax: 20,
       pipelineDepthMax: 16,
       messageBytesMax: 64 * 1024 * 1024,
       acquireTimeoutMs: 10_000,
       holdMaxMs: 10_000,
-      loginTimeoutMs: 30_000,
+      loginTimeoutMs: 60_000,
       connectTimeoutMs: 3_000,
       drainTimeoutMs: 300,
       serverIdleTimeoutMs: 600_000,

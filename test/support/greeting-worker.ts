@@ -72,6 +72,7 @@ export const startGreetingWorker: StartWorker = async (link, start) => {
       });
       socket.write(refused ? 'refused\n' : `worker ${workerIndex} pid ${process.pid}\n`);
     },
+    loginFailed: () => {},
     holders: () => [],
     breakDeadlock: (session) => cancels.push(`deadlock ${session}`),
     shardStates: (shardStates) => {

@@ -1,6 +1,7 @@
 import { afterEach } from 'vitest';
 import { type ConnectionOwner, PipelineConnection } from '../../src/backend/pipeline-connection.ts';
 import { shakeHands } from '../../src/backend/server-handshake.ts';
+import { noServerTls } from '../../src/backend/server-tls.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import type { User } from '../../src/config/config.ts';
 import { encodeCommandComplete } from '../../src/protocol/command-complete.ts';
@@ -12,9 +13,11 @@ import { type RecordedExchange, recordedExchange } from './recorded-exchange.ts'
 const user: User = {
   name: 'kim',
   verifier: null,
+  md5Hash: null,
   serverUser: 'app',
-  serverPassword: null,
+  serverSecret: { kind: 'none' },
   admin: false,
+  stats: false,
 };
 const servers: FakeServer[] = [];
 
@@ -59,6 +62,7 @@ export async function connected(
         timeoutMs: 1000,
         allowCleartext: false,
         identity: null,
+        tls: noServerTls,
       },
       (session) => resolve(new PipelineConnection(options, session, owner)),
       reject,

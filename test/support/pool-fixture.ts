@@ -1,6 +1,7 @@
 import { ConnectionPool } from '../../src/backend/connection-pool.ts';
 import type { LeaseRequest } from '../../src/backend/pool.ts';
 import type { ServerConnection } from '../../src/backend/server-connection.ts';
+import { noServerTls } from '../../src/backend/server-tls.ts';
 import { emptySettings, type SessionSettings } from '../../src/backend/session-settings.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { PgError } from '../../src/base/pg-error.ts';
@@ -13,13 +14,18 @@ import { type RecordedExchange, recordedExchange } from './recorded-exchange.ts'
 export const app: User = {
   name: 'kim',
   verifier: null,
+  md5Hash: null,
   serverUser: 'app',
-  serverPassword: null,
+  serverSecret: { kind: 'none' },
   admin: false,
+  stats: false,
 };
 export const other: User = { ...app, name: 'lee', serverUser: 'other' };
 
 const limits: Limits = {
+  clientsPerUserMax: null,
+  clientsPerDatabaseMax: null,
+  clientsPerAddressMax: null,
   clientsMax: 100,
   serverConnectionsMax: 10,
   reservedConnectionsMax: 10,
@@ -67,6 +73,7 @@ export function poolOn(options: {
     limits: { ...limits, ...changed },
     allowCleartext,
     identity: null,
+    tls: () => noServerTls,
     clock: systemClock,
     telemetry: silentTelemetry,
     types: () => null,

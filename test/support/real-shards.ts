@@ -1,5 +1,6 @@
 import { ConnectionPool } from '../../src/backend/connection-pool.ts';
 import type { ServerConnection } from '../../src/backend/server-connection.ts';
+import { noServerTls } from '../../src/backend/server-tls.ts';
 import { emptySettings } from '../../src/backend/session-settings.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { PgError } from '../../src/base/pg-error.ts';
@@ -29,9 +30,11 @@ export type Answer = {
 const user: User = {
   name: 'app',
   verifier: null,
+  md5Hash: null,
   serverUser: 'app',
-  serverPassword: null,
+  serverSecret: { kind: 'none' },
   admin: false,
+  stats: false,
 };
 
 /** Real pools to the shards of a test cluster, and plans written by hand run over them. */
@@ -133,6 +136,7 @@ export class RealShards {
       limits: configFixture().limits,
       allowCleartext: false,
       identity: null,
+      tls: () => noServerTls,
       clock: systemClock,
       telemetry: silentTelemetry,
       types: () => null,

@@ -19,6 +19,8 @@ export type ServedOptions = TestClusterOptions & {
   /** YAML of further distributions and tables, a line each. */
   readonly distributions?: readonly string[];
   readonly tables?: readonly string[];
+  /** YAML of more users, a line each, indented. */
+  readonly users?: string;
   /** YAML of whole sections, added at the end. */
   readonly more?: string;
   /** `host:port` under which pgweave knows a node; default: its own. */
@@ -124,6 +126,12 @@ export class ServedCluster {
     return { status: response.status, text: await response.text() };
   }
 
+  /** The configuration with `changed` in place of itself, in force. */
+  async reconfigure(change: (text: string) => string): Promise<void> {
+    await writeFile(this.configPath, change(this.configText));
+    await this.console('reload');
+  }
+
   /** A sample of /metrics, e.g. `pgweave_clients{worker="0"}`; summed over what begins with it. */
   async metric(sample: string): Promise<number> {
     const { text } = await this.page('/metrics');
@@ -194,8 +202,8 @@ ${ranges.join('')}${indented(options.distributions)}tables:
   entry: { distribution: by_id, key: id }
 ${indented(options.tables)}users:
   app: { password: app, admin: true }
-  reader: { password: reader, server_user: app }
-control: { user: postgres }
+  reader: { password: reader, server_user: app, stats: true }
+${options.users ?? ''}control: { user: postgres }
 limits: { drain_timeout: 3s, ${options.limits ?? ''} }
 failover: { state_directory: state, cooldown: 0, ${options.failover ?? ''} }
 ${options.more ?? ''}`;

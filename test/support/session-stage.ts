@@ -1,6 +1,7 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectionPool } from '../../src/backend/connection-pool.ts';
+import { noServerTls } from '../../src/backend/server-tls.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { PgError } from '../../src/base/pg-error.ts';
 import { silentTelemetry } from '../../src/base/telemetry.ts';
@@ -12,7 +13,9 @@ import type { ExecutorWorld } from '../../src/executor/executor-world.ts';
 import { openMultiShardSelect } from '../../src/executor/open-multi-shard-select.ts';
 import { SharedPlanningSettings } from '../../src/executor/planning-settings.ts';
 import { StatementPlanner } from '../../src/executor/statement-planner.ts';
+import { accountsOf } from '../../src/frontend/accounts.ts';
 import { ClientGate, type GateWorld } from '../../src/frontend/client-gate.ts';
+import { FailedLogins } from '../../src/frontend/failed-logins.ts';
 import { encodeCancelRequest } from '../../src/protocol/startup-packet.ts';
 import type { ShardId } from '../../src/sharding/shard-id.ts';
 import { configFixture } from './config-fixture.ts';
@@ -36,9 +39,11 @@ export type StageClient = {
 const app: User = {
   name: 'app',
   verifier: null,
+  md5Hash: null,
   serverUser: 'app',
-  serverPassword: null,
+  serverSecret: { kind: 'none' },
   admin: true,
+  stats: true,
 };
 
 /**
@@ -75,6 +80,7 @@ export class SessionStage {
           limits: config.limits,
           allowCleartext: false,
           identity: null,
+          tls: () => noServerTls,
           clock: systemClock,
           telemetry: silentTelemetry,
           types: () => null,
@@ -131,7 +137,11 @@ export class SessionStage {
       },
       workerIndex: 0,
       config,
-      secureContext: null,
+      tls: null,
+      accounts: accountsOf([config.users], null),
+      failedLogins: new FailedLogins(systemClock, () => {}),
+      admission: { take: (_client, _places, answered) => answered(null), leave: () => {} },
+      mockSecret: Buffer.from('the same on each run'),
       forwardCancel: (key) => this.forwardedCancels.push(key.backendId),
     };
     this.gate = new ClientGate(this.world);

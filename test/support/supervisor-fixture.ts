@@ -40,10 +40,13 @@ export class SupervisorFixture {
         statement: () => {},
         shardLatency: () => {},
         gathered: () => {},
+        loginFailed: () => {},
       },
       setLogLevel: (level) => this.told.push(`log level ${level}`),
       version: '1.2.3',
       configPath: '/etc/pgweave.yaml',
+      mockSecret: '00',
+      readUsersFile: async () => [],
       configuration: { text: configText, config: configFixture(config) },
       readConfiguration: async (version) => this.#read(version),
       startCluster: async (events) => {

@@ -15,6 +15,7 @@ import type { LabShard } from '../../src/lab/lab-shard.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { waitUntil } from '../../src/lab/wait-until.ts';
 import type { ShardId } from '../../src/sharding/shard-id.ts';
+import { localAdmin, unencrypted } from './config-fixture.ts';
 import { failoverFixture } from './failover-fixture.ts';
 
 /** A lab cluster under a monitor of its own, and what the monitor has said so far. */
@@ -151,19 +152,26 @@ export function watchConfig(
   return {
     database: lab.login.database,
     listen: { host: '127.0.0.1', port: 0 },
-    admin: { host: '127.0.0.1', port: 0 },
+    admin: localAdmin,
     workers: 0,
     shardMap: { version: 1, shards, home, distributions: new Map(), tables: new Map() },
     externalShards: new Set(),
     combineNodes: [],
     nodes: new Map(lab.shards.map((shard) => [shard.name as ShardId, addresses(shard)])),
-    authentication: 'trust',
+    hba: [],
     users: new Map(),
     controlUser: { name: 'postgres', password: lab.login.password },
     allowCleartextToServers: false,
+    serverEncryption: unencrypted,
+    usersFile: null,
+    authQuery: null,
+    allowMd5: false,
     tls: null,
     limits: {
       clientsMax: 100,
+      clientsPerUserMax: null,
+      clientsPerDatabaseMax: null,
+      clientsPerAddressMax: null,
       serverConnectionsMax: 10,
       reservedConnectionsMax: 10,
       pipelineDepthMax: 8,

@@ -4,7 +4,7 @@ import { SqlState } from '../../base/sql-state.ts';
 import type { Telemetry } from '../../base/telemetry.ts';
 import type { Config, NodeAddress } from '../../config/config.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
-import { ControlConnection } from '../control-connection.ts';
+import { ControlConnection, controlLogin } from '../control-connection.ts';
 import { decideSql } from '../transactions/decision-table.ts';
 import type { GlobalIds } from '../transactions/global-id.ts';
 import { makeDecisionTable } from '../transactions/recovery-queries.ts';
@@ -58,8 +58,8 @@ export class SequenceAdjuster {
   }
 
   async #open(config: Config, sessions: Map<ShardId, ControlConnection>): Promise<void> {
-    const { controlUser, database, shardMap } = config;
-    const login = { database, user: controlUser.name, password: controlUser.password };
+    const { shardMap } = config;
+    const login = controlLogin(config);
     await Promise.all(
       shardMap.shards.map(async (shard) => {
         const node = this.#parts.primaryOf(config, shard);

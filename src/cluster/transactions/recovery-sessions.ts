@@ -1,7 +1,7 @@
 import type { Telemetry } from '../../base/telemetry.ts';
 import type { Config, NodeAddress } from '../../config/config.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
-import { ControlConnection } from '../control-connection.ts';
+import { ControlConnection, controlLogin } from '../control-connection.ts';
 import { makeDecisionTable } from './recovery-queries.ts';
 
 export type RecoverySessionsParts = {
@@ -88,8 +88,7 @@ export class RecoverySessions {
   }
 
   async #connect(shard: ShardId, node: NodeAddress): Promise<void> {
-    const { controlUser, database } = this.#parts.config();
-    const login = { database, user: controlUser.name, password: controlUser.password };
+    const login = controlLogin(this.#parts.config());
     try {
       const connection = await ControlConnection.open({ node, login, settings, timeoutMs });
       this.#open.set(shard, { node, connection });

@@ -5,6 +5,7 @@ import { type AdminHttp, startAdminHttp } from '../../../src/admin/http.ts';
 import { listen } from '../../../src/base/listen.ts';
 import { silentTelemetry, type Telemetry } from '../../../src/base/telemetry.ts';
 import { clusterViewFixture } from '../../support/cluster-view-fixture.ts';
+import { localAdmin } from '../../support/config-fixture.ts';
 
 let http: AdminHttp | null = null;
 
@@ -18,7 +19,7 @@ async function start(
   telemetry: Telemetry = silentTelemetry,
 ): Promise<string> {
   const { view } = clusterViewFixture(changes);
-  http = await startAdminHttp({ host: '127.0.0.1', port: 0 }, view, telemetry);
+  http = await startAdminHttp(() => localAdmin, view, telemetry);
   return `http://127.0.0.1:${http.port}`;
 }
 
@@ -115,7 +116,7 @@ describe('the admin pages', () => {
     const squatter = createServer();
     const port = await listen(squatter, { host: '127.0.0.1', port: 0, purpose: 'a test' });
     const { view } = clusterViewFixture();
-    const started = startAdminHttp({ host: '127.0.0.1', port }, view, silentTelemetry);
+    const started = startAdminHttp(() => ({ ...localAdmin, port }), view, silentTelemetry);
     await expect(started).rejects.toThrow(
       `cannot listen for the admin pages on 127.0.0.1:${port}: the port is in use`,
     );
@@ -124,7 +125,11 @@ describe('the admin pages', () => {
 
   it('name an address that is not ours', async () => {
     const { view } = clusterViewFixture();
-    const started = startAdminHttp({ host: '203.0.113.1', port: 0 }, view, silentTelemetry);
+    const started = startAdminHttp(
+      () => ({ ...localAdmin, host: '203.0.113.1' }),
+      view,
+      silentTelemetry,
+    );
     await expect(started).rejects.toThrow('the address does not belong to this machine');
   });
 });

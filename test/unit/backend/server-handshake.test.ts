@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PrimaryIdentity } from '../../../src/backend/primary-identity.ts';
 import { type LoggedInSocket, shakeHands } from '../../../src/backend/server-handshake.ts';
+import { noServerTls } from '../../../src/backend/server-tls.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { PgError } from '../../../src/base/pg-error.ts';
 import type { NodeAddress, User } from '../../../src/config/config.ts';
@@ -16,7 +17,7 @@ import {
   encodeAuthenticationSaslFinal,
 } from '../../../src/protocol/authentication.ts';
 import { encodeErrorResponse } from '../../../src/protocol/error-response.ts';
-import { md5Password } from '../../../src/protocol/md5-password.ts';
+import { md5Answer, md5Hash } from '../../../src/protocol/md5-password.ts';
 import { readyForQuery } from '../../../src/protocol/ready-for-query.ts';
 import {
   beginScramServer,
@@ -43,9 +44,11 @@ function logIn(node: NodeAddress, options: Options = {}): Promise<LoggedInSocket
   const user: User = {
     name: 'kim',
     verifier: null,
+    md5Hash: null,
     serverUser: 'app',
-    serverPassword: password,
+    serverSecret: password === null ? { kind: 'none' } : { kind: 'password', password },
     admin: false,
+    stats: false,
   };
   return new Promise((resolve, reject) => {
     const request = {
@@ -56,6 +59,7 @@ function logIn(node: NodeAddress, options: Options = {}): Promise<LoggedInSocket
       timeoutMs: 300,
       allowCleartext,
       identity,
+      tls: noServerTls,
     };
     shakeHands(request, resolve, reject);
   });
@@ -103,14 +107,17 @@ describe('the login on a server', () => {
         if (step === null) {
           const { mechanism, response } = decodeSaslInitialResponse(frame, 0, frame.length);
           expect(mechanism).toBe('SCRAM-SHA-256');
-          step = beginScramServer(response ?? '', verifier, 'server-nonce');
+          step = beginScramServer(response ?? '', verifier, 'server-nonce', {
+            mechanism,
+            endPoint: null,
+          });
           session.socket.write(encodeAuthenticationSaslContinue(step.message));
           return;
         }
         const final = finishScramServer(step, decodeSaslResponse(frame, 0, frame.length));
         if (final === null) session.socket.end(wrongPassword);
         else {
-          session.socket.write(tamper(final));
+          session.socket.write(tamper(final.message));
           acceptLogin(session);
         }
       },
@@ -144,7 +151,8 @@ describe('the login on a server', () => {
       onStartup: ({ socket }) => socket.write(encodeAuthenticationMd5Password(salt)),
       onMessage: (session, frame) => {
         const answer = decodePassword(frame, 0, frame.length);
-        if (answer === md5Password({ user: 'app', password: 'pencil', salt })) acceptLogin(session);
+        if (answer === md5Answer(md5Hash({ user: 'app', password: 'pencil' }), salt))
+          acceptLogin(session);
         else session.socket.end(wrongPassword);
       },
     });

@@ -91,14 +91,18 @@ describe('a configuration', () => {
     const users = `{ plain: { password: "\${SECRET}" }, stored: { password: "${verifier}", server_user: x } }`;
     const config = loaded({ users, authentication: 'scram-sha-256' }, { SECRET: 'p: {w}' });
     const plain = config.users.get('plain');
-    expect(plain).toMatchObject({ serverUser: 'plain', serverPassword: 'p: {w}', admin: false });
+    expect(plain).toMatchObject({
+      serverUser: 'plain',
+      serverSecret: { kind: 'password', password: 'p: {w}' },
+      admin: false,
+    });
     const parsed = parseScramVerifier(plain?.verifier ?? '');
     const salted = saltPassword('p: {w}', parsed?.salt ?? Buffer.alloc(0), 4096);
     expect(parsed?.storedKey).toEqual(sha256(hmac(salted, 'Client Key')));
     expect(config.users.get('stored')).toMatchObject({
       verifier,
       serverUser: 'x',
-      serverPassword: null,
+      serverSecret: { kind: 'none' },
     });
   });
 
@@ -277,7 +281,7 @@ const cases: readonly (readonly [title: string, Options, readonly string[]])[] =
     },
     [
       '6:10 the user "a" has no password, so cannot log in',
-      '6:45 an md5 hash cannot be used as password',
+      '6:45 an md5 hash cannot be used as password without "allow_md5"',
       '6:99 the SCRAM-SHA-256 verifier is damaged',
     ],
   ],

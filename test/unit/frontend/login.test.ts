@@ -7,6 +7,7 @@ import {
 import { beginScramClient, continueScramClient } from '../../../src/protocol/scram-client.ts';
 import { buildScramVerifier } from '../../../src/protocol/scram-verifier.ts';
 import { loadParser } from '../../../src/sql/parser.ts';
+import { trustLoopback } from '../../support/config-fixture.ts';
 import { until } from '../../support/pool-fixture.ts';
 import { RawClient, startupPacket } from '../../support/raw-client.ts';
 import { SessionStage } from '../../support/session-stage.ts';
@@ -14,13 +15,15 @@ import { SessionStage } from '../../support/session-stage.ts';
 const kim: User = {
   name: 'kim',
   verifier: buildScramVerifier('secret', Buffer.alloc(16, 7), 4096),
+  md5Hash: null,
   serverUser: 'app',
-  serverPassword: null,
+  serverSecret: { kind: 'none' },
   admin: false,
+  stats: false,
 };
 const locked: User = { ...kim, name: 'locked', verifier: null };
 const scram: Partial<Config> = {
-  authentication: 'scram-sha-256',
+  hba: [{ ...trustLoopback, method: 'scram-sha-256' }],
   users: new Map([kim, locked].map((user) => [user.name, user])),
 };
 
@@ -41,16 +44,21 @@ async function begin(user: string, minor = 0): Promise<RawClient> {
   return client;
 }
 
+const unbound = { clientNonce: 'nonce', binding: { kind: 'none' } } as const;
+
 type Write = (client: RawClient, bytes: Buffer) => unknown;
 const atOnce: Write = (client, bytes) => client.socket.write(bytes);
 
 /** SCRAM up to the server's verdict; `asked`: the client waits before its first message. */
 async function logIn(user: string, password: string, write = atOnce): Promise<RawClient> {
   const client = await begin(user);
-  await write(client, encodeSaslInitialResponse('SCRAM-SHA-256', beginScramClient('nonce')));
+  await write(client, encodeSaslInitialResponse('SCRAM-SHA-256', beginScramClient(unbound)));
   await until(() => client.messages('R').length === 2);
   const challenge = client.messages('R')[1]?.toString('utf8', 4) ?? '';
-  const { message } = continueScramClient({ password, clientNonce: 'nonce' }, challenge);
+  const { message } = continueScramClient(
+    { ...unbound, secret: { kind: 'password', password } },
+    challenge,
+  );
   await write(client, encodeSaslResponse(message));
   await until(() => client.readyCount === 1 || client.ended);
   return client;
@@ -78,7 +86,7 @@ describe('a login with SCRAM', () => {
     length.writeInt32BE(choice.length + 4);
     client.socket.write(Buffer.concat([Buffer.from('p'), length, choice]));
     await until(() => client.messages('R').length === 2);
-    client.socket.write(encodeSaslResponse(beginScramClient('nonce')));
+    client.socket.write(encodeSaslResponse(beginScramClient(unbound)));
     await until(() => client.messages('R').length === 3);
     expect(client.messages('R')[2]?.toString()).toContain('r=nonce');
   });

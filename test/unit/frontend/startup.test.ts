@@ -47,7 +47,7 @@ describe('the first packets of a connection', () => {
     await client.writeBytes(Buffer.concat([sslRequest, gssRequest, packet]));
     await until(() => startups.length === 1);
     expect(client.received.toString()).toBe('NN');
-    expect(startups[0]).toMatchObject({ tls: false, rest: Buffer.alloc(0) });
+    expect(startups[0]).toMatchObject({ tls: null, rest: Buffer.alloc(0) });
     expect(startups[0]?.request).toMatchObject({ kind: 'startup', minor: 0, negotiation: null });
     client.close();
   });

@@ -1,0 +1,62 @@
+import { stat } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import type { Config } from '../config/config.ts';
+
+const periodMs = 1_000;
+
+/**
+ * Notices that a file was replaced or written, by looking at it now and then: links that are
+ * exchanged, as orchestrators do with secrets, escape the kernel's notifications.
+ */
+export class FileWatch {
+  readonly #files: () => readonly string[];
+  readonly #stop: () => void;
+  #seen: string | null = null;
+  #looking = false;
+
+  /** `changed` is called after a second at most, and again when it changes during that. */
+  constructor(clock: Clock, files: () => readonly string[], changed: () => void) {
+    this.#files = files;
+    this.#stop = clock.every(periodMs, () => {
+      // #look never rejects.
+      void this.#look(changed);
+    });
+  }
+
+  close(): void {
+    this.#stop();
+  }
+
+  async #look(changed: () => void): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    const marks = await Promise.all(this.#files().map(markOf));
+    this.#looking = false;
+    const now = marks.join('\n');
+    const before = this.#seen;
+    this.#seen = now;
+    if (before !== null && before !== now) changed();
+  }
+}
+
+/** Certificates, keys and users: what may change while the configuration stays. */
+export function credentialFiles({ tls, serverEncryption, usersFile }: Config): readonly string[] {
+  const { rootCertificate, certificateFile, keyFile, crlFile } = serverEncryption;
+  return [
+    ...(tls === null ? [] : [tls.certificateFile, tls.keyFile, tls.caFile, tls.crlFile]),
+    ...(rootCertificate?.kind === 'file' ? [rootCertificate.file] : []),
+    certificateFile,
+    keyFile,
+    crlFile,
+    usersFile,
+  ].filter((file) => file !== null);
+}
+
+async function markOf(file: string): Promise<string> {
+  try {
+    const { ino, mtimeMs, size } = await stat(file);
+    return `${file} ${ino} ${mtimeMs} ${size}`;
+  } catch {
+    return `${file} is not there`;
+  }
+}
