@@ -3,6 +3,8 @@ export type PgErrorFields = {
   readonly hint?: string | undefined;
   /** 1-based character position in the client's statement. */
   readonly position?: number | undefined;
+  /** Where it happened, in PostgreSQL's words: `COPY t, line 3`. */
+  readonly context?: string | undefined;
   readonly severity?: 'ERROR' | 'FATAL' | undefined;
   readonly cause?: unknown;
 };
@@ -19,6 +21,7 @@ export class PgError extends Error {
   readonly detail: string | undefined;
   readonly hint: string | undefined;
   readonly position: number | undefined;
+  readonly context: string | undefined;
 
   constructor(sqlState: string, message: string, fields: PgErrorFields = {}) {
     super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -27,5 +30,6 @@ export class PgError extends Error {
     this.detail = fields.detail;
     this.hint = fields.hint;
     this.position = fields.position;
+    this.context = fields.context;
   }
 }

@@ -9,6 +9,7 @@ export const SqlState = {
   datetimeFieldOverflow: '22008',
   invalidTextRepresentation: '22P02',
   invalidBinaryRepresentation: '22P03',
+  badCopyFileFormat: '22P04',
   invalidRowCountInLimit: '2201W',
   invalidRowCountInOffset: '2201X',
   invalidParameterValue: '22023',

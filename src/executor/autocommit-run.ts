@@ -8,6 +8,8 @@ import type { Telemetry } from '../base/telemetry.ts';
 import type { User } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClientOutput } from './client-output.ts';
+import type { CopyReceiver } from './copy/copy-receiver.ts';
+import { RelayedCopy } from './copy/relayed-copy.ts';
 import type { Flight } from './flight.ts';
 import { Relay, type RelayOptions, type RelayOutcome } from './relay.ts';
 import type { ReplyScript } from './reply-script.ts';
@@ -21,7 +23,7 @@ export type RunOwner = {
   readonly user: User;
   readonly output: ClientOutput;
   readonly settings: SessionSettings;
-  readonly session: { copyIn(connection: ServerConnection): void; errorPassed(): void };
+  readonly session: { copyIn(receiver: CopyReceiver): void; errorPassed(): void };
   /** As ShardServers.lease. */
   lease(shard: ShardId, request: LeaseRequest): () => void;
   /** Keeps the connection for the session. Not null: why it cannot. */
@@ -132,7 +134,9 @@ export class AutocommitRun implements LeaseRequest, RelayOptions {
   }
 
   onCopyIn(): void {
-    if (this.#connection !== null) this.#owner.session.copyIn(this.#connection);
+    if (this.#connection === null) return;
+    const isExtended = this.#script !== null;
+    this.#owner.session.copyIn(new RelayedCopy(this.#connection, isExtended));
   }
 
   onError(): void {

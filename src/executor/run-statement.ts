@@ -4,6 +4,7 @@ import { SqlState } from '../base/sql-state.ts';
 import type { Plan } from '../planner/plan.ts';
 import { emptyQueryResponse } from '../protocol/constant-messages.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
+import { runCopy } from './copy/run-copy.ts';
 import { countStatement } from './count-statement.ts';
 import { runCursorCommand } from './cursor-commands.ts';
 import { runExplain } from './explain.ts';
@@ -41,6 +42,9 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
         executor.world.planner.targetOf(executor, planned, run.parameters),
         done,
       );
+      return;
+    case 'copy':
+      runCopy(executor, run, plan.copy, done);
       return;
     case 'transaction':
       executor.world.telemetry.statement('local');

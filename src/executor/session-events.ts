@@ -1,14 +1,14 @@
-import type { ServerConnection } from '../backend/server-connection.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import type { CopyReceiver } from './copy/copy-receiver.ts';
 import type { KeptStateEvents } from './kept-state.ts';
 
 /** What a session hears of its statements. */
 export type SessionEvents = KeptStateEvents & {
   /** DISCARD ALL: prepared statements are forgotten. */
   discardAll(): void;
-  /** The server waits for COPY data, which the session passes on. */
-  copyIn(connection: ServerConnection): void;
-  /** A server's error has been passed on: a COPY that it was waiting in is over. */
+  /** COPY data are waited for: whatever the client sends of them goes there. */
+  copyIn(receiver: CopyReceiver): void;
+  /** A COPY that waits for data is over: it has failed. */
   errorPassed(): void;
   /** Cursors, too: before a block is committed or rolled back, and for CLOSE ALL. */
   closePortals(): void;

@@ -14,6 +14,7 @@ import { AutocommitRun, type RunOwner } from './autocommit-run.ts';
 import type { ClientOutput } from './client-output.ts';
 import { notReplicated } from './commit/commit-errors.ts';
 import { questionAbout } from './commit/question-about.ts';
+import { RelayedCopy } from './copy/relayed-copy.ts';
 import type { ExecutorWorld } from './executor-world.ts';
 import type { Flight } from './flight.ts';
 import { KeptState } from './kept-state.ts';
@@ -282,7 +283,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
         script,
         shared: false,
         commits: false,
-        onCopyIn: () => this.session.copyIn(connection),
+        onCopyIn: () => this.session.copyIn(new RelayedCopy(connection, script !== null)),
         onError: () => this.session.errorPassed(),
         insteadOf: (error) => (this.#isDeadlocked ? insteadOf(error) : null),
         done: (outcome) => {

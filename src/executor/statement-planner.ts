@@ -212,6 +212,7 @@ export class StatementPlanner {
         if (plan.routing.withHome) return [home];
         if (plan.kind === 'select' && plan.expandsViews) return [home];
         return distributions.get(plan.routing.groups[0]?.distribution ?? '')?.shards ?? shards;
+      case 'copy':
       case 'transaction':
       case 'setting':
       case 'cursor':

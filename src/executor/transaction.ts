@@ -44,7 +44,6 @@ const snapshotLevels = new Set(['repeatable read', 'serializable']);
 /**
  * A session's transaction over shards. It begins on a shard when a statement first needs that shard:
  * then the *script* (BEGIN, SETs and savepoints so far) is replayed there. An `implicit` block is what PostgreSQL does for several statements in one message.
- *
  * Invariant: connections are held only while a block is open, and every holder is a participant.
  */
 export class Transaction {
@@ -208,6 +207,12 @@ export class Transaction {
     if (request.rowless !== true) participant.asked = true;
     request.onConnection(participant.connection, nothing);
     return nothing;
+  }
+
+  /** What a participant was asked for turns out to write. */
+  noteWrite(shard: ShardId): void {
+    const participant = this.#participants.get(shard);
+    if (participant !== undefined) participant.wrote = true;
   }
 
   /**

@@ -14,6 +14,11 @@ export type ClientConnectionOptions = {
 export type ClientHandler = {
   /** One message; valid in this call. May throw PgError: a FATAL one ends the connection. */
   onFrame(code: number, chunk: Buffer, start: number, end: number): void;
+  /**
+   * A piece of a CopyData message that is longer than a socket read, in order; `remaining` bytes of
+   * it follow. Without it such messages are dropped.
+   */
+  onFramePart?(code: number, chunk: Buffer, start: number, end: number, remaining: number): void;
   onClosed(): void;
 };
 
@@ -88,8 +93,9 @@ export class ClientConnection implements ClientOutput {
     return this.#socket.writableLength + this.#pendingBytes;
   }
 
-  /** The client has logged in: its messages may be as long as the configuration says. */
+  /** The client has logged in: its messages may be as long as the configuration says, COPY data longer. */
   admit(): void {
+    this.#reader.parts = true;
     this.#reader.frameBytesMax = this.#options.messageBytesMax;
   }
 
@@ -214,8 +220,9 @@ export class ClientConnection implements ClientOutput {
     try {
       while (!this.#held && !this.#closed) {
         if (this.#reader.next()) {
-          const { code, chunk, start, end } = this.#reader;
-          this.handler.onFrame(code, chunk, start, end);
+          const { code, chunk, start, end, isPart } = this.#reader;
+          if (!isPart) this.handler.onFrame(code, chunk, start, end);
+          else this.handler.onFramePart?.(code, chunk, start, end, this.#reader.remaining);
         } else if (!this.#nextChunk()) break;
       }
     } catch (error) {

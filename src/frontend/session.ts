@@ -1,14 +1,12 @@
-import type { ServerConnection } from '../backend/server-connection.ts';
 import type { SessionSettings } from '../backend/session-settings.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
+import type { CopyReceiver } from '../executor/copy/copy-receiver.ts';
 import type { ExecutorWorld } from '../executor/executor-world.ts';
 import type { ClientPortal, SessionEvents } from '../executor/session-events.ts';
 import { SessionExecutor } from '../executor/session-executor.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
-import { syncMessage } from '../protocol/constant-messages.ts';
-import { encodeCopyFail } from '../protocol/copy-fail-message.ts';
 import { FrontendCode } from '../protocol/message-code.ts';
 import { decodeQuery } from '../protocol/query-message.ts';
 import { readyForQuery } from '../protocol/ready-for-query.ts';
@@ -18,9 +16,6 @@ import { ExtendedQuery } from './extended-query.ts';
 import { Notifications } from './notifications.ts';
 import type { ParsedTexts } from './parsed-texts.ts';
 import { runSimpleQuery } from './simple-query.ts';
-
-/** COPY data that may wait for a server before the client has to. */
-const copyBufferBytes = 1024 * 1024;
 
 const allowedInCopy: ReadonlySet<number> = new Set([
   FrontendCode.copyData,
@@ -42,7 +37,9 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
   readonly #onEnd: () => void;
   #state: 'idle' | 'query' | 'batch' = 'idle';
   #batchEnd: 'sync' | 'flush' = 'sync';
-  #copyTo: ServerConnection | null = null;
+  #copyTo: CopyReceiver | null = null;
+  /** The rest of a CopyData message is still to come. */
+  #inCopyPart = false;
   #awaitsSync = false;
   /** A query that came before the Sync of the messages in front of it. */
   #next: (() => void) | null = null;
@@ -69,8 +66,8 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
     this.#extended.dropStatements();
   }
 
-  copyIn(server: ServerConnection): void {
-    this.#copyTo = server;
+  copyIn(receiver: CopyReceiver): void {
+    this.#copyTo = receiver;
     this.#awaitsSync = this.#state === 'batch' && this.#batchEnd === 'sync';
     if (this.connection.closed) this.#stopCopy('client disconnected');
     else this.connection.proceed();
@@ -165,6 +162,18 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
     }
   }
 
+  /** Of a CopyData message, the only one that comes in pieces. */
+  onFramePart(code: number, chunk: Buffer, start: number, end: number, remaining: number): void {
+    if (code !== FrontendCode.copyData) {
+      throw new PgError(SqlState.protocolViolation, 'invalid message length', {
+        severity: 'FATAL',
+      });
+    }
+    const isFirst = !this.#inCopyPart;
+    this.#inCopyPart = remaining > 0;
+    this.#copyData(chunk, start, end, isFirst);
+  }
+
   onClosed(): void {
     this.#stopCopy('client disconnected');
     this.#extended.dropPortals();
@@ -255,31 +264,36 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
   }
 
   #copyMessage(code: number, chunk: Buffer, start: number, end: number): void {
-    const server = this.#copyTo;
-    if (server === null) return; // left over from a COPY that failed, as PostgreSQL ignores it
-    const frame = Buffer.from(chunk.subarray(start, end));
     if (code === FrontendCode.copyData) {
-      server.append([frame]);
-      if (server.unsentBytes < copyBufferBytes) return;
-      this.connection.hold();
-      server.onDrain(() => {
-        if (this.#copyTo === server) this.connection.proceed();
-      });
+      this.#copyData(chunk, start, end, true);
       return;
     }
+    const receiver = this.#copyTo;
+    if (receiver === null) return; // left over from a COPY that failed, as PostgreSQL ignores it
     this.#copyTo = null;
     this.connection.hold();
-    server.append(this.#state === 'batch' ? [frame, syncMessage] : [frame]);
+    receiver.end(code, chunk, start, end);
   }
 
-  /** The server has ended the COPY with an error, or (`reason`) it has to. */
+  #copyData(chunk: Buffer, start: number, end: number, isFirst: boolean): void {
+    const receiver = this.#copyTo;
+    if (receiver === null) return;
+    receiver.add(chunk, start, end, isFirst);
+    if (receiver.writable || this.#copyTo !== receiver) return;
+    this.connection.hold();
+    receiver.onDrain(() => {
+      if (this.#copyTo === receiver) this.connection.proceed();
+    });
+  }
+
+  /** The COPY has ended with an error, or (`reason`) it has to. */
   #stopCopy(reason: string | null): void {
-    const server = this.#copyTo;
-    if (server === null) return;
+    const receiver = this.#copyTo;
+    if (receiver === null) return;
     this.#copyTo = null;
     this.connection.hold();
-    if (reason !== null) server.append([encodeCopyFail(reason)]);
-    if (this.#state === 'batch') server.append([syncMessage]);
+    if (reason === null) receiver.failed();
+    else receiver.abort(reason);
   }
 
   #refuseFunctionCall(): void {

@@ -1,5 +1,6 @@
 import { unreachable } from '../base/assert.ts';
 import type { ValueRef } from '../sql/statement.ts';
+import { explainCopy } from './copy/explain-copy.ts';
 import { explainKey, explainRouting } from './explain-routing.ts';
 import type {
   AggregateOutput,
@@ -48,6 +49,8 @@ export function explainPlan(plan: Plan): readonly string[] {
       const note = plan.changesSchema ? ' (changes the schema)' : '';
       return [plan.tag === '' ? 'As received, on the home shard' : `Utility ${plan.tag}${note}`];
     }
+    case 'copy':
+      return explainCopy(plan.copy);
     case 'transaction':
       return [`Transaction ${JSON.stringify(plan.command)}`];
     case 'setting':

@@ -35,8 +35,8 @@ export class PlanCache {
     const cached = this.#plans.get(key);
     if (cached !== undefined) return cached;
     const plan = planStatement(request);
-    // Settings differ in each value and are cheap to plan.
-    if (plan.kind !== 'setting') this.#plans.set(key, plan);
+    // Settings differ in each value and are cheap to plan; COPY costs more to run.
+    if (plan.kind !== 'setting' && plan.kind !== 'copy') this.#plans.set(key, plan);
     return plan;
   }
 }

@@ -1,6 +1,7 @@
 import { unreachable } from '../base/assert.ts';
 import type { SqlNode } from '../sql/ast.ts';
 import { tagOf } from '../sql/walk.ts';
+import { planCopy } from './copy/plan-copy.ts';
 import { explainText } from './explain-text.ts';
 import { refuseSessionFunctions } from './note-session-function.ts';
 import type { Plan } from './plan.ts';
@@ -52,6 +53,10 @@ export function planUtility(
   const { lexed, text } = request;
   const cursor = planCursor(statement, text.slice(lexed.start, lexed.end));
   if (cursor !== null) return cursor;
+  if ('CopyStmt' in statement) {
+    const copy = planCopy(context, statement.CopyStmt, text.slice(lexed.start, lexed.end));
+    if (copy !== null) return copy;
+  }
   const tag = tagOf(statement);
   const name = statementName(request.lexed.fingerprint);
   const atHome = anywhere[tag];

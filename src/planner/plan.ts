@@ -1,4 +1,5 @@
 import type { ValueRef } from '../sql/statement.ts';
+import type { CopyPlan } from './copy/copy-plan.ts';
 import type { SessionEffect } from './session-effect.ts';
 
 /**
@@ -347,7 +348,7 @@ export type CursorCommand =
 
 /**
  * What to do with a statement: plain data, cached by fingerprint and schema version, so it holds no
- * literal's text. `set` alone is never cached.
+ * literal's text. `set` and `copy` alone are never cached.
  */
 export type Plan =
   /**
@@ -382,6 +383,7 @@ export type Plan =
       readonly changesSchema: boolean;
       readonly effect?: SessionEffect;
     }
+  | { readonly kind: 'copy'; readonly copy: CopyPlan }
   | { readonly kind: 'transaction'; readonly command: TransactionCommand }
   | { readonly kind: 'setting'; readonly command: SettingCommand }
   | { readonly kind: 'cursor'; readonly command: CursorCommand }

@@ -15,6 +15,7 @@ export function encodeErrorResponse(error: PgError): Buffer {
     ['D', error.detail],
     ['H', error.hint],
     ['P', error.position?.toString()],
+    ['W', error.context],
   ];
   return encodeFields(BackendCode.errorResponse, fields);
 }
@@ -36,6 +37,14 @@ export function encodeNoticeResponse(notice: Notice): Buffer {
     ['D', notice.detail],
     ['H', notice.hint],
   ]);
+}
+
+/** An ErrorResponse or NoticeResponse, as `code` says, with these fields. */
+export function encodeErrorFields(
+  code: typeof BackendCode.errorResponse | typeof BackendCode.noticeResponse,
+  fields: ErrorFields,
+): Buffer {
+  return encodeFields(code, [...fields]);
 }
 
 /** Throws PgError 08P01. */

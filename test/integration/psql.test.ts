@@ -84,23 +84,34 @@ describe.skipIf(!hasPsql)('psql', () => {
     expect(err).toMatch(/PREPARE/);
   });
 
-  it('copies to and from tables of the home shard, and only those', async () => {
+  it('copies to and from tables of the home shard and of all shards', async () => {
     const source = join(directory, 'in.csv');
     const target = join(directory, 'out.csv');
     const rows = Array.from({ length: 5_000 }, (_, index) => `name ${index},"value, ${index}"\n`);
     await writeFile(source, rows.join(''));
+    const entries = rows.map((_, index) => `${index * 300},"value, ${index}"\n`).join('');
+    await writeFile(`${source}.entries`, entries);
     const { out, err } = await psql(
       `\\copy setting from '${source}' csv
       \\copy (select * from setting order by length(name), name) to '${target}' csv
+      truncate entry;
+      \\copy entry from '${source}.entries' csv
+      \\copy (select * from entry order by id) to '${target}.entries' csv
+      copy entry from stdin;
+-1\tinline
+1999999\tinline
+\\.
       \\copy entry from '${source}' csv
-      \\copy entry to '${target}.entry' csv
-      select count(*) from setting;`,
+      select count(*) from setting;
+      select count(*) as entries from entry;`,
     );
     expect(out).toMatch(/COPY 5000\nCOPY 5000\n/);
     expect(out).toMatch(/\n +5000\n/);
     expect(await readFile(target, 'utf8')).toBe(rows.join(''));
-    expect(err.match(/ERROR: /g)).toHaveLength(2);
-    expect(err).toMatch(/ERROR: .*COPY/);
+    expect(await readFile(`${target}.entries`, 'utf8')).toBe(entries);
+    expect(out).toMatch(/\n +5002\n/);
+    expect(err.match(/ERROR: /g)).toHaveLength(1);
+    expect(err).toMatch(/CONTEXT: +COPY entry, line 1, column id: "name 0"/);
   });
 
   it('stops at an error where it was told to, and goes on where not', async () => {

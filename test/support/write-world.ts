@@ -31,6 +31,8 @@ export const writeTables = {
   memo: null,
 } as const;
 
+export type Address = Parameters<typeof WireClient.connect>[0];
+
 /** One answer as text: rows, tag, columns, or the error. */
 export type Told = {
   readonly rows: readonly (readonly (string | null)[])[];
@@ -78,6 +80,12 @@ export class WriteWorld {
         shards: await Promise.all(cluster.shards.map((shard) => to(shard.primary))),
       },
     );
+  }
+
+  /** Where pgweave and the plain server listen. */
+  get addresses(): { readonly proxy: Address; readonly plain: Address } {
+    const { host, port } = this.#plainServer.server;
+    return { proxy: { ...this.#running, ...login }, plain: { host, port, ...login } };
   }
 
   /** Another client of pgweave. */

@@ -6,13 +6,13 @@ import { encodeCommandComplete } from '../../protocol/command-complete.ts';
 import { type Gathered, Gathering } from '../intermediate/gathering.ts';
 import { neededResults, queryOf } from '../intermediate/needed-results.ts';
 import type { ShardFailure } from '../merge/shard-stream.ts';
-import { isLoss } from '../run-again.ts';
 import { canceled, type SessionExecutor } from '../session-executor.ts';
 import { endImplicitBlock } from '../transaction-commands.ts';
 import { changeKeys } from './change-keys.ts';
 import { copyRows } from './copy-rows.ts';
 import { advances, gatherRequest } from './gather-request.ts';
 import { listedWrites } from './listed-writes.ts';
+import { lostWhileWriting } from './lost-while-writing.ts';
 import type { ShardWrite } from './shard-writes.ts';
 import { splitByKey } from './split-by-key.ts';
 import type { WriteRun } from './write-run.ts';
@@ -172,7 +172,7 @@ class WriteStatement {
   #fail(error: ShardFailure): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#executor.fail(explained(error), (ok) => {
+    this.#executor.fail(lostWhileWriting(error), (ok) => {
       const isOurs = this.#isAlone && this.#executor.transaction.block !== 'none';
       if (isOurs) endImplicitBlock(this.#executor, () => this.#done(false));
       else this.#done(ok);
@@ -195,20 +195,6 @@ function tagOf(command: WriteRun['command'], count: number): string {
     default:
       return unreachable(command);
   }
-}
-
-/** Nothing has been committed when a server is lost before COMMIT. */
-function explained(error: ShardFailure): ShardFailure {
-  if ('frame' in error || !isLoss(error)) return error;
-  return new PgError(
-    SqlState.serializationFailure,
-    'the connection to a shard was lost while the statement wrote on several',
-    {
-      detail: error.message,
-      hint: 'Nothing of it has been committed; run the statement, or its transaction, again.',
-      cause: error,
-    },
-  );
 }
 
 const safeWrites = 'pgweave.safe_writes';
