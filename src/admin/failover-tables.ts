@@ -19,6 +19,9 @@ export function failoversTable(entries: readonly PastFailover[]): Table {
       'opened_ms',
       'reason',
       'findings',
+      'first_commit_ms',
+      'streaming',
+      'left',
     ],
     rows: entries
       .toReversed()
@@ -32,8 +35,19 @@ export function failoversTable(entries: readonly PastFailover[]): Table {
         ...[entry.confirmedMs, entry.claimedMs, entry.promotedMs, entry.openedMs].map(String),
         entry.reason === '' ? null : entry.reason,
         entry.findings.length === 0 ? null : entry.findings.join('; '),
+        ...checkCells(entry.check),
       ]),
   };
+}
+
+function checkCells(check: PastFailover['check']): (string | null)[] {
+  if (check === null) return [null, null, null];
+  const { firstCommitMs, streaming, left } = check;
+  return [
+    firstCommitMs === null ? null : String(firstCommitMs),
+    streaming.join(', '),
+    left.length === 0 ? null : left.join('; '),
+  ];
 }
 
 /** What each shard promises about acknowledged commits, and whether it could fail over now. */

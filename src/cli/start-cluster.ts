@@ -33,16 +33,18 @@ export async function startCluster(
   const { clock, telemetry } = parts;
   let current = config;
   const journal = await FileJournal.open(config.failover.stateDirectory);
+  const keep = (writing: Promise<void>) => {
+    writing.catch((error: unknown) => {
+      telemetry.log('warn', 'the journal of failovers could not be written', { error });
+    });
+  };
   const monitor = await ClusterMonitor.start({
     ...parts,
     config,
     store: new FileRecordStore(config.failover.stateDirectory),
     onShardStates: events.onShardStates,
-    onJournal: (entry) => {
-      journal.append(pastFailover(entry, clock.wallTime())).catch((error: unknown) => {
-        telemetry.log('warn', 'the journal of failovers could not be written', { error });
-      });
-    },
+    onJournal: (entry) => keep(journal.append(pastFailover(entry, clock.wallTime()))),
+    onChecked: (checked) => keep(journal.complete(checked)),
     runHook: (call) => runConfigured(current, call, clock),
   });
   const reader = new CatalogueReader();

@@ -7,6 +7,7 @@ import type { Config, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClusterStatus } from './cluster-status.ts';
 import type { Rehearsal } from './dry-run.ts';
+import type { CheckedFailover } from './failover-check.ts';
 import type { FailoverEvent } from './failover-event.ts';
 import type { FailoverJournal } from './failover-journal.ts';
 import type { HookCall, HookOutcome } from './hook-call.ts';
@@ -26,6 +27,8 @@ export type ClusterMonitorParts = {
   onShardStates(states: readonly ShardState[]): void;
   /** A primary was replaced. */
   onJournal?(entry: FailoverJournal): void;
+  /** Some seconds later. */
+  onChecked?(checked: CheckedFailover): void;
   /** Runs a program of the operator; never rejects. */
   runHook(call: HookCall): Promise<HookOutcome>;
 };
@@ -152,6 +155,7 @@ export class ClusterMonitor {
       runHook: (call) => this.#parts.runHook(call),
       onState: () => this.#publish(),
       onJournal: (entry) => this.#journal(entry),
+      onChecked: (checked) => this.#checked(checked),
     });
   }
 
@@ -194,6 +198,18 @@ export class ClusterMonitor {
       telemetry.log('error', 'the new primary is not what it should be', { shard, findings });
     }
     onJournal?.(entry);
+  }
+
+  #checked(checked: CheckedFailover): void {
+    const { telemetry, onChecked } = this.#parts;
+    const { shard, epoch, check } = checked;
+    const level = check.left.length === 0 ? 'info' : 'warn';
+    telemetry.log(level, 'looked at the shard after its primary was replaced', {
+      shard,
+      epoch,
+      ...check,
+    });
+    onChecked?.(checked);
   }
 
   #monitorOf(shard: ShardId): ShardMonitor {

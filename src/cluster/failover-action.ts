@@ -1,5 +1,6 @@
 import type { LogFields, LogLevel } from '../base/telemetry.ts';
 import type { NodeId } from '../config/config.ts';
+import type { CheckedFailover } from './failover-check.ts';
 import type { FailoverJournal } from './failover-journal.ts';
 import type { HookCall } from './hook-call.ts';
 import type { OperatorAnswer } from './operator-command.ts';
@@ -57,6 +58,7 @@ export type FailoverAction =
   | { readonly kind: 'hook'; readonly call: HookCall }
   | { readonly kind: 'answer-operator'; readonly answer: OperatorAnswer }
   | { readonly kind: 'journal'; readonly entry: FailoverJournal }
+  | ({ readonly kind: 'checked' } & CheckedFailover)
   | {
       readonly kind: 'log';
       readonly level: LogLevel;

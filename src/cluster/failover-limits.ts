@@ -20,6 +20,8 @@ export const failoverLimits = {
   /** After the first that got no answer: one may be chance. */
   connectAgainMs: 1000,
   silentConnectsMin: 2,
+  /** After a primary was replaced, its shard is looked at once more. */
+  verifyAfterMs: 5000,
   retryMs: 500,
   fenceEveryMs: 5000,
   /** A standby that receives nothing is pointed to the primary again after this long. */

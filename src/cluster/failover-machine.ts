@@ -23,6 +23,7 @@ import type { ShardRecord } from './shard-record.ts';
 import { postponed } from './standby-watch.ts';
 import { takeResult } from './task-result.ts';
 import { judgePrimary, type Verdict } from './verdict.ts';
+import { verifyFailover } from './verify-failover.ts';
 
 export type Step = {
   readonly state: FailoverState;
@@ -50,7 +51,7 @@ export function step(state: FailoverState, event: FailoverEvent, mintUuid: () =>
 
 /** What an event says about the whole shard rather than about one node. */
 function takeNote(draft: Draft, event: FailoverEvent): void {
-  const { record, watches, heartbeat } = draft.state;
+  const { record, watches, heartbeat, verification } = draft.state;
   const isPrimary = 'node' in event && event.node === record?.primary;
   switch (event.kind) {
     case 'operator':
@@ -66,6 +67,9 @@ function takeNote(draft: Draft, event: FailoverEvent): void {
       if (!isPrimary || draft.state.phase.kind !== 'open') return;
       if (heartbeat.lateSince !== null) draft.log('info', 'writes are acknowledged again');
       draft.change({ heartbeat: { acknowledgedLsn: event.acknowledgedLsn, lateSince: null } });
+      if (verification !== null && verification.firstCommitAt === null) {
+        draft.change({ verification: { ...verification, firstCommitAt: event.at } });
+      }
       return;
     case 'heartbeat-late':
       if (!isPrimary || draft.state.phase.kind !== 'open' || heartbeat.lateSince !== null) return;
@@ -165,6 +169,7 @@ function goOn(draft: Draft, record: ShardRecord, primary: NodeView): void {
     draft.log('info', 'open', { primary: record.primary, epoch: record.epoch });
   }
   watchAlarms(draft, primary);
+  verifyFailover(draft, record);
   fenceStrays(draft, record);
   repair(draft, record);
   if (draft.state.doubtful) {

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import type { NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { FailoverTask } from './failover-action.ts';
+import type { Verification } from './failover-check.ts';
 import type { FailoverJournal } from './failover-journal.ts';
 import { type NodeView, unseenNode } from './node-view.ts';
 import type { OperatorCommand } from './operator-command.ts';
@@ -133,6 +134,8 @@ export type FailoverState = {
   readonly heartbeat: Heartbeat;
   /** Of the last promotion; null: none in this life of the supervisor. */
   readonly succession: Succession | null;
+  /** Of the last change of the primary; null: done. */
+  readonly verification: Verification | null;
   readonly request: OperatorRequest | null;
   /** What an operator has been told of: see alarms(). */
   readonly alarms: readonly string[];
@@ -177,6 +180,7 @@ export function beginFailover(beginning: Beginning): FailoverState {
     watches: [],
     heartbeat: { acknowledgedLsn: null, lateSince: null },
     succession: null,
+    verification: null,
     request: null,
     alarms: [],
     lastFailoverAt: -Infinity,

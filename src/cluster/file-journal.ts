@@ -1,5 +1,6 @@
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { CheckedFailover } from './failover-check.ts';
 import type { PastFailover } from './past-failover.ts';
 
 /** How many are remembered and shown. */
@@ -21,7 +22,7 @@ export class FileJournal {
   static async open(directory: string): Promise<FileJournal> {
     const journal = new FileJournal(directory);
     const text = await readFile(journal.#path, 'utf8').catch(() => '');
-    journal.#entries = text.split('\n').flatMap(readLine).slice(-entriesMax);
+    journal.#entries = latest(text.split('\n').flatMap(readLine));
     return journal;
   }
 
@@ -32,10 +33,16 @@ export class FileJournal {
 
   /** Rejects when the disk does not take it; it is remembered all the same. */
   append(entry: PastFailover): Promise<void> {
-    this.#entries = [...this.#entries, entry].slice(-entriesMax);
+    this.#entries = latest([...this.#entries, entry]);
     const writing = this.#writing.then(() => this.#write(entry));
     this.#writing = writing.catch(() => {});
     return writing;
+  }
+
+  /** Adds what was found later to its entry; as `append`. Nothing when it is forgotten already. */
+  async complete({ shard, epoch, check }: CheckedFailover): Promise<void> {
+    const entry = this.#entries.find((one) => one.shard === shard && one.epoch === epoch);
+    if (entry !== undefined) await this.append({ ...entry, check });
   }
 
   async #write(entry: PastFailover): Promise<void> {
@@ -48,10 +55,16 @@ export class FileJournal {
   }
 }
 
+/** A later line about the same change of a primary knows more. */
+function latest(entries: readonly PastFailover[]): readonly PastFailover[] {
+  const byEpoch = new Map(entries.map((entry) => [`${entry.epoch} ${entry.shard}`, entry]));
+  return [...byEpoch.values()].slice(-entriesMax);
+}
+
 function readLine(line: string): PastFailover[] {
   try {
     const value: unknown = JSON.parse(line);
-    return isPastFailover(value) ? [value] : [];
+    return isPastFailover(value) ? [{ ...value, check: value.check ?? null }] : [];
   } catch {
     return [];
   }

@@ -1,5 +1,6 @@
 import type { NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import type { FailoverCheck } from './failover-check.ts';
 import type { FailoverJournal } from './failover-journal.ts';
 
 /** A change of a primary as it is remembered: durations instead of times of one supervisor's clock. */
@@ -19,6 +20,8 @@ export type PastFailover = {
   readonly openedMs: number;
   readonly reason: string;
   readonly findings: readonly string[];
+  /** null: not looked at yet, or replaced again before. */
+  readonly check: FailoverCheck | null;
 };
 
 export function pastFailover(entry: FailoverJournal, wallTime: number): PastFailover {
@@ -37,5 +40,6 @@ export function pastFailover(entry: FailoverJournal, wallTime: number): PastFail
     openedMs: since(entry.openedAt),
     reason,
     findings,
+    check: null,
   };
 }

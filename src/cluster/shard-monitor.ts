@@ -11,6 +11,7 @@ import { CommitResolution } from './commit-resolution.ts';
 import { type ControlLogin, controlLogin } from './control-connection.ts';
 import { type Rehearsal, rehearse } from './dry-run.ts';
 import type { FailoverAction, FailoverTask } from './failover-action.ts';
+import type { CheckedFailover } from './failover-check.ts';
 import type { FailoverEvent, TaskResult } from './failover-event.ts';
 import type { FailoverJournal } from './failover-journal.ts';
 import { failoverLimits } from './failover-limits.ts';
@@ -39,6 +40,7 @@ export type ShardMonitorParts = {
   readonly runHook: (call: HookCall) => Promise<HookOutcome>;
   onState(state: ShardState): void;
   onJournal(entry: FailoverJournal): void;
+  onChecked(checked: CheckedFailover): void;
 };
 
 type Waiting = {
@@ -263,6 +265,9 @@ export class ShardMonitor {
         return;
       case 'journal':
         this.#parts.onJournal(action.entry);
+        return;
+      case 'checked':
+        this.#parts.onChecked(action);
         return;
       case 'log':
         telemetry.log(action.level, action.message, action.fields);

@@ -140,6 +140,9 @@ function open(
     return;
   }
   const { times, lossReason } = draft.state;
+  const { suspectedAt } = times;
+  const verification = { epoch, suspectedAt, openedAt: draft.now, firstCommitAt: null };
+  draft.change({ verification });
   const reason = cause === 'failure' ? lossReason : '';
   draft.actions.push({
     kind: 'journal',

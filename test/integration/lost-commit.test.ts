@@ -143,6 +143,28 @@ describe('a COMMIT whose connection is lost', () => {
   });
 });
 
+describe('an idle session', () => {
+  it('keeps its settings, its prepared statements and its place over a failover', async () => {
+    const client = await world.served.connect();
+    const select = { name: 'kept', text: 'select current_setting($1) as value from entry limit 1' };
+    await client.query("set application_name to 'kept'");
+    await client.query("set statement_timeout to '77s'");
+    await client.query(select, ['statement_timeout']);
+    const before = await world.primary();
+    await before.kill();
+    await world.served.until('another primary', async () => {
+      const now = await world.findPrimary();
+      return now !== null && now !== before;
+    });
+    const { rows } = await client.query(select, ['statement_timeout']);
+    expect(rows).toEqual([{ value: '77s' }]);
+    expect((await client.query('show application_name')).rows).toEqual([
+      { application_name: 'kept' },
+    ]);
+    await client.end();
+  });
+});
+
 describe('a commit whose wait for the standby is cancelled', () => {
   const cancelWaiters =
     "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep' and usename = 'app'";

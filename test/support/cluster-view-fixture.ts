@@ -76,6 +76,7 @@ const pastFailover: PastFailover = {
   openedMs: 131,
   reason: 'it refuses connections',
   findings: [],
+  check: { firstCommitMs: 300, streaming: [], durability: 'solo', left: ['it has no standby'] },
 };
 
 const inDoubt: InDoubtTransaction = {

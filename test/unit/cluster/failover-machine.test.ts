@@ -112,6 +112,22 @@ describe('a promotion', () => {
     scene.done({ kind: 'saved', revision: 3 });
     expect(scene.state.published).toMatchObject({ epoch: 2, primary: two });
     expect(scene.kinds()).toContain('journal');
+    // Looked at once more: its own write was acknowledged, but nobody follows it yet.
+    const lsn = answer.lsn;
+    scene.event({ kind: 'heartbeat', at: 1060, node: two, acknowledgedLsn: lsn });
+    expect(scene.at(5000).answer(two, answer).kinds()).not.toContain('checked');
+    scene.at(5060).answer(two, answer);
+    expect(scene.actions.find(({ kind }) => kind === 'checked')).toEqual({
+      kind: 'checked',
+      shard: 'a',
+      epoch: 2,
+      check: {
+        firstCommitMs: 1050,
+        streaming: [],
+        durability: 'solo',
+        left: [`${one} takes writes as well and is to rejoin`],
+      },
+    });
     // An answer from before the promotion comes late.
     expect(scene.answer(two, standbyAnswer, 5).phase).toBe('open');
     // The old primary wakes up.

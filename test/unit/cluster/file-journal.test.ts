@@ -52,6 +52,17 @@ describe('the journal of failovers', () => {
     expect(next.entries).toEqual([entry, { ...entry, epoch: 3 }]);
   });
 
+  it('adds to an entry what was found later, also over a restart', async () => {
+    const journal = await FileJournal.open(directory);
+    await journal.append(entry);
+    const { shard, epoch } = entry;
+    const check = { firstCommitMs: 200, streaming: [], durability: 'solo', left: ['something'] };
+    await journal.complete({ shard, epoch, check });
+    await journal.complete({ shard, epoch: epoch + 1, check });
+    expect(journal.entries).toEqual([{ ...entry, check }]);
+    expect((await FileJournal.open(directory)).entries).toEqual([{ ...entry, check }]);
+  });
+
   it('remembers the last hundred, also when the disk takes nothing', async () => {
     const journal = await FileJournal.open(join(directory, 'file', 'below'));
     await appendFile(join(directory, 'file'), '');
