@@ -19,6 +19,7 @@ import type { ExecutorWorld } from './executor-world.ts';
 import type { Flight } from './flight.ts';
 import { KeptState } from './kept-state.ts';
 import { leastLoadedShard } from './least-loaded-shard.ts';
+import { lostError } from './lost-error.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
 import { OpenCursors } from './open-cursors.ts';
 import { type PlanningSettings, serverDefaults } from './planning-settings.ts';
@@ -335,24 +336,5 @@ function insteadOf(error: ErrorFields): Buffer | null {
       detail: 'Transactions wait for each other on several shards.',
       hint: 'Run the transaction again.',
     }),
-  );
-}
-
-function lostError(flight: Flight, cause: PgError): PgError {
-  const fields = { detail: cause.message, cause };
-  if (flight.write) {
-    return new PgError(
-      SqlState.transactionResolutionUnknown,
-      `the connection to shard ${flight.shard} was lost while the statement ran`,
-      {
-        ...fields,
-        hint: 'It is not known whether it was committed; look before running it again.',
-      },
-    );
-  }
-  return new PgError(
-    SqlState.serializationFailure,
-    `the connection to shard ${flight.shard} was lost while rows were being returned`,
-    { ...fields, hint: 'Run the statement again.' },
   );
 }
