@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Certificates, has } from '../support/certificates.ts';
-import { startupPacket } from '../support/raw-client.ts';
+import { RawClient, requestPacket, startupPacket } from '../support/raw-client.ts';
 import { entrySchema, ServedCluster } from '../support/served-cluster.ts';
 
 let served: ServedCluster;
@@ -160,6 +160,14 @@ describe.skipIf(!has('openssl') || !has('psql'))('authentication of clients', ()
     expect(await direct(['postgresql'])).toMatch(/^R.*SCRAM-SHA-256-PLUS/s);
     expect(await direct(undefined)).toMatch(/^E.*without ALPN/s);
     await expect(direct(['http/1.1'])).rejects.toThrow(/alert|ALPN|application protocol/i);
+  });
+
+  it('takes nothing that came in clear text with the request for TLS', async () => {
+    const client = await RawClient.connect(served.port);
+    const startup = startupPacket({ user: 'app', database: 'app' });
+    client.socket.write(Buffer.concat([requestPacket(80_877_103), startup]));
+    await served.until('the connection to be ended', () => client.ended);
+    expect(client.received.toString()).toContain('received unencrypted data after SSL request');
   });
 
   it('takes a renewed certificate up without dropping a session', async () => {

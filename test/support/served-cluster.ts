@@ -21,6 +21,8 @@ export type ServedOptions = TestClusterOptions & {
   readonly tables?: readonly string[];
   /** YAML of more users, a line each, indented. */
   readonly users?: string;
+  /** Files beside the configuration, by name. */
+  readonly files?: { readonly [name: string]: string };
   /** YAML of whole sections, added at the end. */
   readonly more?: string;
   /** `host:port` under which pgweave knows a node; default: its own. */
@@ -63,6 +65,9 @@ export class ServedCluster {
     const addressOf = (await options.prepare?.(lab)) ?? (({ id }) => id);
     const configText = servedConfig(lab, options, { adminPort, addressOf });
     await writeFile(configPath, configText);
+    for (const [name, text] of Object.entries(options.files ?? {})) {
+      await writeFile(join(directory, name), text);
+    }
     const run = new ChildRun(['serve', '--config', configPath]);
     try {
       const port = Number(new URL(await run.ready()).port);
