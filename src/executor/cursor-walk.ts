@@ -1,4 +1,4 @@
-import type { CursorCommand } from '../planner/plan.ts';
+import type { CursorCommand } from '../planner/cursor-command.ts';
 
 /** Where a cursor stands: before its first row, on the last row that was read, or after the end. */
 export type CursorPlace = {

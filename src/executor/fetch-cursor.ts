@@ -1,7 +1,7 @@
 import { unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { CursorCommand } from '../planner/plan.ts';
+import type { CursorCommand } from '../planner/cursor-command.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { cursorFlight } from './cursor-flight.ts';
 import { cursorWalk } from './cursor-walk.ts';

@@ -7,6 +7,8 @@ import { unreachable } from '../base/assert.ts';
  */
 export type Reply =
   | { readonly kind: 'forward' }
+  /** Likewise, but where there are no rows the client is not told so. */
+  | { readonly kind: 'forward-rows' }
   | { readonly kind: 'swallow'; readonly prepared: string | null }
   /** Like `swallow`, for the Close of a statement that has to leave the server. */
   | { readonly kind: 'swallow-close' }
@@ -19,6 +21,7 @@ const endsReply = new Uint8Array(256);
 for (const letter of '123TnCIs') endsReply[letter.charCodeAt(0)] = 1;
 
 const bindComplete = 0x32; // 2
+const noData = 0x6e; // n
 
 /**
  * Walks through the replies as the server's frames arrive. Source: PostgreSQL manual, section
@@ -44,6 +47,7 @@ export class ReplyScript {
     if (endsReply[code] !== 1) return true;
     if (code === bindComplete) this.#keptBindsLeft -= 1;
     this.#index += 1;
+    if (reply.kind === 'forward-rows') return code !== noData;
     return reply.kind !== 'swallow' && reply.kind !== 'swallow-close';
   }
 
@@ -85,6 +89,7 @@ export class ReplyScript {
           closing = true;
           break;
         case 'forward':
+        case 'forward-rows':
         case 'local':
           break;
         default:

@@ -4,12 +4,14 @@ import { SqlState } from '../base/sql-state.ts';
 import type { Plan } from '../planner/plan.ts';
 import { emptyQueryResponse } from '../protocol/constant-messages.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
+import { boundFlight } from './bound-flight.ts';
 import { runCopy } from './copy/run-copy.ts';
 import { countStatement } from './count-statement.ts';
 import { runCursorCommand } from './cursor-commands.ts';
 import { runExplain } from './explain.ts';
 import type { Flight } from './flight.ts';
 import type { KeptQuery } from './kept-query.ts';
+import { runPreparedCommand } from './prepared-commands.ts';
 import { rejection } from './rejection.ts';
 import { MultiShardPortal } from './run-multi-shard.ts';
 import { effectOf, keepsState, setsSettings, settleEffects } from './session-effects.ts';
@@ -62,6 +64,20 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
       return;
     case 'cursor':
       runCursorCommand(executor, run, plan.command, done);
+      return;
+    case 'prepared':
+      executor.world.telemetry.statement('local');
+      runPreparedCommand(
+        executor,
+        run,
+        plan.command,
+        (prepared, ended) => {
+          const { planner } = executor.world;
+          const target = planner.targetOf(executor, prepared.planned, prepared.parameters);
+          runTarget(executor, prepared, target, ended);
+        },
+        done,
+      );
       return;
     case 'explain':
       executor.world.telemetry.statement('local');
@@ -135,10 +151,9 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
 }
 
 /** The statement as the client wrote it, or in the form that servers have kept. */
-function queryFlight(
-  executor: SessionExecutor,
-  { planned, padding }: StatementRun,
-): Flight['build'] {
+function queryFlight(executor: SessionExecutor, run: StatementRun): Flight['build'] {
+  const { planned, padding, serverName } = run;
+  if (serverName !== undefined) return boundFlight(run, serverName);
   let kept: KeptQuery | null = null;
   return (connection, keeping) => {
     const { traffic } = planned;

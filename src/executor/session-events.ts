@@ -1,6 +1,7 @@
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { CopyReceiver } from './copy/copy-receiver.ts';
 import type { KeptStateEvents } from './kept-state.ts';
+import type { PlannedStatement } from './planned-statement.ts';
 
 /** What a session hears of its statements. */
 export type SessionEvents = KeptStateEvents & {
@@ -8,6 +9,12 @@ export type SessionEvents = KeptStateEvents & {
   discardAll(): void;
   /** COPY data are waited for: whatever the client sends of them goes there. */
   copyIn(receiver: CopyReceiver): void;
+  /** SQL's PREPARE: as Parse would. */
+  prepare(name: string, sql: string, typeOids: readonly number[]): void;
+  /** As it is planned now; null: there is none of the name. Throws PgError where it is refused. */
+  preparedStatement(name: string): PreparedText | null;
+  /** `name` null: all. False: there is none. */
+  deallocate(name: string | null): boolean;
   /** A COPY that waits for data is over: it has failed. */
   errorPassed(): void;
   /** Cursors, too: before a block is committed or rolled back, and for CLOSE ALL. */
@@ -18,6 +25,14 @@ export type SessionEvents = KeptStateEvents & {
   savepointRolledBack(): void;
   /** What the client's Bind has opened under the name. */
   portal(name: string): ClientPortal | null;
+};
+
+/** A prepared statement of the session, for SQL. */
+export type PreparedText = {
+  readonly planned: PlannedStatement;
+  readonly typeOids: readonly number[];
+  /** On every server. */
+  readonly serverName: string;
 };
 
 /** A portal of the protocol, for SQL. */

@@ -216,6 +216,7 @@ export class StatementPlanner {
       case 'transaction':
       case 'setting':
       case 'cursor':
+      case 'prepared':
       case 'explain':
       case 'empty':
       case 'reject':

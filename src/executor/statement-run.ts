@@ -11,6 +11,8 @@ export type StatementRun = {
   readonly describe: boolean;
   /** Describe of a portal is answered together with its Execute: NoData where there are no rows. */
   readonly describesPortal?: boolean;
+  /** Of what EXECUTE names: the statement's name on every server. */
+  readonly serverName?: string;
   /** Of Bind; the simple protocol has none. */
   readonly resultFormats: readonly number[];
 };

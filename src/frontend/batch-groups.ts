@@ -28,7 +28,7 @@ export type BatchGroup =
       readonly rowsMax: number;
     }
   | { readonly kind: 'describe-multi-shard'; readonly portal: Portal }
-  /** Describe of a FETCH, whose columns are its cursor's: known when it is reached. */
+  /** Describe of FETCH and EXECUTE, whose columns are those of what they name: known when reached. */
   | { readonly kind: 'describe-fetch'; readonly step: DescribeStep }
   | { readonly kind: 'cursor'; readonly step: CursorStep }
   /**
@@ -225,7 +225,9 @@ function placeOf(
 
 function describeFetch(step: DescribeStep, { planned }: PreparedStatement): Place | null {
   const { plan } = planned;
-  if (plan.kind !== 'cursor' || plan.command.kind !== 'fetch') return null;
+  const isFetch = plan.kind === 'cursor' && plan.command.kind === 'fetch';
+  const isExecute = plan.kind === 'prepared' && plan.command.kind === 'execute';
+  if (!isFetch && !isExecute) return null;
   return { kind: 'alone', group: { kind: 'describe-fetch', step } };
 }
 

@@ -19,6 +19,7 @@ import { encodeParse } from '../protocol/parse-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { DescribeStep } from './batch-groups.ts';
 import type { CursorStep } from './batch-step.ts';
+import { describeExecute } from './describe-execute.ts';
 
 type Done = (ok: boolean) => void;
 
@@ -29,6 +30,10 @@ type Done = (ok: boolean) => void;
 export function describeFetch(executor: SessionExecutor, step: DescribeStep, done: Done): void {
   const statement = step.kind === 'describe-portal' ? step.portal.statement : step.statement;
   const { plan } = statement.planned;
+  if (plan.kind === 'prepared') {
+    describeExecute(executor, step, plan.command.name ?? '', done);
+    return;
+  }
   const command = plan.kind === 'cursor' && plan.command.kind === 'fetch' ? plan.command : null;
   const cursor = command === null ? null : findCursor(executor, command.name);
   if (cursor?.kind === 'shard') {

@@ -13,7 +13,7 @@ import { decodeClose } from '../protocol/close-message.ts';
 import { decodeDescribe } from '../protocol/describe-message.ts';
 import { decodeExecute } from '../protocol/execute-message.ts';
 import { FrontendCode } from '../protocol/message-code.ts';
-import { decodeParse } from '../protocol/parse-message.ts';
+import { decodeParse, encodeParse } from '../protocol/parse-message.ts';
 import { type BatchSession, runBatch } from './batch-runner.ts';
 import type { BatchStep } from './batch-step.ts';
 import type { ParsedTexts, TextContext } from './parsed-texts.ts';
@@ -116,6 +116,25 @@ export class ExtendedQuery {
         this.#portals?.delete(name);
       },
     };
+  }
+
+  /** SQL's PREPARE. */
+  prepareText(name: string, sql: string, typeOids: readonly number[]): void {
+    const tail = encodeParse({ name: '', sql, typeOids }).subarray(6);
+    const { meaning } = this.#session.executor;
+    const serverName = serverStatementName(tail, meaning);
+    const planned = this.#plan(sql);
+    this.#statementMap().set(name, { name, serverName, meaning, planned, typeOids, tail });
+  }
+
+  /** For SQL's EXECUTE. */
+  prepared(name: string): PreparedStatement | null {
+    const statement = this.#statements?.get(name);
+    return statement === undefined ? null : this.#upToDate(statement);
+  }
+
+  deallocate(name: string): boolean {
+    return this.#statements?.delete(name) === true;
   }
 
   /** DISCARD ALL and DEALLOCATE ALL. */

@@ -4,7 +4,7 @@ import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
 import type { CopyReceiver } from '../executor/copy/copy-receiver.ts';
 import type { ExecutorWorld } from '../executor/executor-world.ts';
-import type { ClientPortal, SessionEvents } from '../executor/session-events.ts';
+import type { ClientPortal, PreparedText, SessionEvents } from '../executor/session-events.ts';
 import { SessionExecutor } from '../executor/session-executor.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import { FrontendCode } from '../protocol/message-code.ts';
@@ -64,6 +64,20 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
 
   discardAll(): void {
     this.#extended.dropStatements();
+  }
+
+  prepare(name: string, sql: string, typeOids: readonly number[]): void {
+    this.#extended.prepareText(name, sql, typeOids);
+  }
+
+  preparedStatement(name: string): PreparedText | null {
+    return this.#extended.prepared(name);
+  }
+
+  deallocate(name: string | null): boolean {
+    if (name !== null) return this.#extended.deallocate(name);
+    this.#extended.dropStatements();
+    return true;
   }
 
   copyIn(receiver: CopyReceiver): void {

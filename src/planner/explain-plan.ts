@@ -62,6 +62,8 @@ export function explainPlan(plan: Plan): readonly string[] {
         `Explain${plan.analyze ? ' analyze' : ''} [${plan.optionsText}]`,
         `  ${plan.statementText}`,
       ];
+    case 'prepared':
+      return [`Prepared ${JSON.stringify(plan.command)}`];
     case 'empty':
       return ['Empty'];
     case 'reject':

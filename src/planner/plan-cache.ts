@@ -35,8 +35,9 @@ export class PlanCache {
     const cached = this.#plans.get(key);
     if (cached !== undefined) return cached;
     const plan = planStatement(request);
-    // Settings differ in each value and are cheap to plan; COPY costs more to run.
-    if (plan.kind !== 'setting' && plan.kind !== 'copy') this.#plans.set(key, plan);
+    // Settings, and arguments of EXECUTE, differ in each value and are cheap to plan; COPY costs more to run.
+    const isCached = plan.kind !== 'setting' && plan.kind !== 'prepared' && plan.kind !== 'copy';
+    if (isCached) this.#plans.set(key, plan);
     return plan;
   }
 }

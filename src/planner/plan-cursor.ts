@@ -1,6 +1,7 @@
 import type { SqlNode } from '../sql/ast.ts';
+import type { CursorCommand } from './cursor-command.ts';
 import { declareText } from './declare-text.ts';
-import type { CursorCommand, Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 import { refuse } from './refuse.ts';
 
 type DeclareNode = Extract<SqlNode, { DeclareCursorStmt: unknown }>['DeclareCursorStmt'];

@@ -6,6 +6,7 @@ import { explainText } from './explain-text.ts';
 import { refuseSessionFunctions } from './note-session-function.ts';
 import type { Plan } from './plan.ts';
 import { planCursor } from './plan-cursor.ts';
+import { planPrepared } from './plan-prepared.ts';
 import type { PlanRequest } from './plan-request.ts';
 import { planSetting } from './plan-setting.ts';
 import { planTemporary } from './plan-temporary.ts';
@@ -27,9 +28,6 @@ const anywhere: {
 };
 
 const hints: { readonly [tag: string]: string } = {
-  PrepareStmt: "Use the protocol's prepared statements, as every driver does.",
-  ExecuteStmt: "Use the protocol's prepared statements, as every driver does.",
-  DeallocateStmt: "Close the protocol's prepared statement, or use DISCARD ALL.",
   DoStmt: 'The proxy cannot see which tables it touches; run its statements one by one.',
   CallStmt: 'The proxy cannot see which tables it touches; run its statements one by one.',
 };
@@ -53,6 +51,9 @@ export function planUtility(
   const { lexed, text } = request;
   const cursor = planCursor(statement, text.slice(lexed.start, lexed.end));
   if (cursor !== null) return cursor;
+  const prepared = planPrepared(statement, text.slice(lexed.start, lexed.end));
+  if (prepared !== null) return prepared;
+  refuseSessionFunctions(statement);
   if ('CopyStmt' in statement) {
     const copy = planCopy(context, statement.CopyStmt, text.slice(lexed.start, lexed.end));
     if (copy !== null) return copy;
@@ -61,7 +62,6 @@ export function planUtility(
   const name = statementName(request.lexed.fingerprint);
   const atHome = anywhere[tag];
   if (atHome !== undefined) return { kind: 'utility', changesSchema: false, ...atHome };
-  refuseSessionFunctions(statement);
   const temporary = planTemporary(request, context, statement, name);
   if (temporary !== null) return temporary;
   const verdict = isOnHomeTables(request, context, statement);

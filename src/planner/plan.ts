@@ -1,5 +1,7 @@
 import type { ValueRef } from '../sql/statement.ts';
 import type { CopyPlan } from './copy/copy-plan.ts';
+import type { CursorCommand } from './cursor-command.ts';
+import type { PreparedCommand } from './prepared-command.ts';
 import type { SessionEffect } from './session-effect.ts';
 
 /**
@@ -323,29 +325,6 @@ export type SettingCommand =
   | { readonly kind: 'reset-all' }
   | { readonly kind: 'discard-all' };
 
-/** SQL cursors. They share their names with the portals of the protocol. */
-export type CursorCommand =
-  | {
-      readonly kind: 'declare';
-      readonly name: string;
-      readonly binary: boolean;
-      readonly scroll: 'scroll' | 'no-scroll' | 'unspecified';
-      /** The query as written, and where it begins in the statement (UTF-16). */
-      readonly queryText: string;
-      readonly queryStart: number;
-    }
-  | {
-      readonly kind: 'fetch';
-      readonly name: string;
-      /** `relative` and `absolute` read one row, the `count`-th from here or from the start. */
-      readonly direction: 'forward' | 'backward' | 'absolute' | 'relative';
-      /** May be negative. Infinity: ALL. */
-      readonly count: number;
-      readonly move: boolean;
-    }
-  /** `name` null: ALL. */
-  | { readonly kind: 'close'; readonly name: string | null };
-
 /**
  * What to do with a statement: plain data, cached by fingerprint and schema version, so it holds no
  * literal's text. `set` and `copy` alone are never cached.
@@ -387,6 +366,7 @@ export type Plan =
   | { readonly kind: 'transaction'; readonly command: TransactionCommand }
   | { readonly kind: 'setting'; readonly command: SettingCommand }
   | { readonly kind: 'cursor'; readonly command: CursorCommand }
+  | { readonly kind: 'prepared'; readonly command: PreparedCommand }
   /** `statement` is what follows EXPLAIN and its options in the client's text. */
   | {
       readonly kind: 'explain';
