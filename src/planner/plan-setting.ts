@@ -43,7 +43,28 @@ function valueText(node: SqlNode): string {
     if (boolval !== undefined) return boolval.boolval === true ? "'on'" : "'off'";
     if (ival !== undefined) return String(ival.ival ?? 0);
   }
+  if ('TypeCast' in node) return intervalText(node.TypeCast);
   throw refusal('this value of a setting is not supported', 'Write it as a string.');
+}
+
+/** The manual's INTERVAL_MASK(HOUR) | INTERVAL_MASK(MINUTE), the fields of `HOUR TO MINUTE`. */
+const hourToMinute = 3072;
+
+/**
+ * SET TIME ZONE INTERVAL '-08:00' HOUR TO MINUTE. PostgreSQL keeps it as a text, INTERVAL '-08:00:00', and
+ * reads such a text; with other fields or other digits the text would mean another interval.
+ */
+function intervalText({ arg, typeName }: Extract<SqlNode, { TypeCast: unknown }>['TypeCast']) {
+  const [fields] = typeName?.typmods ?? [];
+  const mask = fields !== undefined && 'A_Const' in fields ? fields.A_Const.ival?.ival : undefined;
+  const text = arg !== undefined && 'A_Const' in arg ? (arg.A_Const.sval?.sval ?? '') : '';
+  if (mask !== hourToMinute || !/^[+-]?\d{1,2}:\d{2}$/.test(text)) {
+    throw refusal(
+      'this interval is not supported as a time zone',
+      "Write '-08:00' HOUR TO MINUTE.",
+    );
+  }
+  return quoted(`INTERVAL '${text}'`);
 }
 
 function quoted(value: string): string {

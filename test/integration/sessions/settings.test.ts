@@ -138,6 +138,25 @@ describe('set_config()', () => {
   });
 });
 
+describe('SET TIME ZONE', () => {
+  it('takes an interval, as some drivers write it', async () => {
+    const moment = "timestamptz '2024-01-05 17:30:00+00'";
+    await same([
+      "set app.tenant to 'red'",
+      ...["'-08:00'", "'+00:00'", "'05:30'"].flatMap((interval) => [
+        `set time zone interval ${interval} hour to minute`,
+        'show timezone',
+        `select id, ${moment}::text from entry order by id`,
+        `select ${moment}::text from entry where id = 1000000`,
+      ]),
+      "begin; set local time zone interval '-03:00' hour to minute",
+      `select ${moment}::text from entry where id = 0`,
+      'commit',
+      'show timezone',
+    ]);
+  });
+});
+
 describe('identity', () => {
   it('is followed by every shard', async () => {
     await same([
