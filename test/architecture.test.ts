@@ -171,7 +171,7 @@ describe('the SQLSTATE catalogue', () => {
 
 function filesUnder(directory: string): string[] {
   return readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.(ts|mjs)$/.test(name))
+    .filter((name) => /\.(ts|mjs)$/.test(name) && !name.includes('node_modules/'))
     .map((name) => `${directory}/${name}`)
     .sort();
 }

@@ -1,0 +1,244 @@
+import { asc, avg, count, eq, inArray, relations, sql, sum } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import * as t from 'drizzle-orm/pg-core';
+import pg from 'pg';
+import * as own from './tell.mjs';
+
+const { client: name, customers, failureOf, sampleId, sampleRow, tell } = own;
+const [adam, kim, pia] = customers;
+
+const customer = t.pgTable('customer', {
+  custId: t.text('cust_id').primaryKey(),
+  name: t.text().notNull(),
+  country: t.text().notNull(),
+  created: t.date().notNull(),
+});
+const reservation = t.pgTable(
+  'reservation',
+  {
+    reserveId: t.bigint('reserve_id', { mode: 'number' }).notNull(),
+    custId: t
+      .text('cust_id')
+      .notNull()
+      .references(() => customer.custId),
+    payment: t.numeric({ precision: 10, scale: 2 }).notNull(),
+    itemId: t.integer('item_id').notNull(),
+    date: t.date().notNull(),
+  },
+  (table) => [t.primaryKey({ columns: [table.custId, table.reserveId] })],
+);
+const remark = t.pgTable('remark', {
+  custId: t.text('cust_id').notNull(),
+  id: t.bigserial({ mode: 'number' }),
+  body: t.text().notNull(),
+});
+const sample = t.pgTable('sample', {
+  id: t.uuid().primaryKey(),
+  client: t.text().notNull(),
+  big: t.bigint({ mode: 'bigint' }),
+  exact: t.numeric(),
+  flag: t.boolean(),
+  words: t.text(),
+  day: t.date(),
+  instant: t.timestamp({ withTimezone: true }),
+  tree: t.jsonb(),
+  numbers: t.integer().array(),
+  labels: t.text().array(),
+});
+const customerRelations = relations(customer, ({ many }) => ({ reservations: many(reservation) }));
+const reservationRelations = relations(reservation, ({ one }) => ({
+  customer: one(customer, { fields: [reservation.custId], references: [customer.custId] }),
+}));
+
+const pool = new pg.Pool({ ...own.connection, ssl: own.ssl, max: 3 });
+const db = drizzle(pool, {
+  schema: { customer, reservation, remark, sample, customerRelations, reservationRelations },
+});
+
+own.tellVersion('drizzle-orm');
+
+await tell('crud', async () => {
+  const rows = customers.map((custId) => ({
+    custId,
+    name: 'x',
+    country: name,
+    created: '2024-01-02',
+  }));
+  const inserted = await db.insert(customer).values(rows).returning();
+  const updated = await db
+    .update(customer)
+    .set({ name: 'New' })
+    .where(eq(customer.custId, kim))
+    .returning();
+  const read = await db
+    .select()
+    .from(customer)
+    .where(eq(customer.country, name))
+    .orderBy(asc(customer.custId));
+  const gone = await db.delete(customer).where(eq(customer.custId, `Gone-${name}`));
+  return [inserted, updated, read, gone.rowCount];
+});
+
+await tell('types', () => {
+  const { big, exact, flag, words, day, instant, tree, numbers, labels } = sampleRow;
+  const row = {
+    big: BigInt(big),
+    exact,
+    flag,
+    words,
+    day,
+    instant: new Date(instant),
+    tree,
+    numbers,
+    labels,
+  };
+  return db
+    .insert(sample)
+    .values({ id: sampleId(1), client: name, ...row })
+    .returning();
+});
+
+await tell('nulls', () =>
+  db
+    .insert(sample)
+    .values({ id: sampleId(2), client: name, words: null, numbers: [] })
+    .returning(),
+);
+
+await tell('ids', async () => {
+  const [{ id }] = await db
+    .insert(remark)
+    .values({ custId: kim, body: 'first' })
+    .returning({ id: remark.id });
+  return await db
+    .select({ body: remark.body })
+    .from(remark)
+    .where(sql`${remark.custId} = ${kim} and ${remark.id} = ${id}`);
+});
+
+await tell('own key', () =>
+  db
+    .update(customer)
+    .set({ custId: pia, name: 'Saved' })
+    .where(eq(customer.custId, pia))
+    .returning(),
+);
+
+await tell('in list', () =>
+  db
+    .select()
+    .from(customer)
+    .where(inArray(customer.custId, [adam, pia]))
+    .orderBy(customer.custId),
+);
+
+await tell('page', () =>
+  Promise.all([
+    db.$count(customer, eq(customer.country, 'Seed')),
+    db
+      .select()
+      .from(customer)
+      .where(eq(customer.country, 'Seed'))
+      .orderBy(customer.created)
+      .limit(5)
+      .offset(10),
+  ]),
+);
+
+await tell('report', () =>
+  db
+    .select({
+      item: reservation.itemId,
+      total: sum(reservation.payment),
+      mean: sql`round(${avg(reservation.payment)}, 4)`,
+      n: count(),
+    })
+    .from(reservation)
+    .where(sql`date < '2025-01-01'`)
+    .groupBy(reservation.itemId)
+    .orderBy(reservation.itemId),
+);
+
+// One statement with lateral joins and json_agg.
+await tell('join', async () => [
+  await db.query.customer.findFirst({
+    where: eq(customer.custId, 'Kim-01'),
+    with: { reservations: { limit: 3, orderBy: reservation.reserveId } },
+  }),
+  await db.query.customer.findMany({
+    where: inArray(customer.custId, ['Adam-01', 'Zoe-01']),
+    orderBy: customer.custId,
+    with: { reservations: { limit: 2, orderBy: reservation.reserveId, with: { customer: true } } },
+  }),
+]);
+
+await tell('upsert', async () => {
+  const upsert = (text) =>
+    db
+      .insert(customer)
+      .values({ custId: `Up-${name}`, name: text, country: 'upsert', created: '2024-01-01' })
+      .onConflictDoUpdate({ target: customer.custId, set: { name: text } })
+      .returning();
+  return [await upsert('one'), await upsert('two')];
+});
+
+await tell('lock', () =>
+  db.transaction(async (tx) => {
+    const lock = (session, config) =>
+      session.select().from(customer).where(eq(customer.custId, kim)).for('update', config);
+    return [await lock(tx), await failureOf(lock(db, { noWait: true }))];
+  }),
+);
+
+await tell('savepoint', () =>
+  db.transaction(async (tx) => {
+    await tx.update(customer).set({ name: 'before' }).where(eq(customer.custId, adam));
+    const row = { custId: kim, name: 'x', country: 'x', created: '2024-01-01' };
+    const error = await failureOf(tx.transaction((inner) => inner.insert(customer).values(row)));
+    await tx.update(customer).set({ name: 'after' }).where(eq(customer.custId, kim));
+    return [
+      error,
+      await tx
+        .select()
+        .from(customer)
+        .where(inArray(customer.custId, [adam, kim]))
+        .orderBy(customer.name),
+    ];
+  }),
+);
+
+await tell('batch', async () => {
+  const rows = Array.from({ length: 100 }, (_, index) => ({
+    reserveId: 100 + index,
+    custId: customers[index % 4],
+    payment: String(index),
+    itemId: 2,
+    date: '2025-02-02',
+  }));
+  return (await db.insert(reservation).values(rows).returning({ id: reservation.reserveId })).map(
+    ({ id }) => id,
+  );
+});
+
+await tell('prepared', async () => {
+  const byId = db
+    .select()
+    .from(customer)
+    .where(eq(customer.custId, sql.placeholder('id')))
+    .prepare('drizzle_by_id');
+  const seen = [];
+  for (let round = 0; round < 8; round++)
+    seen.push(await byId.execute({ id: customers[round % 4] }));
+  return seen;
+});
+
+await tell('errors', () =>
+  Promise.all([
+    failureOf(
+      db.insert(customer).values({ custId: kim, name: 'x', country: name, created: '2024-01-01' }),
+    ),
+    failureOf(db.execute(sql`select * from nowhere`)),
+  ]),
+);
+
+await pool.end();
