@@ -38,6 +38,7 @@ export async function explain(path: string, sql: string): Promise<CommandResult>
     ...serverDefaults,
     temporary: null,
     participants: new Map(),
+    blockSchema: null,
     snapshotShard: null,
     leastLoaded: () => shardMap.home,
     combineServer: () => config.combineNodes[0]?.shard ?? null,

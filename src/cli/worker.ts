@@ -100,6 +100,7 @@ class Worker implements WorkerHandlers {
       openMultiShardSelect,
       limits: this.#config.limits,
       resolvesCommits: this.#config.failover.resolvesCommits,
+      catalogue: configuration.catalogue,
       schemaChanged: () => link.schemaChanged(),
       globalIds: new GlobalIds(randomBytes(8).toString('hex')),
       settleTransaction: (id, shards) => link.settleTransaction(id, shards),
@@ -136,6 +137,7 @@ class Worker implements WorkerHandlers {
     const { shardMap } = this.#config;
     this.#types = translationsOf(catalogue.types);
     this.#servers.setCombineNodes(this.#combineNodes(catalogue));
+    this.#world.catalogue = catalogue;
     this.#schemaVersion += 1;
     this.#planner.replace(shardMap, schemaFromSnapshot(catalogue, shardMap, this.#schemaVersion));
   }

@@ -3,10 +3,11 @@ import { SqlState } from '../base/sql-state.ts';
 import type { Config, NodeAddress } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ShardMap } from '../sharding/shard-map.ts';
-import { shardingOf } from './catalogue-schema.ts';
+import { residenceOf, shardingOf } from './catalogue-schema.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
 import { fittingServers, readCombineServers } from './combine-catalogue.ts';
 import { controlLogin, withControlConnection } from './control-connection.ts';
+import { placementMistakes, placementText } from './placement-mistakes.ts';
 import { mergeFunctions } from './read-functions.ts';
 import { findSchemaMistakes, ownersOf, type SchemaMistake } from './schema-mistakes.ts';
 import { shardedSequences } from './sequences/adjust-sequences.ts';
@@ -60,7 +61,16 @@ export class CatalogueReader {
       new Map(read.map((catalogue) => [catalogue.shard, catalogue.sequences])),
       shardMap,
     );
-    const text = JSON.stringify([defaultCollation, relations, functions, types, combineNodes]);
+    const misplaced =
+      home === undefined ? [] : placementMistakes(shardMap, home).map(placementText);
+    const text = JSON.stringify([
+      defaultCollation,
+      relations,
+      functions,
+      misplaced,
+      types,
+      combineNodes,
+    ]);
     if (text !== this.#last) {
       this.#last = text;
       this.#version += 1;
@@ -71,6 +81,7 @@ export class CatalogueReader {
         defaultCollation,
         relations,
         functions,
+        misplaced,
         combineNodes,
         types,
       },
@@ -137,7 +148,19 @@ function mergeRelations(
   return [...merged.values()].map((relation) => ({
     ...relation,
     estimatedRows: estimatedRows(relation, catalogues),
+    lacking: lackingShards(relation, merged, shardMap, catalogues),
   }));
+}
+
+function lackingShards(
+  relation: RelationSnapshot,
+  relations: ReadonlyMap<string, RelationSnapshot>,
+  shardMap: ShardMap,
+  catalogues: ReadonlyMap<ShardId, ShardCatalogue>,
+): readonly ShardId[] {
+  if (residenceOf(relation, relations, shardMap).kind === 'home') return [];
+  const name = fullName(relation);
+  return shardMap.shards.filter((shard) => catalogues.get(shard)?.relations.has(name) !== true);
 }
 
 /** Of all shards together, rounded to a power of 4: plans do not hold when it changes. */

@@ -1,4 +1,4 @@
-import type { FunctionSchema, RelationSchema, Schema } from '../planner/schema.ts';
+import type { FunctionSchema, RelationSchema, Residence, Schema } from '../planner/schema.ts';
 import type { ShardMap, TableSharding } from '../sharding/shard-map.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
 import { fullName } from './shard-catalogue.ts';
@@ -15,12 +15,11 @@ export function schemaFromSnapshot(
     snapshot.relations.map((relation) => [fullName(relation), relation]),
   );
   const schemas = new Map<string, Map<string, RelationSchema>>();
+  const indexes = new Map<string, Map<string, RelationSchema>>();
   for (const relation of snapshot.relations) {
     const { schema, name, kind, columns, uniqueKeys, hasRowTriggers, referringColumns } = relation;
     const { estimatedRows, definition } = relation;
-    const inSchema = schemas.get(schema) ?? new Map<string, RelationSchema>();
-    schemas.set(schema, inSchema);
-    inSchema.set(name, {
+    const known: RelationSchema = {
       schema,
       name,
       kind,
@@ -34,9 +33,12 @@ export function schemaFromSnapshot(
         (table) => shardMap.tables.get(table)?.kind === 'distributed',
       ),
       sharding: shardingOf(relation, relations, shardMap),
+      residence: residenceOf(relation, relations, shardMap),
       readsDistributed:
         kind === 'view' && readsDistributed(relation, relations, shardMap, new Set()),
-    });
+    };
+    put(schemas, schema, name, known);
+    for (const index of relation.indexes) put(indexes, schema, index, known);
   }
   const functions = new Map<string, FunctionSchema[]>();
   for (const each of snapshot.functions) {
@@ -53,16 +55,32 @@ export function schemaFromSnapshot(
       return named.filter((each) => !each.isHidden && searchPath.includes(each.schema));
     },
     defaultCollation: snapshot.defaultCollation,
-    relation(schema, name, searchPath) {
-      if (schema !== null) return schemas.get(schema)?.get(name) ?? null;
-      const path = searchPath.includes('pg_catalog') ? searchPath : ['pg_catalog', ...searchPath];
-      for (const entry of path) {
-        const relation = schemas.get(entry)?.get(name);
-        if (relation !== undefined) return relation;
-      }
-      return null;
-    },
+    relation: (schema, name, searchPath) => find(schemas, schema, name, searchPath),
+    indexed: (schema, name, searchPath) => find(indexes, schema, name, searchPath),
   };
+}
+
+type BySchema = Map<string, Map<string, RelationSchema>>;
+
+function put(schemas: BySchema, schema: string, name: string, relation: RelationSchema): void {
+  const inSchema = schemas.get(schema) ?? new Map<string, RelationSchema>();
+  schemas.set(schema, inSchema);
+  inSchema.set(name, relation);
+}
+
+function find(
+  schemas: BySchema,
+  schema: string | null,
+  name: string,
+  searchPath: readonly string[],
+): RelationSchema | null {
+  if (schema !== null) return schemas.get(schema)?.get(name) ?? null;
+  const path = searchPath.includes('pg_catalog') ? searchPath : ['pg_catalog', ...searchPath];
+  for (const entry of path) {
+    const relation = schemas.get(entry)?.get(name);
+    if (relation !== undefined) return relation;
+  }
+  return null;
 }
 
 /** Its own, or that of the nearest listed table it is a part of. */
@@ -79,6 +97,40 @@ export function shardingOf(
     if (sharding !== null && sharding.kind !== 'local') return sharding;
   }
   return { kind: 'local' };
+}
+
+/**
+ * Sharded tables, views that read nothing else, composite types, and sequences are on every shard,
+ * unless a table of the home shard owns the sequence. All other relations are on the home shard.
+ */
+export function residenceOf(
+  relation: RelationSnapshot,
+  relations: Relations,
+  shardMap: ShardMap,
+): Residence {
+  return isOnEveryShard(relation, relations, shardMap, new Set())
+    ? { kind: 'every-shard', lacking: relation.lacking }
+    : { kind: 'home' };
+}
+
+function isOnEveryShard(
+  relation: RelationSnapshot,
+  relations: Relations,
+  shardMap: ShardMap,
+  seen: Set<string>,
+): boolean {
+  if (shardingOf(relation, relations, shardMap).kind !== 'local') return true;
+  const all = (names: readonly string[]) =>
+    names.every((name) => {
+      const other = relations.get(name);
+      if (other === undefined) return false;
+      if (seen.has(name)) return true;
+      seen.add(name);
+      return isOnEveryShard(other, relations, shardMap, seen);
+    });
+  if (relation.kind === 'composite') return true;
+  if (relation.kind === 'sequence') return relation.ownedBy === null || all([relation.ownedBy]);
+  return relation.kind === 'view' && relation.reads.length > 0 && all(relation.reads);
 }
 
 /** A view may read the same relation on many ways; `seen` visits each once. */

@@ -5,6 +5,7 @@ import type {
   FunctionSchema,
   RelationKind,
 } from '../planner/schema.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
 import type { TypeDifferences } from './server-types.ts';
 
 /** A relation as its server describes it; which shard owns it is not the server's business. */
@@ -14,6 +15,12 @@ export type RelationSnapshot = {
   readonly kind: RelationKind;
   readonly columns: readonly ColumnSchema[];
   readonly uniqueKeys: readonly (readonly string[])[];
+  /** Names of all its indexes, which are in its schema. */
+  readonly indexes: readonly string[];
+  /** `schema.name` of the table whose column a sequence belongs to; null: none, or no sequence. */
+  readonly ownedBy: string | null;
+  /** Shards that do not have it, of those that should; see `residenceOf`. */
+  readonly lacking: readonly ShardId[];
   /** pg_class.reltuples, in a snapshot of all shards summed up and rounded; null: never analysed. */
   readonly estimatedRows: number | null;
   /** The query of a view, all names in it with their schemas; null for everything else. */
@@ -39,6 +46,8 @@ export type CatalogueSnapshot = {
   readonly relations: readonly RelationSnapshot[];
   /** Of users and extensions. */
   readonly functions: readonly FunctionSchema[];
+  /** What does not fit the shard map on the home shard; see `placementMistakes`. */
+  readonly misplaced: readonly string[];
   /** Dedicated servers that answer as the home shard's would; the others run nothing. */
   readonly combineNodes: readonly NodeId[];
   /** Of the shards, and of dedicated servers, that do not give types the home shard's OIDs. */

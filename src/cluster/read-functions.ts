@@ -5,7 +5,8 @@ import type { ControlConnection } from './control-connection.ts';
 /** Functions of one name as a server has them; `definition` is equal where they are the same. */
 export type ServerFunction = FunctionSchema & { readonly definition: string };
 
-type Row = {
+/** What `functionsSql` returns. */
+export type FunctionRow = {
   readonly schema: string;
   readonly name: string;
   readonly kind: FunctionSchema['kind'];
@@ -19,11 +20,14 @@ type Row = {
 export async function readFunctions(
   session: ControlConnection,
 ): Promise<readonly ServerFunction[]> {
-  const rows = await session.query<Row>(functionsSql, []);
-  return rows.map(({ schema, name, kind, immutable, builtin, hidden, definition }) => {
-    const isOf = { isImmutable: immutable, isBuiltinName: builtin, isHidden: hidden };
-    return { schema, name, kind, ...isOf, definition };
-  });
+  const rows = await session.query<FunctionRow>(functionsSql, []);
+  return rows.map(functionOf);
+}
+
+export function functionOf({ immutable, builtin, hidden, ...row }: FunctionRow): ServerFunction {
+  const { schema, name, kind, definition } = row;
+  const isOf = { isImmutable: immutable, isBuiltinName: builtin, isHidden: hidden };
+  return { schema, name, kind, ...isOf, definition };
 }
 
 /** The home shard's; what is not the same on all shards may be anything. */
@@ -46,7 +50,7 @@ export function mergeFunctions(
  * PostgreSQL does not ask whether what an aggregate calls is IMMUTABLE, so it is done here. OIDs differ
  * between servers, names do not.
  */
-const functionsSql = `
+export const functionsSql = `
   with own as (
     select n.nspname, p.proname, p.oid, p.proargtypes,
       case p.prokind

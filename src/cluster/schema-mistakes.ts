@@ -3,6 +3,7 @@ import type { ColumnSchema } from '../planner/schema.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ShardMap, TableSharding } from '../sharding/shard-map.ts';
 import type { RelationSnapshot } from './catalogue-snapshot.ts';
+import { placementMistakes } from './placement-mistakes.ts';
 import { comparedSettings, preparedMax, type ShardCatalogue } from './shard-catalogue.ts';
 
 /** Where the servers do not fit the shard map, or each other. */
@@ -32,6 +33,11 @@ export function findSchemaMistakes(
     ...settingMistakes(shardMap, catalogues),
     ...[...shardMap.tables].flatMap(([table, sharding]) =>
       tableMistakes(table, sharding, shardMap, catalogues),
+    ),
+    ...[...catalogues].flatMap(([shard, catalogue]) =>
+      placementMistakes(shardMap, catalogue)
+        .filter(({ table }) => isPlaced(table, shard, shardMap))
+        .map((mistake) => ({ ...mistake, shard })),
     ),
   ];
 }
@@ -90,6 +96,14 @@ function settingMistakes(
   return mistakes;
 }
 
+/** What is not listed counts where it is used: on the home shard. */
+function isPlaced(table: string, shard: ShardId, shardMap: ShardMap): boolean {
+  const sharding = shardMap.tables.get(table);
+  return sharding === undefined
+    ? shard === shardMap.home
+    : ownersOf(sharding, shardMap).includes(shard);
+}
+
 function tableMistakes(
   table: string,
   sharding: TableSharding,
@@ -115,19 +129,6 @@ function tableMistakes(
     if (model !== undefined && shard !== model.shard) {
       mistakes.push(...differences(shard, table, relation, model));
     }
-    const indexes = catalogues.get(shard)?.uniqueIndexes.get(table) ?? [];
-    if (sharding.kind !== 'distributed') continue;
-    mistakes.push(...keyMistakes(shard, table, relation, sharding));
-    for (const index of indexes) {
-      if (index.columns.includes(sharding.key)) continue;
-      mistakes.push({
-        severity: 'warning',
-        shard,
-        table,
-        message: `unique index ${index.name} does not contain the key column ${sharding.key}`,
-        remedy: 'it is unique within a shard only: add the key to it, or drop it',
-      });
-    }
   }
   return mistakes;
 }
@@ -142,37 +143,6 @@ export function ownersOf(sharding: TableSharding, shardMap: ShardMap): readonly 
     default:
       return [shardMap.home];
   }
-}
-
-function keyMistakes(
-  shard: ShardId,
-  table: string,
-  relation: RelationSnapshot,
-  { key, distribution }: TableSharding & { readonly kind: 'distributed' },
-): SchemaMistake[] {
-  const about = { severity: 'error', shard, table } as const;
-  const column = relation.columns.find(({ name }) => name === key);
-  if (column === undefined) {
-    const names = relation.columns.map(({ name }) => name).join(', ');
-    const message = `the key column ${key} does not exist`;
-    return [{ ...about, message, remedy: `name one of its columns: ${names}` }];
-  }
-  const mistakes: SchemaMistake[] = [];
-  if (column.typeName !== distribution.keyType) {
-    mistakes.push({
-      ...about,
-      message: `the key column ${key} is of type ${column.typeName}, the distribution ${distribution.name} is of type ${distribution.keyType}`,
-      remedy: 'change the type of the column or of the distribution',
-    });
-  }
-  if (column.collation === 'nondeterministic') {
-    mistakes.push({
-      ...about,
-      message: `the key column ${key} has a nondeterministic collation: equal keys could lie on different shards`,
-      remedy: 'give it a deterministic collation (use fold for upper and lower case)',
-    });
-  }
-  return mistakes;
 }
 
 function differences(

@@ -19,18 +19,35 @@ export type ServerTraits = {
 };
 
 /** What one shard's primary says about its database. */
-export type ShardCatalogue = ServerTraits & {
-  readonly shard: ShardId;
+export type ShardCatalogue = ServerTraits &
+  RelationCatalogue & {
+    readonly shard: ShardId;
+    /** Those that columns use. */
+    readonly sequences: readonly ColumnSequence[];
+    readonly functions: readonly ServerFunction[];
+  };
+
+export type RelationCatalogue = {
   /** By `schema.name`. */
   readonly relations: ReadonlyMap<string, RelationSnapshot>;
-  /** By `schema.name`: all unique indexes, those that are partial or on expressions included. */
+  /**
+   * By `schema.name`: all unique indexes, those that are partial or on expressions included, and
+   * exclusion constraints with the columns that they compare for equality.
+   */
   readonly uniqueIndexes: ReadonlyMap<string, readonly UniqueIndex[]>;
-  /** Those that columns use. */
-  readonly sequences: readonly ColumnSequence[];
-  readonly functions: readonly ServerFunction[];
+  /** By `schema.name` of the table that refers to another one. */
+  readonly foreignKeys: ReadonlyMap<string, readonly ForeignKey[]>;
 };
 
 export type UniqueIndex = { readonly name: string; readonly columns: readonly string[] };
+
+export type ForeignKey = {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** `schema.name` of the table that it refers to, and the columns there in the same order. */
+  readonly referred: string;
+  readonly referredColumns: readonly string[];
+};
 
 /** A row of `relationsSql`. */
 export type RelationRow = {
@@ -49,7 +66,13 @@ export type RelationRow = {
     readonly identity: '' | 'a' | 'd';
     readonly default: string | null;
   }[];
-  readonly indexes: readonly (UniqueIndex & { readonly whole: boolean })[];
+  readonly indexes: readonly (UniqueIndex & {
+    readonly unique: boolean;
+    /** Neither partial nor on expressions, nor an exclusion constraint. */
+    readonly whole: boolean;
+  })[];
+  readonly foreign_keys: readonly ForeignKey[];
+  readonly owned_by: string | null;
   readonly parents: readonly string[];
   readonly reads: readonly string[];
   readonly rows: number;
@@ -80,18 +103,31 @@ export async function readShardCatalogue(
   const sequences = await readSequences(session);
   const functions = await readFunctions(session);
   await session.execute('commit');
-  const usedBy = new Map(sequences.map((sequence) => [fullName(sequence), sequence.tables]));
-  const relations = rows.map((row) => ({
-    ...relationOf(row, traits.defaultCollation),
-    usedBy: usedBy.get(fullName(row)) ?? [],
-  }));
   return {
     ...traits,
     shard,
     sequences,
     functions,
+    ...relationCatalogue(rows, sequences, traits.defaultCollation),
+  };
+}
+
+export function relationCatalogue(
+  rows: readonly RelationRow[],
+  sequences: readonly ColumnSequence[],
+  defaultCollation: CollationKind,
+): RelationCatalogue {
+  const usedBy = new Map(sequences.map((sequence) => [fullName(sequence), sequence.tables]));
+  const relations = rows.map((row) => ({
+    ...relationOf(row, defaultCollation),
+    usedBy: usedBy.get(fullName(row)) ?? [],
+  }));
+  return {
     relations: new Map(relations.map((relation) => [fullName(relation), relation])),
-    uniqueIndexes: new Map(rows.map((row) => [fullName(row), row.indexes])),
+    uniqueIndexes: new Map(
+      rows.map((row) => [fullName(row), row.indexes.filter(({ unique }) => unique)]),
+    ),
+    foreignKeys: new Map(rows.map((row) => [fullName(row), row.foreign_keys])),
   };
 }
 
@@ -144,7 +180,12 @@ export function relationOf(
     name: row.name,
     kind: relationKinds[row.relkind] ?? 'table',
     columns,
-    uniqueKeys: row.indexes.filter((index) => index.whole).map((index) => index.columns),
+    uniqueKeys: row.indexes
+      .filter(({ unique, whole }) => unique && whole)
+      .map(({ columns }) => columns),
+    indexes: row.indexes.map(({ name }) => name),
+    ownedBy: row.owned_by,
+    lacking: [],
     parents: row.parents,
     reads: row.reads,
     estimatedRows: row.rows > 0 ? row.rows : null,
@@ -201,7 +242,7 @@ async function readDefaultCollation(
 
 /** Temporary relations belong to their sessions only. */
 const all = "n.nspname !~ '^pg_(toast|temp)' and n.nspname <> 'pgweave'";
-const usersOwn = `${all} and n.nspname not in ('pg_catalog', 'information_schema')`;
+export const usersOwn = `${all} and n.nspname not in ('pg_catalog', 'information_schema')`;
 
 /** The relations of some schemas, one a row; `condition` is about `n`, a row of pg_namespace. */
 export const relationsSql = (condition: string): string => `
@@ -264,16 +305,45 @@ export const relationsSql = (condition: string): string => `
     coalesce((
       select json_agg(json_build_object(
           'name', ic.relname,
-          'whole', i.indpred is null and i.indexprs is null,
+          'unique', (i.indisunique or i.indisexclusion) and i.indisvalid,
+          'whole', i.indpred is null and i.indexprs is null and not i.indisexclusion,
           'columns', (
             select coalesce(json_agg(a.attname order by k.position), '[]')
             from unnest(i.indkey::int2[]) with ordinality k(attnum, position)
               join pg_attribute a on a.attrelid = r.oid and a.attnum = k.attnum
-            where k.position <= i.indnkeyatts))
+            where k.position <= i.indnkeyatts and (not i.indisexclusion or exists (
+              select from pg_constraint x join pg_operator o on o.oid = x.conexclop[k.position]
+              where x.conindid = i.indexrelid and x.contype = 'x' and o.oprname = '='))))
         order by ic.relname)
       from pg_index i join pg_class ic on ic.oid = i.indexrelid
-      where i.indrelid = r.oid and i.indisunique and i.indisvalid
+      where i.indrelid = r.oid
     ), '[]') as indexes,
+    coalesce((
+      select json_agg(json_build_object(
+          'name', k.conname,
+          'columns', (
+            select json_agg(a.attname order by c.position)
+            from unnest(k.conkey) with ordinality c(attnum, position)
+              join pg_attribute a on a.attrelid = k.conrelid and a.attnum = c.attnum),
+          'referred', fn.nspname || '.' || f.relname,
+          'referredColumns', (
+            select json_agg(a.attname order by c.position)
+            from unnest(k.confkey) with ordinality c(attnum, position)
+              join pg_attribute a on a.attrelid = k.confrelid and a.attnum = c.attnum))
+        order by k.conname)
+      from pg_constraint k
+        join pg_class f on f.oid = k.confrelid
+        join pg_namespace fn on fn.oid = f.relnamespace
+      where k.conrelid = r.oid and k.contype = 'f'
+    ), '[]') as foreign_keys,
+    case when r.relkind = 'S' then (
+      select tn.nspname || '.' || t.relname
+      from pg_depend d
+        join pg_class t on t.oid = d.refobjid
+        join pg_namespace tn on tn.oid = t.relnamespace
+      where d.classid = 'pg_class'::regclass and d.objid = r.oid
+        and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
+    ) end as owned_by,
     coalesce((
       select json_agg(pn.nspname || '.' || p.relname order by h.inhseqno)
       from pg_inherits h

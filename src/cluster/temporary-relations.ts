@@ -16,6 +16,7 @@ export function readTemporaryRelations(
     schema: temporarySchema,
     sharding: { kind: 'local' },
     readsDistributed: false,
+    residence: { kind: 'home' },
     isTemporary: true,
   }));
 }

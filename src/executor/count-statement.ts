@@ -16,6 +16,7 @@ function routeOf(plan: Plan, target: Target): RouteKind {
     }
     case 'multi-shard':
     case 'write':
+    case 'utility':
       return 'multi-shard';
     case 'error':
       return 'rejected';

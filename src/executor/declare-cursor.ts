@@ -102,6 +102,7 @@ function open(
       executor.fail(target.error, done);
       return;
     case 'write':
+    case 'utility':
       assert(false, 'a cursor is for SELECT');
       return;
     default:

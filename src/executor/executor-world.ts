@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Telemetry } from '../base/telemetry.ts';
+import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ShardServers } from '../cluster/shard-servers.ts';
 import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
 import type { GlobalId, GlobalIds } from '../cluster/transactions/global-id.ts';
@@ -20,6 +21,8 @@ export type ExecutorWorld = {
   readonly openMultiShardSelect: OpenMultiShardSelect;
   /** Both change on reload. */
   limits: Limits;
+  /** What the planner's schema was made of. */
+  catalogue: CatalogueSnapshot;
   /** See Failover. */
   resolvesCommits: boolean;
   /** A statement changed tables. Resolves when the catalogue has been read again. */

@@ -12,7 +12,7 @@ import type { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
 import { effectOf } from './session-effects.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
-import type { MultiShardTarget, Target, WriteTarget } from './target.ts';
+import type { MultiShardTarget, Target, UtilityTarget, WriteTarget } from './target.ts';
 import { explainedWrite } from './write/explain-write.ts';
 
 export type ShardExplain = {
@@ -64,6 +64,9 @@ export function explained(
   if (parameters.values.length > 0) return failed('EXPLAIN with parameters is not supported');
   const target = planner.genericTarget(session, planned, parameters);
   if (target.kind === 'error') return { kind: 'error', error: target.error };
+  if (target.kind === 'utility') {
+    return failed('EXPLAIN is not possible for this kind of statement');
+  }
   const routing = plan.kind === 'utility' ? ['Home shard'] : explainRouting(plan.routing);
   const prefix = explain.optionsText === '' ? 'EXPLAIN ' : `EXPLAIN ${explain.optionsText} `;
   if (target.kind === 'write') return ofWrite(session, planned, target, explain.analyze, prefix);
@@ -110,7 +113,10 @@ function placedOn(server: ShardId | null, target: MultiShardTarget): MultiShardT
   return { ...target, intermediate, shards: target.combines ? [server] : target.shards };
 }
 
-function headline(target: Exclude<Target, WriteTarget>, shardsCount: number): readonly string[] {
+/** What runs as one query, or is refused. */
+type ReadTarget = Exclude<Target, WriteTarget | UtilityTarget>;
+
+function headline(target: ReadTarget, shardsCount: number): readonly string[] {
   if (target.kind === 'shard') return [`pgweave: one shard, ${target.shard}`];
   if (target.kind === 'error') return [];
   const { shards, intermediate } = target;
@@ -121,7 +127,7 @@ function headline(target: Exclude<Target, WriteTarget>, shardsCount: number): re
   return [`pgweave: ${intermediate.length === 0 ? '' : 'intermediate results, then '}${last}`];
 }
 
-function steps(target: Exclude<Target, WriteTarget>): readonly string[] {
+function steps(target: ReadTarget): readonly string[] {
   if (target.kind !== 'multi-shard') return [];
   const results = target.intermediate.flatMap(({ columns, shards, root }, number) => [
     `Intermediate result ${number} (${columns.join(', ')}), on ${shards.join(', ')}`,
@@ -146,7 +152,7 @@ function estimated({ choice }: MultiShardTarget): readonly string[] {
   });
 }
 
-function shardText(planned: PlannedStatement, target: Exclude<Target, WriteTarget>): string {
+function shardText(planned: PlannedStatement, target: ReadTarget): string {
   if (target.kind !== 'multi-shard') return planned.text;
   return queryText(queryOf(target.root), {
     statementText: planned.text,

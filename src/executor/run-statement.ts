@@ -18,8 +18,10 @@ import { effectOf, keepsState, setsSettings, settleEffects } from './session-eff
 import type { SessionExecutor } from './session-executor.ts';
 import { runSettingCommand } from './setting-commands.ts';
 import type { StatementRun } from './statement-run.ts';
-import type { Target, WriteTarget } from './target.ts';
+import type { Target, UtilityTarget, WriteTarget } from './target.ts';
 import { runTransactionCommand } from './transaction-commands.ts';
+import { refreshBlockSchema } from './utility/block-schema.ts';
+import { runUtility, type UtilityRun } from './utility/run-utility.ts';
 import { runWrite } from './write/run-write.ts';
 import type { WriteRun } from './write/write-run.ts';
 
@@ -142,6 +144,9 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
     case 'write':
       runWrite(executor, writeRun(executor, run, target), (ok) => settle(executor, run, ok, done));
       return;
+    case 'utility':
+      runUtility(executor, utilityRun(run, target), done);
+      return;
     case 'error':
       executor.fail(target.error, done);
       return;
@@ -195,13 +200,24 @@ function writeRun({ timeZone }: SessionExecutor, run: StatementRun, target: Writ
   };
 }
 
+function utilityRun(run: StatementRun, target: UtilityTarget): UtilityRun {
+  const { planned, padding, describesPortal = false } = run;
+  const text = padding + planned.text;
+  const { elsewhere: other } = target;
+  const elsewhere = other.kind === 'as-received' ? text : other.pieces.join('');
+  return { target, text, elsewhere, describesPortal };
+}
+
 /** After DDL, once it is committed, the catalogue is read again before the client may go on. */
 export function noteExecuted(executor: SessionExecutor, plan: Plan, ok: boolean, done: Done): void {
   if (!ok || plan.kind !== 'utility' || !plan.changesSchema) {
     done(ok);
   } else if (executor.transaction.block !== 'none') {
     executor.transaction.noteSchemaChange();
-    done(ok);
+    refreshBlockSchema(executor, (error) => {
+      if (error === null) done(true);
+      else executor.fail(error, done);
+    });
   } else {
     const goOn = () => done(true);
     executor.world.schemaChanged().then(goOn, goOn);

@@ -4,6 +4,7 @@ import type { SessionSettings } from '../backend/session-settings.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
+import type { Schema } from '../planner/schema.ts';
 import {
   decodeErrorFields,
   type ErrorFields,
@@ -82,6 +83,10 @@ export class SessionExecutor implements PlanningSession, RunOwner {
 
   get searchPath(): readonly string[] {
     return this.#planningSettings().searchPath;
+  }
+
+  get blockSchema(): Schema | null {
+    return this.transaction.schema;
   }
 
   get timeZone(): string | null {

@@ -13,6 +13,7 @@ import type {
   ShardQuery,
 } from '../planner/plan.ts';
 import { PlanCache } from '../planner/plan-cache.ts';
+import { planStatement } from '../planner/plan-statement.ts';
 import { type ResolvedRouting, resolveRouting } from '../planner/resolve-routing.ts';
 import type { Schema } from '../planner/schema.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
@@ -29,11 +30,14 @@ import { rejection } from './rejection.ts';
 import { ShardTraffic } from './shard-traffic.ts';
 import type { IntermediateRun, MultiShardTarget, PathRun, Target } from './target.ts';
 import type { TemporaryRelations } from './temporary-relations.ts';
+import { utilityTarget } from './utility/utility-target.ts';
 import { writeTarget } from './write/write-target.ts';
 
 /** What the session brings to planning. */
 export type PlanningSession = {
   readonly searchPath: readonly string[];
+  /** What the open transaction, which has changed tables, sees; null: what everybody does. */
+  readonly blockSchema: Schema | null;
   /** null when it is the server's own. */
   readonly timeZone: string | null;
   readonly standardConformingStrings: boolean;
@@ -95,8 +99,9 @@ export class StatementPlanner {
   }
 
   /** The catalogue as the session sees it. */
-  schemaOf({ temporary }: Pick<PlanningSession, 'temporary'>): Schema {
-    return temporary === null ? this.#schema : temporary.schema(this.#schema, this.#shardMap);
+  schemaOf({ temporary, blockSchema }: Pick<PlanningSession, 'temporary' | 'blockSchema'>): Schema {
+    const schema = blockSchema ?? this.#schema;
+    return temporary === null ? schema : temporary.schema(schema, this.#shardMap);
   }
 
   /** From now on. Prepared statements are planned again when they are next used. */
@@ -150,7 +155,7 @@ export class StatementPlanner {
     const { plan } = planned;
     switch (plan.kind) {
       case 'utility':
-        return { kind: 'shard', shard: this.#shardMap.home, write: true };
+        return utilityTarget(plan, this.#shardMap);
       case 'select':
       case 'modify': {
         const resolved = this.resolve(session, planned, plan.routing, parameters);
@@ -175,11 +180,14 @@ export class StatementPlanner {
   }
 
   #plan(session: PlanningSession, text: string, lexed: LexedStatement): PlannedStatement {
-    const { searchPath, temporary } = session;
+    const { searchPath, temporary, blockSchema } = session;
     const schema = this.schemaOf(session);
     const { tables } = this.#shardMap;
-    const plans = temporary === null ? this.#plans : temporary.plans;
-    const plan = plans.plan({ lexed, text, schema, tables, searchPath });
+    const request = { lexed, text, schema, tables, searchPath };
+    const plan =
+      temporary === null && blockSchema !== null
+        ? planStatement(request) // Nobody else sees these tables.
+        : (temporary === null ? this.#plans : temporary.plans).plan(request);
     const traffic = this.#trafficOf(plan);
     const basis = { schema, searchPath };
     return new PlannedStatement(text, lexed, plan, traffic, this.#candidates(plan), basis);

@@ -1,5 +1,11 @@
 import type { PgError } from '../base/pg-error.ts';
-import type { MultiShardPlan, PlanNode, ShardQuery, WriteStep } from '../planner/plan.ts';
+import type {
+  EveryShard,
+  MultiShardPlan,
+  PlanNode,
+  ShardQuery,
+  WriteStep,
+} from '../planner/plan.ts';
 import type { Distribution } from '../sharding/distribution.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { PathChoice } from './intermediate/path-choices.ts';
@@ -17,6 +23,7 @@ export type Target =
       readonly choice: PathQuestion | { readonly kind: 'made'; readonly choice: PathChoice } | null;
     })
   | WriteTarget
+  | UtilityTarget
   | { readonly kind: 'error'; readonly error: PgError };
 
 export type MultiShardTarget = Extract<Target, { readonly kind: 'multi-shard' }>;
@@ -58,6 +65,19 @@ export type WriteTarget = {
   readonly returnsRows: boolean;
   /** See MultiShardWrite. */
   readonly changesRows: boolean;
+};
+
+/** A utility statement on every shard. */
+export type UtilityTarget = {
+  readonly kind: 'utility';
+  /** One at least; the home shard first, if it is one of them. */
+  readonly shards: readonly ShardId[];
+  readonly home: ShardId;
+  readonly how: EveryShard['how'];
+  readonly elsewhere: ShardQuery;
+  readonly changesSchema: boolean;
+  /** What to do when it has been done on some shards and not on others. */
+  readonly remedy: string;
 };
 
 /** How the rows of an intermediate result are had. */

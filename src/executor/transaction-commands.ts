@@ -1,12 +1,13 @@
 import { unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { TransactionCommand } from '../planner/plan.ts';
+import type { TransactionCommand } from '../planner/transaction-command.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeNoticeResponse } from '../protocol/error-response.ts';
 import { commitBlock } from './commit/commit-block.ts';
 import { reviewReservations } from './review-reservations.ts';
 import type { SessionExecutor } from './session-executor.ts';
+import { refreshBlockSchema } from './utility/block-schema.ts';
 
 type Done = (ok: boolean) => void;
 
@@ -152,14 +153,25 @@ function rollbackTo(executor: SessionExecutor, name: string, text: string, done:
     return;
   }
   executor.session.savepointRolledBack();
-  broadcast(executor, text, 'ROLLBACK', (ok) => reviewReservations(executor, () => done(ok)));
+  const again = (ok: boolean) => reviewReservations(executor, () => done(ok));
+  broadcast(executor, text, 'ROLLBACK', again, () => executor.transaction.schema !== null);
 }
 
-function broadcast(executor: SessionExecutor, text: string, tag: string, done: Done): void {
+function broadcast(
+  executor: SessionExecutor,
+  text: string,
+  tag: string,
+  done: Done,
+  changesSchema = () => false,
+): void {
+  const ended = (error: PgError | null) => {
+    if (error === null) executor.succeed(encodeCommandComplete(tag), done);
+    else executor.fail(error, done);
+  };
   executor.cancelWith(null);
   executor.transaction.broadcast(text, null, (lost) => {
-    if (lost === null) executor.succeed(encodeCommandComplete(tag), done);
-    else executor.fail(lost, done);
+    if (lost === null && changesSchema()) refreshBlockSchema(executor, ended);
+    else ended(lost);
   });
 }
 

@@ -7,6 +7,7 @@ import { SqlState } from '../base/sql-state.ts';
 import type { ShardServers } from '../cluster/shard-servers.ts';
 import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { User } from '../config/config.ts';
+import type { Schema } from '../planner/schema.ts';
 import { decodeErrorResponse } from '../protocol/error-response.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
@@ -62,6 +63,8 @@ export class Transaction {
   #savepoints: Savepoint[] = [];
   #oneSnapshot = false;
   #changedSchema = false;
+  /** Since the block has changed tables: as it sees them. null: as everybody does. */
+  schema: Schema | null = null;
   #settings: SessionSettings;
   #settingsAtBegin: SessionSettings;
 
@@ -266,6 +269,7 @@ export class Transaction {
     }
     this.#participants = nobody;
     this.#block = 'none';
+    this.schema = null;
     this.#failed = false;
     this.#ending = false;
     this.#script = [];

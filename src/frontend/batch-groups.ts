@@ -131,7 +131,7 @@ class GroupBuilder {
     const parsed =
       group.kind === 'multi-shard' ||
       group.kind === 'describe-multi-shard' ||
-      (group.kind === 'command' && group.portal.target?.kind === 'write');
+      (group.kind === 'command' && isOfShards(group.portal));
     if (
       parsed &&
       this.#pending.every(({ step, shards }) => shards === null || step.kind === 'parse')
@@ -184,6 +184,11 @@ function writes(portal: Portal): boolean {
   return portal.target?.kind === 'shard' && portal.target.write;
 }
 
+/** Its run over shards parses and describes it. */
+function isOfShards({ target }: Portal): boolean {
+  return target?.kind === 'write' || target?.kind === 'utility';
+}
+
 function isCopy({ statement }: Portal): boolean {
   const { plan } = statement.planned;
   return plan.kind === 'utility' && plan.tag.startsWith('COPY');
@@ -202,7 +207,7 @@ function placeOf(
     case 'bind':
       return targetShard(step.portal) ?? { kind: 'local' };
     case 'describe-portal':
-      if (step.portal.target?.kind !== 'multi-shard' && step.portal.target?.kind !== 'write') {
+      if (step.portal.target?.kind !== 'multi-shard' && !isOfShards(step.portal)) {
         const place = targetShard(step.portal) ?? describeFetch(step, step.portal.statement);
         return place ?? { kind: 'local' };
       }
@@ -252,6 +257,7 @@ function executePlace(portal: Portal, rowsMax: number, previous: BatchStep | und
     case 'multi-shard':
       return { kind: 'alone', group: { kind: 'multi-shard', portal, describe, rowsMax } };
     case 'write':
+    case 'utility':
       return { kind: 'alone', group: { kind: 'command', portal, describe, rowsMax } };
     case 'error':
       return { kind: 'alone', group: { kind: 'error', error: target.error } };

@@ -85,7 +85,7 @@ function acts(group: BatchGroup): boolean {
       return true;
     case 'command': {
       const { plan } = group.portal.statement.planned;
-      if (plan.kind === 'modify' || plan.kind === 'copy') return true;
+      if (plan.kind === 'modify' || plan.kind === 'copy' || plan.kind === 'utility') return true;
       if (plan.kind === 'setting') return plan.command.kind !== 'discard-all';
       if (plan.kind === 'prepared') return plan.command.kind === 'execute';
       return plan.kind === 'explain';

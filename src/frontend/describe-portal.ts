@@ -23,8 +23,11 @@ function describe(
   done: (ok: boolean) => void,
 ): void {
   const { target, statement, resultFormats } = portal;
-  assert(target?.kind === 'multi-shard' || target?.kind === 'write', 'a portal over shards');
-  const shard = target.kind === 'write' ? target.home : target.describedOn;
+  assert(
+    target?.kind === 'multi-shard' || target?.kind === 'write' || target?.kind === 'utility',
+    'a portal over shards',
+  );
+  const shard = target.kind === 'multi-shard' ? target.describedOn : target.home;
   executor.acquire({ shard, write: false, share: false }, done, (connection, release) => {
     executor.cancelWith(null);
     const question = { text: statement.planned.text, parameterOids: statement.typeOids };

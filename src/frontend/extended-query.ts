@@ -79,7 +79,15 @@ export class ExtendedQuery {
       this.#run('flush');
       return;
     }
-    if (this.#bytes > batchBytesMax) this.#run('flush');
+    if (this.#bytes > batchBytesMax || this.#changesTables()) this.#run('flush');
+  }
+
+  /** What follows is planned by the tables as they are then. */
+  #changesTables(): boolean {
+    const last = this.#steps.at(-1);
+    if (last?.kind !== 'execute') return false;
+    const { plan } = last.portal.statement.planned;
+    return plan.kind === 'utility' && plan.changesSchema && plan.everyShard?.how !== 'apart';
   }
 
   /** Portals live as long as their transaction. */
@@ -216,8 +224,8 @@ export class ExtendedQuery {
   }
 
   #textContext(): TextContext {
-    const { world, settingsNumber } = this.#session.executor;
-    return { settingsNumber, schema: world.planner.schema };
+    const { world, settingsNumber, blockSchema } = this.#session.executor;
+    return { settingsNumber, schema: blockSchema ?? world.planner.schema };
   }
 
   #plan(sql: string): PlannedStatement {
@@ -246,7 +254,8 @@ export class ExtendedQuery {
     const { executor } = this.#session;
     const target = executor.world.planner.targetOf(executor, planned, parameters);
     // A write over shards runs as a simple query does, and is counted there.
-    if (target.kind !== 'write') countStatement(executor.world.telemetry, planned.plan, target);
+    const isCountedLater = target.kind === 'write' || target.kind === 'utility';
+    if (!isCountedLater) countStatement(executor.world.telemetry, planned.plan, target);
     return target;
   }
 

@@ -103,7 +103,9 @@ function runList(
     return;
   }
   if (transaction.block === 'none') transaction.beginImplicit();
-  runStatement(executor, simpleRun(planned, paddingOf(planned)), (ok) => {
+  // Names are looked up when it is its turn: those before it may have changed tables.
+  const current = executor.world.planner.upToDate(executor, planned);
+  runStatement(executor, simpleRun(current, paddingOf(current)), (ok) => {
     // An error ends the list; what an implicit block has done is undone.
     if (ok) runList(executor, statements, index + 1, done);
     else runList(executor, [], 0, done);

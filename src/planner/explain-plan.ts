@@ -4,6 +4,7 @@ import { explainCopy } from './copy/explain-copy.ts';
 import { explainKey, explainRouting } from './explain-routing.ts';
 import type {
   AggregateOutput,
+  EveryShard,
   IntermediateResult,
   ListedRow,
   MultiShardPath,
@@ -46,8 +47,9 @@ export function explainPlan(plan: Plan): readonly string[] {
             ])),
       ];
     case 'utility': {
+      if (plan.tag === '') return ['As received, on the home shard'];
       const note = plan.changesSchema ? ' (changes the schema)' : '';
-      return [plan.tag === '' ? 'As received, on the home shard' : `Utility ${plan.tag}${note}`];
+      return [`Utility ${plan.tag}${note}`, ...indent(explainEveryShard(plan.everyShard))];
     }
     case 'copy':
       return explainCopy(plan.copy);
@@ -71,6 +73,22 @@ export function explainPlan(plan: Plan): readonly string[] {
     default:
       return unreachable(plan);
   }
+}
+
+const hows: { readonly [How in EveryShard['how']]: string } = {
+  together: 'On every shard, in one transaction',
+  'in-block': "On every shard, in the client's transaction",
+  apart: 'On every shard by itself',
+  either: 'On every shard, in one transaction only if the client has begun it',
+};
+
+function explainEveryShard(everyShard: EveryShard | null): readonly string[] {
+  if (everyShard === null) return [];
+  const { how, lacking, elsewhere } = everyShard;
+  const without = lacking.length === 0 ? '' : `, but not on ${lacking.join(', ')}`;
+  const other =
+    elsewhere.kind === 'as-received' ? [] : ['Elsewhere', ...indent(queryText(elsewhere))];
+  return [`${hows[how]}${without}`, ...other];
 }
 
 /** The steps above the shards, outermost first. */

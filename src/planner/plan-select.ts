@@ -23,7 +23,7 @@ export function planSelect(source: StatementSource, select: SelectNode): Plan {
     const { rel } = into;
     if (context.effect !== null) throw refusal('SELECT INTO with session functions', intoHint);
     const changes = rel === undefined ? { changesSchema: true } : creation(context, rel);
-    return { kind: 'utility', tag: 'SELECT', ...changes };
+    return { kind: 'utility', tag: 'SELECT', everyShard: null, ...changes };
   }
   const locks = (select.lockingClause ?? []).length > 0;
   const plan = locks ? lockingSelect : planMultiShard;

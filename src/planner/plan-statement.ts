@@ -20,7 +20,12 @@ import { planWrite } from './write/plan-write.ts';
 const parametersMax = 65_535;
 
 /** A statement with a mistake goes home as it is: PostgreSQL's own message is the best. */
-const asReceivedHome: Plan = { kind: 'utility', tag: '', changesSchema: false };
+const asReceivedHome: Plan = {
+  kind: 'utility',
+  tag: '',
+  changesSchema: false,
+  everyShard: null,
+};
 
 /**
  * Decides what to do with a statement. Never throws for what a client wrote: a statement that is

@@ -2,10 +2,10 @@ import type { RangeVarNode, SqlNode } from '../sql/ast.ts';
 import type { Plan } from './plan.ts';
 import type { PlanRequest } from './plan-request.ts';
 import { refusal } from './refuse.ts';
-import { relationOf } from './relation-item.ts';
 import type { SessionEffect } from './session-effect.ts';
 import type { StatementContext } from './statement-context.ts';
-import { isSharded, tablesIn } from './utility-tables.ts';
+import { isOfEveryShard, relationOfName, residenceOf } from './utility/relation-residence.ts';
+import { relationsIn } from './utility/utility-subjects.ts';
 
 type UtilityPlan = Extract<Plan, { readonly kind: 'utility' }>;
 
@@ -39,19 +39,19 @@ export function planTemporary(
   if (created !== null) {
     const changes = creation(context, created);
     if (changes.effect === undefined) return null;
-    const read = tablesIn(statement).filter((table) => table !== created);
-    if (read.some((table) => isSharded(request, context, table))) {
+    const read = relationsIn(statement).filter((table) => table !== created);
+    if (read.some((table) => isOfEveryShard(residenceOf(request, table)))) {
       const hint = 'Create the table first, then INSERT what SELECT returns.';
       throw refusal('a temporary relation that reads sharded tables is not supported', hint);
     }
-    return { kind: 'utility', tag, ...changes };
+    return { kind: 'utility', tag, everyShard: null, ...changes };
   }
-  const tables = tablesIn(statement).map((table) => relationOf(context, table));
+  const tables = relationsIn(statement).map((table) => relationOfName(request, table));
   const own = tables.filter((table) => table?.isTemporary === true);
   if (own.length === 0) return null;
   if (tables.some((table) => table !== null && table.sharding.kind !== 'local')) return null;
   const changesSchema = own.length < tables.length;
-  return { kind: 'utility', tag, changesSchema, effect: keepsTables };
+  return { kind: 'utility', tag, changesSchema, everyShard: null, effect: keepsTables };
 }
 
 function createdBy(statement: SqlNode): RangeVarNode | null {

@@ -1,7 +1,8 @@
 import type { SqlNode } from '../sql/ast.ts';
-import type { Plan, TransactionCommand } from './plan.ts';
+import type { Plan } from './plan.ts';
 import { isOn } from './plan-setting.ts';
 import { refuse } from './refuse.ts';
+import type { TransactionCommand } from './transaction-command.ts';
 
 type TransactionNode = Extract<SqlNode, { TransactionStmt: unknown }>['TransactionStmt'];
 

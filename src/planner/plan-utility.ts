@@ -1,4 +1,3 @@
-import { unreachable } from '../base/assert.ts';
 import type { SqlNode } from '../sql/ast.ts';
 import { tagOf } from '../sql/walk.ts';
 import { planCopy } from './copy/plan-copy.ts';
@@ -12,10 +11,12 @@ import { planSetting } from './plan-setting.ts';
 import { planTemporary } from './plan-temporary.ts';
 import { planTransaction } from './plan-transaction.ts';
 import { refuse } from './refuse.ts';
+import { relationOf } from './relation-item.ts';
 import type { SessionEffect } from './session-effect.ts';
 import type { StatementContext } from './statement-context.ts';
 import { statementName } from './statement-name.ts';
-import { isOnHomeTables } from './utility-tables.ts';
+import { planUtilityShards } from './utility/plan-utility-shards.ts';
+import { rangeVarsIn } from './utility/utility-subjects.ts';
 
 /** Statements that run on the home shard whatever they name; no table is in them. */
 const anywhere: {
@@ -29,6 +30,7 @@ const anywhere: {
 
 const hints: { readonly [tag: string]: string } = {
   DoStmt: 'The proxy cannot see which tables it touches; run its statements one by one.',
+  CreateSchemaStmt: 'Create its objects in statements of their own.',
   CallStmt: 'The proxy cannot see which tables it touches; run its statements one by one.',
 };
 
@@ -45,7 +47,13 @@ export function planUtility(
   if ('DiscardStmt' in statement) {
     return statement.DiscardStmt.target === 'DISCARD_ALL'
       ? { kind: 'setting', command: { kind: 'discard-all' } }
-      : { kind: 'utility', tag: 'DISCARD', changesSchema: false, effect: { kind: 'ends' } };
+      : {
+          kind: 'utility',
+          tag: 'DISCARD',
+          changesSchema: false,
+          everyShard: null,
+          effect: { kind: 'ends' },
+        };
   }
   if ('ExplainStmt' in statement) return planExplain(request, statement);
   const { lexed, text } = request;
@@ -61,24 +69,21 @@ export function planUtility(
   const tag = tagOf(statement);
   const name = statementName(request.lexed.fingerprint);
   const atHome = anywhere[tag];
-  if (atHome !== undefined) return { kind: 'utility', changesSchema: false, ...atHome };
+  if (atHome !== undefined) {
+    return { kind: 'utility', changesSchema: false, everyShard: null, ...atHome };
+  }
   const temporary = planTemporary(request, context, statement, name);
   if (temporary !== null) return temporary;
-  const verdict = isOnHomeTables(request, context, statement);
-  switch (verdict) {
-    case 'home':
-      return { kind: 'utility', tag: name, changesSchema: changesSchema(tag) };
-    case 'sharded':
-      return refuse(`${name} of a sharded table is not supported`, everyShard);
-    case 'unknown':
-      return refuse(`${name} is not supported`, hints[tag] ?? everyShard);
-    default:
-      return unreachable(verdict);
+  if ('CopyStmt' in statement || 'TruncateStmt' in statement) {
+    const tables = rangeVarsIn(statement).map((node) => relationOf(context, node));
+    const isSharded = tables.some((table) => table !== null && table.sharding.kind !== 'local');
+    if (!isSharded) return { kind: 'utility', tag: name, changesSchema: false, everyShard: null };
+    return refuse(`${name} of a sharded table is not supported`, everyShard);
   }
-}
-
-function changesSchema(tag: string): boolean {
-  return !['CopyStmt', 'TruncateStmt', 'LockStmt', 'VacuumStmt', 'ClusterStmt'].includes(tag);
+  return (
+    planUtilityShards(request, statement, name) ??
+    refuse(`${name} is not supported`, hints[tag] ?? everyShard)
+  );
 }
 
 function planExplain(

@@ -1,8 +1,10 @@
+import type { ShardId } from '../sharding/shard-id.ts';
 import type { ValueRef } from '../sql/statement.ts';
 import type { CopyPlan } from './copy/copy-plan.ts';
 import type { CursorCommand } from './cursor-command.ts';
 import type { PreparedCommand } from './prepared-command.ts';
 import type { SessionEffect } from './session-effect.ts';
+import type { TransactionCommand } from './transaction-command.ts';
 
 /**
  * A condition on the key of one distribution, as a tree over values that are known only when the
@@ -300,19 +302,6 @@ export type Reject = {
   readonly hint: string | null;
 };
 
-export type TransactionCommand =
-  | {
-      readonly kind: 'begin';
-      readonly tag: 'BEGIN' | 'START TRANSACTION';
-      readonly isolation: string | null;
-      readonly readOnly: boolean | null;
-    }
-  | { readonly kind: 'commit'; readonly chain: boolean }
-  | { readonly kind: 'rollback'; readonly chain: boolean }
-  | { readonly kind: 'savepoint'; readonly name: string }
-  | { readonly kind: 'release'; readonly name: string }
-  | { readonly kind: 'rollback-to'; readonly name: string };
-
 export type SettingCommand =
   /** `value` is SQL text for the right side of SET ... TO, ready to replay; null means DEFAULT. */
   | {
@@ -324,6 +313,16 @@ export type SettingCommand =
   | { readonly kind: 'reset'; readonly name: string }
   | { readonly kind: 'reset-all' }
   | { readonly kind: 'discard-all' };
+
+/** How a utility statement runs on every shard: `together` in one transaction over all of them. */
+export type EveryShard = {
+  /** `in-block`: only in a block of the client's; `apart`: never; `either`: as the client has it. */
+  readonly how: 'together' | 'in-block' | 'apart' | 'either';
+  /** Shards to leave out: they do not have what it is about. */
+  readonly lacking: readonly ShardId[];
+  /** What all but the home shard do: without literals. */
+  readonly elsewhere: ShardQuery;
+};
 
 /**
  * What to do with a statement: plain data, cached by fingerprint and schema version, so it holds no
@@ -355,12 +354,13 @@ export type Plan =
       readonly multi: MultiShardWrite | Reject;
       readonly effect?: SessionEffect;
     }
-  /** Utility statements (DDL, VACUUM, COPY ...) on the home shard. */
+  /** Utility statements (DDL, VACUUM, COPY ...); `everyShard` null: on the home shard alone. */
   | {
       readonly kind: 'utility';
       readonly tag: string;
       readonly changesSchema: boolean;
       readonly effect?: SessionEffect;
+      readonly everyShard: EveryShard | null;
     }
   | { readonly kind: 'copy'; readonly copy: CopyPlan }
   | { readonly kind: 'transaction'; readonly command: TransactionCommand }

@@ -53,6 +53,13 @@ function rewritten(context: StatementContext, statement: SqlNode): ShardQuery | 
   return { kind: 'rewritten', pieces: piecesOf(exact) };
 }
 
+/** A utility statement without literals. */
+export function rewriteUtility(statement: SqlNode): ShardQuery | Reject {
+  const text = deparse(statement);
+  if (text === null || !means(text, statement)) return cannotRewrite();
+  return { kind: 'rewritten', pieces: [text] };
+}
+
 function means(text: string, statement: SqlNode): boolean {
   const outcome = parseStatement(text, text);
   return outcome.kind === 'parsed' && canonical(outcome.statement) === canonical(statement);

@@ -1,3 +1,4 @@
+import type { ShardId } from '../sharding/shard-id.ts';
 import type { TableSharding } from '../sharding/shard-map.ts';
 
 /**
@@ -35,11 +36,18 @@ export type RelationKind =
   | 'sequence'
   | 'composite';
 
+/** The shards that have a relation, or are to have it, as far as DDL is concerned. */
+export type Residence =
+  | { readonly kind: 'home' }
+  /** All of the map but those, which lack it although they should not. */
+  | { readonly kind: 'every-shard'; readonly lacking: readonly ShardId[] };
+
 export type RelationSchema = {
   readonly schema: string;
   readonly name: string;
   readonly kind: RelationKind;
   readonly sharding: TableSharding;
+  readonly residence: Residence;
   /** In attribute order, dropped columns left out. */
   readonly columns: readonly ColumnSchema[];
   /** The query of a view, all names in it with their schemas; null for everything else. */
@@ -103,4 +111,10 @@ export type Schema = {
   ): readonly FunctionSchema[];
   /** There is one at least. */
   readonly hasFunctions: boolean;
+  /** The relation that an index of that name belongs to, found likewise. */
+  indexed(
+    schema: string | null,
+    name: string,
+    searchPath: readonly string[],
+  ): RelationSchema | null;
 };

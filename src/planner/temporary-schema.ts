@@ -17,6 +17,7 @@ export function withTemporary(
     defaultCollation: base.defaultCollation,
     hasFunctions: base.hasFunctions,
     functions: (...name) => base.functions(...name),
+    indexed: (...name) => base.indexed(...name),
     relation(schema, name, searchPath) {
       if (schema === temporarySchema) return temporary.get(name) ?? null;
       if (schema !== null) return base.relation(schema, name, searchPath);

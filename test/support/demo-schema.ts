@@ -94,6 +94,7 @@ function relation(name: string, list: string, more: Partial<RelationSchema> = {}
     kind: 'table',
     sharding,
     columns: columns(list),
+    residence: sharding.kind === 'local' ? { kind: 'home' } : { kind: 'every-shard', lacking: [] },
     readsDistributed: false,
     uniqueKeys: [],
     estimatedRows: null,
@@ -112,9 +113,15 @@ const relations: readonly RelationSchema[] = [
   relation('event', 'event_id int8, kind text c, amount int4, payload jsonb'),
   relation('item', 'item_id int4, name text, price numeric'),
   relation('note', 'id int4, cust_id text, body text'),
+  relation('ticket', 'last_value int8', {
+    kind: 'sequence',
+    residence: { kind: 'every-shard', lacking: [] },
+  }),
+  relation('note_id_seq', 'last_value int8', { kind: 'sequence' }),
   relation('big_spender', 'cust_id text c, total numeric', {
     kind: 'view',
     readsDistributed: true,
+    residence: { kind: 'every-shard', lacking: [] },
     definition:
       ' SELECT reservation.cust_id,\n    sum(reservation.payment) AS sum\n   FROM public.reservation\n' +
       '  WHERE (reservation.payment > (100)::numeric)\n  GROUP BY reservation.cust_id;',
@@ -150,6 +157,10 @@ export function demoSchema(defaultCollation: CollationKind = 'linguistic'): Sche
     relation(schema, name, searchPath) {
       const schemas = schema === null ? searchPath : [schema];
       return relations.find((each) => each.name === name && schemas.includes(each.schema)) ?? null;
+    },
+    indexed(schema, name, searchPath) {
+      const table = name === 'note_body' ? 'note' : name === 'customer_name' ? 'customer' : '';
+      return this.relation(schema, table, searchPath);
     },
   };
 }

@@ -31,7 +31,7 @@ import {
   settingStatus,
   tags,
 } from './scripted-frames.ts';
-import { clientMessageText, serverMessageText } from './wire-text.ts';
+import { asksCatalogue, clientMessageText, serverMessageText } from './wire-text.ts';
 
 type Portal = { readonly sql: string; sent: number };
 type How = { describe: boolean; portal: Portal | null; rowsMax: number };
@@ -85,7 +85,6 @@ export class ScriptedSession {
     this.#session.socket.destroySoon();
   }
 
-  /** A message from the client. */
   arrive(frame: Buffer): void {
     if (!this.#session.socket.writable) return;
     this.#event('>', clientMessageText(frame));
@@ -99,6 +98,10 @@ export class ScriptedSession {
   }
 
   #query(sql: string): void {
+    if (asksCatalogue(sql)) {
+      this.#ready([encodeCommandComplete('SELECT 0')]);
+      return;
+    }
     const texts = lexStatements(sql, { standardConformingStrings: true }).map(
       ({ start }, index, all) => sql.slice(start, all[index + 1]?.start).replace(/;\s*$/, ''),
     );
@@ -122,8 +125,8 @@ export class ScriptedSession {
     next(0);
   }
 
-  #ready(): void {
-    this.#out.push(readyForQuery[this.#status]);
+  #ready(before: readonly Buffer[] = []): void {
+    this.#out.push(...before, readyForQuery[this.#status]);
     if (this.#status === 'idle') this.#portals.clear();
     this.#send();
   }

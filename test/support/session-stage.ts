@@ -111,6 +111,15 @@ export class SessionStage {
       openMultiShardSelect,
       limits: config.limits,
       resolvesCommits: false,
+      catalogue: {
+        version: 1,
+        defaultCollation: 'linguistic',
+        relations: [],
+        functions: [],
+        misplaced: [],
+        combineNodes: [],
+        types: [],
+      },
       schemaChanged: async () => {
         this.events.push({ actor: 'catalogue', arrow: '<', text: 'read again' });
       },

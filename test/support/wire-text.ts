@@ -85,7 +85,7 @@ export function clientMessageText(frame: Buffer): string {
   const end = frame.length;
   switch (code) {
     case 'Q':
-      return `Query ${JSON.stringify(decodeQuery(frame, 0, end))}`;
+      return queryText(decodeQuery(frame, 0, end));
     case 'P': {
       const { name, sql, typeOids } = decodeParse(frame, 0, end);
       return ['Parse', JSON.stringify(name), JSON.stringify(sql), ...typeOids].join(' ');
@@ -178,4 +178,13 @@ function rowText(frame: Buffer): string {
     );
   }
   return values.join(' | ');
+}
+
+function queryText(sql: string): string {
+  return asksCatalogue(sql) ? 'Query of the catalogue' : `Query ${JSON.stringify(sql)}`;
+}
+
+/** What a transaction asks after it has changed tables: there are none. */
+export function asksCatalogue(sql: string): boolean {
+  return / as answer\s+from /i.test(sql);
 }

@@ -51,6 +51,7 @@ export function copyQuery(
       copySeveral(executor, { run, copy, query, target }, done);
       return;
     case 'write':
+    case 'utility':
       executor.fail(noQuery(), done);
       return;
     case 'error':

@@ -48,6 +48,7 @@ export function combineSchema(): Schema {
     name,
     kind: 'table',
     sharding: { kind: 'reference' },
+    residence: { kind: 'every-shard', lacking: [] },
     columns: [],
     readsDistributed: false,
     uniqueKeys: [],
@@ -86,6 +87,7 @@ export function combineSchema(): Schema {
     hasFunctions: false,
     functions: () => [],
     relation: (_, name) => relations.find((each) => each.name === name) ?? null,
+    indexed: () => null,
   };
 }
 

@@ -16,7 +16,7 @@ const begin: Plan = {
   kind: 'transaction',
   command: { kind: 'begin', tag: 'BEGIN', isolation: null, readOnly: null },
 };
-const copy: Plan = { kind: 'utility', tag: 'COPY NOTE', changesSchema: false };
+const copy: Plan = { kind: 'utility', tag: 'COPY NOTE', changesSchema: false, everyShard: null };
 const route = {
   kind: 'route',
   query: { kind: 'as-received' },

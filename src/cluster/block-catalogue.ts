@@ -1,0 +1,94 @@
+import type { FunctionSchema } from '../planner/schema.ts';
+import type { ShardMap } from '../sharding/shard-map.ts';
+import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
+import { type PlacementMistake, placementMistakes, placementText } from './placement-mistakes.ts';
+import { type FunctionRow, functionOf, functionsSql } from './read-functions.ts';
+import { readSequences, type SequenceSession } from './sequences/read-sequences.ts';
+import {
+  fullName,
+  type RelationCatalogue,
+  type RelationRow,
+  relationCatalogue,
+  relationsSql,
+  usersOwn,
+} from './shard-catalogue.ts';
+
+export type BlockCatalogue = RelationCatalogue & { readonly functions: readonly FunctionSchema[] };
+
+/**
+ * What a session in a transaction sees of its server's relations, its own changes included; the
+ * system's are left out. The session comes out as it was.
+ */
+export async function readBlockCatalogue(
+  session: SequenceSession,
+  { defaultCollation }: CatalogueSnapshot,
+): Promise<BlockCatalogue> {
+  // In one flight. The search path decides how names in a view's definition are spelt.
+  const [, rows, functions, sequences] = await Promise.all([
+    session.query('SAVEPOINT __pgweave_catalogue; SET LOCAL search_path TO pg_catalog'),
+    rowsOf<RelationRow>(session, relationsSql(usersOwn)),
+    rowsOf<FunctionRow>(session, functionsSql),
+    readSequences(session),
+    session.query(
+      'ROLLBACK TO SAVEPOINT __pgweave_catalogue; RELEASE SAVEPOINT __pgweave_catalogue',
+    ),
+  ]);
+  return {
+    ...relationCatalogue(rows, sequences, defaultCollation),
+    functions: functions.map(functionOf),
+  };
+}
+
+async function rowsOf<Row>(session: SequenceSession, sql: string): Promise<readonly Row[]> {
+  const rows = await session.query(`SELECT row_to_json(r)::text AS answer FROM (${sql}) r`);
+  return rows.map(({ answer }) => JSON.parse(String(answer)) as Row);
+}
+
+/**
+ * `base` as the transaction sees it. What the home shard does not have, because it owns no part of
+ * it, stays as it was.
+ */
+export function blockSnapshot(
+  base: CatalogueSnapshot,
+  home: BlockCatalogue,
+  shardMap: ShardMap,
+): CatalogueSnapshot {
+  const before = new Map(base.relations.map((relation) => [fullName(relation), relation]));
+  const changed = [...home.relations.values()].map((relation) => {
+    const known = before.get(fullName(relation));
+    return {
+      ...relation,
+      estimatedRows: known?.estimatedRows ?? relation.estimatedRows,
+      lacking: known?.lacking ?? [],
+    };
+  });
+  const kept = base.relations.filter(
+    (relation) => isOfSystem(relation) || relation.lacking.includes(shardMap.home),
+  );
+  return { ...base, relations: [...kept, ...changed], functions: functionsOf(base, home) };
+}
+
+/** One that was not the same on all shards may be so still. */
+function functionsOf(base: CatalogueSnapshot, home: BlockCatalogue): readonly FunctionSchema[] {
+  const keyOf = ({ schema, name, isHidden }: FunctionSchema) =>
+    JSON.stringify([schema, name, isHidden]);
+  const before = new Map(base.functions.map((each) => [keyOf(each), each]));
+  return home.functions.map((each) => ({
+    ...each,
+    isImmutable: each.isImmutable && before.get(keyOf(each))?.isImmutable !== false,
+  }));
+}
+
+/** What the transaction has done that cannot hold over shards; what was so before is left alone. */
+export function newMistake(
+  base: CatalogueSnapshot,
+  catalogue: RelationCatalogue,
+  shardMap: ShardMap,
+): PlacementMistake | null {
+  const found = placementMistakes(shardMap, catalogue);
+  return found.find((mistake) => !base.misplaced.includes(placementText(mistake))) ?? null;
+}
+
+function isOfSystem({ schema }: RelationSnapshot): boolean {
+  return schema === 'pg_catalog' || schema === 'information_schema';
+}
