@@ -11,7 +11,11 @@ export const login = { user: 'app', database: 'app' };
 
 /** Four shards, and one server that holds all rows: `whole`. */
 export async function startServers(): Promise<LabCluster> {
-  const settings = { max_connections: '200', shared_buffers: '64MB' };
+  const settings = {
+    max_connections: '200',
+    shared_buffers: '64MB',
+    max_prepared_transactions: '20',
+  };
   const cluster = await startTestCluster({ shards: ['whole', ...shards], schema, settings });
   await onServer(cluster, 'whole', fillSql('true'));
   return cluster;

@@ -2,12 +2,15 @@ import type { CopyField, CopyFormat } from './copy-format.ts';
 import { keyTooFar, literalLineEnd, markerNotAlone, markerStyle } from './copy-line-errors.ts';
 import { type CopyRowReader, type CopyRowVisitor, longRowBytes } from './copy-rows.ts';
 import { HeldBytes } from './held-bytes.ts';
+import { NextByte } from './next-byte.ts';
 
 const backslash = 0x5c;
 const dot = 0x2e;
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 const noBytes = Buffer.alloc(0);
+/** Less than so much is looked at byte by byte: a search would go on beyond it. */
+const searchBytesMin = 64;
 
 /** As copyTextField and copyCsvField. */
 export type FieldFinder = (
@@ -39,6 +42,9 @@ export class CopyLines implements CopyRowReader {
   /** -1: the quote is its own escape. */
   readonly #escape: number;
   readonly #held = new HeldBytes();
+  /** What may make a row end elsewhere than at the next newline. */
+  readonly #nextMark: NextByte;
+  readonly #nextReturn = new NextByte(carriageReturn);
   #lineEnd: 'unknown' | 'newline' | 'carriage-return' | 'both' = 'unknown';
   #inHeader: boolean;
   #hasEnded = false;
@@ -55,6 +61,8 @@ export class CopyLines implements CopyRowReader {
   #nextLook = longRowBytes;
   /** Where the last scan found the content of the row to end, or where it stopped. */
   #contentEnd = 0;
+  /** Where `#isPlain` has found the next newline. */
+  #newlineAt = 0;
 
   constructor(options: CopyLinesOptions, visitor: CopyRowVisitor) {
     const { format } = options;
@@ -64,6 +72,7 @@ export class CopyLines implements CopyRowReader {
     this.#quote = format.kind === 'csv' ? format.quote : -1;
     this.#escape = format.kind === 'csv' && format.escape !== format.quote ? format.escape : -1;
     this.#inHeader = format.hasHeader;
+    this.#nextMark = new NextByte(format.kind === 'csv' ? format.quote : backslash);
   }
 
   get line(): number {
@@ -73,17 +82,21 @@ export class CopyLines implements CopyRowReader {
   push(bytes: Buffer, start: number, end: number): void {
     if (this.#hasEnded) return;
     const held = this.#held;
-    if (held.length === 0) {
-      const rest = this.#rows(bytes, start, end, false);
-      if (rest < end) held.append(bytes, rest, end);
-    } else {
+    if (held.length > 0) {
+      this.#nextMark.forget();
+      this.#nextReturn.forget();
       held.append(bytes, start, end);
       held.drop(this.#rows(held.bytes, 0, held.length, false));
+    } else {
+      const rest = this.#rows(bytes, start, end, false);
+      if (rest < end) held.append(bytes, rest, end);
     }
   }
 
   finish(): void {
     if (this.#hasEnded) return;
+    this.#nextMark.forget();
+    this.#nextReturn.forget();
     const { bytes, length } = this.#held;
     const rest = this.#rows(bytes, 0, length, true);
     // The end of the data ends the last row as well.
@@ -96,9 +109,11 @@ export class CopyLines implements CopyRowReader {
     let rowStart = from;
     let at = from + this.#scanned;
     for (;;) {
-      const end = this.#isCsv
-        ? this.#csvRowEnd(bytes, at, to, isLast)
-        : this.#textRowEnd(bytes, rowStart, at, to, isLast);
+      const end = this.#isPlain(bytes, at, to)
+        ? this.#plainRowEnd(bytes, to)
+        : this.#isCsv
+          ? this.#csvRowEnd(bytes, at, to, isLast)
+          : this.#textRowEnd(bytes, rowStart, at, to, isLast);
       if (this.#hasEnded) return to;
       if (end < 0) break;
       this.#pass(bytes, rowStart, this.#contentEnd, end);
@@ -150,6 +165,21 @@ export class CopyLines implements CopyRowReader {
     if (end - start > keyBytesMax) throw keyTooFar(keyBytesMax);
     this.#nextLook = 2 * (end - start);
     return start;
+  }
+
+  /** Nothing but a newline can end the row, up to the next one. Searching is faster than looking. */
+  #isPlain(bytes: Buffer, from: number, to: number): boolean {
+    if (this.#inQuote || this.#wasEscape || to - from < searchBytesMin) return false;
+    this.#newlineAt = bytes.indexOf(newline, from);
+    if (this.#newlineAt < 0 || this.#newlineAt >= to) this.#newlineAt = to;
+    const stop = this.#newlineAt;
+    return this.#nextMark.from(bytes, from) >= stop && this.#nextReturn.from(bytes, from) >= stop;
+  }
+
+  #plainRowEnd(bytes: Buffer, to: number): number {
+    const at = this.#newlineAt;
+    this.#contentEnd = at;
+    return at < to ? this.#lineEndAt(bytes, at, to, false) : -1;
   }
 
   /** Where the row ends, its line end included; -1: not in these bytes. */

@@ -100,6 +100,7 @@ describe('rows of COPY data', () => {
       '\r',
       '\r\n',
       '',
+      'x'.repeat(90),
     ];
     for (let round = 0; round < 3000; round++) {
       const size = random.integer(0, 39);
