@@ -39,7 +39,10 @@ type Pending = {
 export class CopyClient {
   readonly socket: Socket;
   readonly #address: { readonly host: string; readonly port: number };
-  #buffer: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  /** How many are needed to go on. */
+  #wanted = 5;
   #pending: Pending | null = null;
   #key: Buffer = Buffer.alloc(0);
 
@@ -114,16 +117,24 @@ export class CopyClient {
   }
 
   #receive(chunk: Buffer): void {
-    this.#buffer = Buffer.concat([this.#buffer, chunk]);
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    // A long message is put together once.
+    if (this.#bytes < this.#wanted) return;
+    const all = Buffer.concat(this.#chunks);
     let start = 0;
-    while (this.#buffer.length - start >= 5) {
-      const end = start + 1 + this.#buffer.readUInt32BE(start + 1);
-      if (end > this.#buffer.length) break;
-      const code = String.fromCharCode(this.#buffer[start] ?? 0);
-      this.#message(code, Buffer.from(this.#buffer.subarray(start + 5, end)));
-      start = end;
+    this.#wanted = 5;
+    while (all.length - start >= 5) {
+      const length = 1 + all.readUInt32BE(start + 1);
+      this.#wanted = length;
+      if (start + length > all.length) break;
+      const code = String.fromCharCode(all[start] ?? 0);
+      this.#message(code, Buffer.from(all.subarray(start + 5, start + length)));
+      start += length;
+      this.#wanted = 5;
     }
-    this.#buffer = this.#buffer.subarray(start);
+    this.#chunks = [all.subarray(start)];
+    this.#bytes = all.length - start;
   }
 
   #message(code: string, body: Buffer): void {

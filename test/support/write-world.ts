@@ -88,6 +88,11 @@ export class WriteWorld {
     return { proxy: { ...this.#running, ...login }, plain: { host, port, ...login } };
   }
 
+  /** pgweave's supervisor. */
+  get pid(): number {
+    return this.#running.pid;
+  }
+
   /** Another client of pgweave. */
   connect(): Promise<WireClient> {
     return WireClient.connect({ host: this.#running.host, port: this.#running.port, ...login });

@@ -93,6 +93,19 @@ describe('COPY over shards', () => {
     expect(await run(text, '1\ta\t1\n101\tb\t2\n')).toBe('COPY 2 I');
   });
 
+  it('can be run again when a server was lost', async () => {
+    const waiting = await CopyClient.connect(world.addresses.proxy);
+    const answer = waiting.run({ text, data: [Buffer.from('1\ta\t1\n101\tb\t2\n')], never: true });
+    const find =
+      "select pid from pg_stat_activity where query like 'copy account%' and state = 'active'";
+    await expect.poll(async () => (await world.shards[1]?.query(find))?.length).toBe(1);
+    await world.shards[1]?.query(`select pg_terminate_backend(pid) from (${find}) found`);
+    expect((await answer).error?.get('C')).toBe('40001');
+    waiting.close();
+    expect(await stored()).toEqual([]);
+    expect(await run(text, '1\ta\t1\n101\tb\t2\n')).toBe('COPY 2 I');
+  });
+
   it('is cancelled while it waits for data', async () => {
     const waiting = await CopyClient.connect(world.addresses.proxy);
     const answer = waiting.run({ text, data: [Buffer.from('1\ta\t1\n101\tb\t2\n')], never: true });
@@ -120,6 +133,7 @@ describe('COPY into a reference table', () => {
       ]);
     }
     expect(await run(copies, rows)).toBe('23505 I');
+    expect(await run('copy country (code, name) from stdin', 'x\ty\n')).toBe('0A000 I');
     expect(
       await run('copy country from stdin (format csv, on_error ignore)', 'a,b,c,1,now,1\n'),
     ).toBe('COPY 0 I');
