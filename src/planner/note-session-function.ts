@@ -1,6 +1,6 @@
 import type { FunctionCallNode, SqlNode } from '../sql/ast.ts';
 import { slotOf } from '../sql/bind-slots.ts';
-import { builtinName } from '../sql/names.ts';
+import { builtinName, stringsOf } from '../sql/names.ts';
 import type { ValueRef } from '../sql/statement.ts';
 import { walk } from '../sql/walk.ts';
 import { refusal } from './refuse.ts';
@@ -26,8 +26,9 @@ export function noteSessionFunction(
   else if (known.effect !== 'nothing') noteEffect(context, known.effect, name);
 }
 
-function noteSetting(context: StatementContext, { args = [] }: FunctionCallNode): void {
-  const name = valueRef(args[0]);
+function noteSetting(context: StatementContext, call: FunctionCallNode): void {
+  const { args = [] } = call;
+  const name = valueRef(args[0]) ?? valueOfColumn(context, call, args[0]);
   const local = booleanOf(args[2]) ?? valueRef(args[2]);
   if (name === null || local === null) {
     throw refusal(
@@ -38,6 +39,35 @@ function noteSetting(context: StatementContext, { args = [] }: FunctionCallNode)
   const { effect } = context;
   if (effect !== null && effect.kind !== 'sets') throw mixed('set_config');
   context.effect = { kind: 'sets', calls: [...(effect?.calls ?? []), { name, local }] };
+}
+
+/**
+ * The value that `SELECT set_config(name, ...) FROM pg_settings WHERE name = '...'` gives a column;
+ * null for everything else. pg_dump sets so what an older server may not know.
+ */
+function valueOfColumn(
+  { source: { statement } }: StatementContext,
+  call: FunctionCallNode,
+  node: SqlNode | undefined,
+): ValueRef | null {
+  if (node === undefined || !('ColumnRef' in node) || !('SelectStmt' in statement)) return null;
+  const { targetList = [], fromClause = [], whereClause } = statement.SelectStmt;
+  const isTarget = targetList.some(
+    (target) =>
+      'ResTarget' in target &&
+      target.ResTarget.val !== undefined &&
+      'FuncCall' in target.ResTarget.val &&
+      target.ResTarget.val.FuncCall === call,
+  );
+  const isOneTable = fromClause.length === 1 && fromClause.every((item) => 'RangeVar' in item);
+  if (!isTarget || !isOneTable || whereClause === undefined || !('A_Expr' in whereClause)) {
+    return null;
+  }
+  const { kind, name, lexpr, rexpr } = whereClause.A_Expr;
+  if (kind !== 'AEXPR_OP' || builtinName(name) !== '=') return null;
+  if (lexpr === undefined || !('ColumnRef' in lexpr)) return null;
+  const [compared, passed] = [lexpr, node].map(({ ColumnRef }) => stringsOf(ColumnRef.fields));
+  return compared?.join('.') === passed?.join('.') ? valueRef(rexpr) : null;
 }
 
 function noteEffect(context: StatementContext, kind: 'keeps' | 'ends', name: string): void {

@@ -6,7 +6,11 @@ import { settingLimit } from './setting-limits.ts';
 type SetNode = Extract<SqlNode, { VariableSetStmt: unknown }>['VariableSetStmt'];
 
 const isolation = 'transaction_isolation';
-const readOnly = 'transaction_read_only';
+const transactionProperties = new Set([
+  isolation,
+  'transaction_read_only',
+  'transaction_deferrable',
+]);
 
 /** SET and RESET. Settings are kept by the session and replayed on every server it uses. */
 export function planSetting(node: SetNode): Plan {
@@ -72,14 +76,19 @@ function quoted(value: string): string {
   return doubled.includes('\\') ? `E'${doubled.replaceAll('\\', '\\\\')}'` : `'${doubled}'`;
 }
 
-/** SET TRANSACTION and SET SESSION CHARACTERISTICS, which are settings by another name. */
+/**
+ * SET TRANSACTION and SET SESSION CHARACTERISTICS, which are settings by another name. Of several
+ * properties of a transaction the level is what the session must know; all travel in the text.
+ */
 function transactionSetting(node: SetNode, form: string): SettingCommand {
-  const [option, ...more] = node.args ?? [];
   const ofSession = form === 'session characteristics';
+  const properties = (node.args ?? []).flatMap((option) =>
+    'DefElem' in option ? [option.DefElem] : [],
+  );
+  const named = properties.find(({ defname }) => defname === isolation) ?? properties[0];
   if (
-    option === undefined ||
-    more.length > 0 ||
-    !('DefElem' in option) ||
+    named === undefined ||
+    (ofSession && properties.length > 1) ||
     (!ofSession && form !== 'transaction')
   ) {
     throw refusal(
@@ -87,12 +96,18 @@ function transactionSetting(node: SetNode, form: string): SettingCommand {
       'Set one property at a time, or name them all in BEGIN.',
     );
   }
-  const { defname: name = '', arg } = option.DefElem;
-  if ((name !== isolation && name !== readOnly) || arg === undefined) {
-    throw refusal(`SET TRANSACTION of ${name} is not supported`, 'Name it in BEGIN.');
+  for (const { defname = '' } of properties) {
+    if (!transactionProperties.has(defname)) {
+      throw refusal(`SET TRANSACTION of ${defname} is not supported`, 'Name it in BEGIN.');
+    }
   }
-  const value = name === isolation ? valueText(arg) : isOn(arg) ? "'on'" : "'off'";
+  const { defname: name = '', arg } = named;
+  const value = arg === undefined ? null : name === isolation ? valueText(arg) : onOrOff(arg);
   return { kind: 'set', name: ofSession ? `default_${name}` : name, value, local: !ofSession };
+}
+
+function onOrOff(node: SqlNode): string {
+  return isOn(node) ? "'on'" : "'off'";
 }
 
 export function isOn(node: SqlNode): boolean {

@@ -122,6 +122,27 @@ describe('set_config()', () => {
     expect(answers[0]).toEqual(answers[1]);
   });
 
+  it('takes a name that the only condition gives a column, as pg_dump does', async () => {
+    const of = (name: string) =>
+      `select set_config(name, '4321kB', false) from pg_settings where name = '${name}'`;
+    await same([
+      "set app.tenant to 'red'",
+      of('work_mem'),
+      of('no_such_setting'),
+      'show work_mem',
+      "select id, current_setting('work_mem') from entry order by id",
+      "select current_setting('work_mem') from entry where id = 1000000",
+    ]);
+    const { served } = await sides.run([
+      "select set_config(name, '1MB', false) from pg_settings where name like 'work%'",
+      "select set_config(name, '1MB', false) from pg_settings where name = 'a' or name = 'work_mem'",
+      "select (select set_config(name, '1MB', false) from (select 'x' as name) s) from pg_settings where name = 'work_mem'",
+      "select set_config(s.name, '1MB', false) from pg_settings s, pg_class where s.name = 'work_mem'",
+    ]);
+    for (const answer of served)
+      expect(answer).toHaveProperty('error', expect.stringMatching(/^0A000/));
+  });
+
   it('is refused where it cannot be followed', async () => {
     const { served } = await sides.run([
       "select set_config(note, 'x', false) from entry where id = 1",
@@ -135,6 +156,32 @@ describe('set_config()', () => {
     ]);
     const codes = served.map((answer) => ('error' in answer ? answer.error.slice(0, 5) : 'none'));
     expect(codes).toEqual(['0A000', '0A000', 'none', '0A000', '0A000', '0A000', '0A000', '0A000']);
+  });
+});
+
+describe('SET TRANSACTION', () => {
+  it('takes several properties at once', async () => {
+    const shown = ['transaction_isolation', 'transaction_read_only', 'transaction_deferrable'];
+    await same([
+      "set app.tenant to 'red'",
+      'begin',
+      'set transaction isolation level repeatable read, read only',
+      ...shown.map((name) => `show ${name}`),
+      "update entry set note = 'x' where id = 0",
+      'rollback',
+      'begin',
+      'set transaction isolation level repeatable read, read only',
+      `select ${shown.map((name) => `current_setting('${name}') as ${name}`)} from entry where id = 1000000`,
+      "update entry set note = 'x' where id = 1000000",
+      'rollback',
+      'begin',
+      'select id from entry where id = 0',
+      'set transaction read only, deferrable',
+      ...shown.map((name) => `show ${name}`),
+      "update entry set note = 'x' where id = 0",
+      'rollback',
+      ...shown.map((name) => `show ${name}`),
+    ]);
   });
 });
 
