@@ -49,6 +49,17 @@ await tell('migration', async () => {
   return [up, rows, down];
 });
 
+await tell('sharded migration', async () => {
+  await knex.schema.alterTable('reservation', (table) => table.integer('knex_extra').defaultTo(5));
+  const rows = await knex('reservation').where({ cust_id: 'Zoe-01' }).min('knex_extra').count();
+  await knex.schema.alterTable('reservation', (table) =>
+    table.index('knex_extra', 'knex_extra_index'),
+  );
+  const info = await knex('reservation').columnInfo('knex_extra');
+  await knex.schema.alterTable('reservation', (table) => table.dropColumn('knex_extra'));
+  return [rows, info, await knex.schema.hasColumn('reservation', 'knex_extra')];
+});
+
 await tell('crud', async () => {
   const rows = customers.map((cust_id) => ({
     cust_id,

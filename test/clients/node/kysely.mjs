@@ -38,6 +38,17 @@ await tell('migration', async () => {
   return rows;
 });
 
+await tell('sharded migration', () =>
+  db.transaction().execute(async ({ schema }) => {
+    await schema.alterTable('customer').addColumn('kysely_extra', 'text').execute();
+    await schema.alterTable('customer').renameColumn('kysely_extra', 'kysely_other').execute();
+    await schema.createIndex('kysely_index').on('customer').column('kysely_other').execute();
+    const tables = await db.introspection.getTables();
+    await schema.alterTable('customer').dropColumn('kysely_other').execute();
+    return tables.find((table) => table.name === 'customer').columns.length;
+  }),
+);
+
 await tell('crud', async () => {
   const rows = customers.map((cust_id) => ({
     cust_id,

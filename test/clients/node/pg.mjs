@@ -332,4 +332,25 @@ await tell('copy', async () => {
   return [input.rowCount, parts.join('')];
 });
 
+await tell('sharded copy', async () => {
+  const session = await pool.connect();
+  const lines = customers.flatMap((id) => [
+    `7001\t${id}\t1\t1\t2025-03-03\n`,
+    `7002\t${id}\t2\t2\t2025-03-03\n`,
+  ]);
+  const input = session.query(copyStreams.from('copy reservation from stdin'));
+  await pipeline(Readable.from(lines), input);
+  const failed = session.query(copyStreams.from('copy reservation from stdin'));
+  const error = await failureOf(pipeline(Readable.from([lines[0], 'no row\n']), failed));
+  const parts = [];
+  const output = session.query(
+    copyStreams.to(
+      "copy (select * from reservation where date = '2025-03-03' order by cust_id, reserve_id) to stdout (format csv, header)",
+    ),
+  );
+  for await (const part of output) parts.push(part.toString());
+  session.release();
+  return [input.rowCount, error.slice(0, 2), parts.join('')];
+});
+
 await pool.end();

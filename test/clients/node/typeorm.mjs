@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { DataSource, EntitySchema, In } from 'typeorm';
+import { DataSource, EntitySchema, In, TableColumn } from 'typeorm';
 import * as own from './tell.mjs';
 
 const { client: name, customers, failureOf, sampleId, sampleRow, tell } = own;
@@ -109,6 +109,25 @@ await tell('migration', async () => {
   const rows = await source.query("insert into typeorm_note (body) values ('x') returning *");
   await source.undoLastMigration();
   return [up.map((migration) => migration.name), rows];
+});
+
+await tell('sharded migration', async () => {
+  const session = source.createQueryRunner();
+  const column = new TableColumn({ name: 'typeorm_extra', type: 'int', default: 5 });
+  await session.addColumn('reservation', column);
+  const rows = await session.query(
+    'select sum(typeorm_extra) from reservation where cust_id = any($1)',
+    [['Adam-01', 'Zoe-01']],
+  );
+  await session.changeColumn(
+    'reservation',
+    column,
+    new TableColumn({ name: 'typeorm_other', type: 'int' }),
+  );
+  const table = await session.getTable('reservation');
+  await session.dropColumn('reservation', 'typeorm_other');
+  await session.release();
+  return [rows, table.columns.map((each) => each.name)];
 });
 
 await tell('crud', async () => {

@@ -193,3 +193,15 @@ def _():
     with cursor.copy(f"copy (select body from note where body like '{client}%' order by 1) to stdout (format binary)") as copy:
         copy.set_types(["text"])
         return list(copy.rows())
+
+
+@tell("sharded copy")
+def _():
+    cursor = session.cursor()
+    with cursor.copy("copy sample (id, client, exact, tree, labels) from stdin (format binary)") as copy:
+        copy.set_types(["uuid", "text", "numeric", "jsonb", "text[]"])
+        for number in range(20, 60):
+            copy.write_row((sample_id(number), client, decimal.Decimal(number) / 4, Jsonb({"n": number}), ["a", str(number)]))
+    with cursor.copy(f"copy (select id, exact, labels from sample where client = '{client}' order by id) to stdout (format binary)") as copy:
+        copy.set_types(["uuid", "numeric", "text[]"])
+        return list(copy.rows())

@@ -85,6 +85,20 @@ def _():
     return [list(each) for each in found]
 
 
+@tell("sharded migration")
+def _():
+    with engine.begin() as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        operations.add_column("sample", sa.Column("alembic_extra", sa.Integer, server_default="5", nullable=False))
+        operations.create_index("alembic_index", "sample", ["alembic_extra"])
+        operations.create_check_constraint("alembic_check", "sample", "alembic_extra > 0")
+    found = [each["name"] for each in sa.inspect(engine).get_columns("sample")]
+    error = failure_of(lambda: engine.execute(f"insert into sample (id, client, alembic_extra) values ('{sample_id(3)}', 'x', 0)"))
+    with engine.begin() as connection:
+        Operations(MigrationContext.configure(connection)).drop_column("sample", "alembic_extra")
+    return [found, error[:2]]
+
+
 @tell("crud")
 def _():
     with Session() as session:
