@@ -16,9 +16,4 @@ export const knownDifferences: readonly KnownDifference[] = [
   },
   ...['dbd-pg', 'php-pdo'].map((client) => ({ client, thing: 'migration', reason: currval })),
   { client: 'pg_dump', thing: 'dump of rows', reason: dump },
-  {
-    client: 'psycopg3',
-    thing: 'sharded copy',
-    reason: 'it expects the head of a binary COPY and the first row in one message',
-  },
 ];

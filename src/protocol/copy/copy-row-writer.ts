@@ -27,13 +27,15 @@ export class CopyRowWriter {
   readonly #format: CopyFormat;
   readonly #columns: readonly CopyColumn[];
   readonly #reader = new DataRowReader();
+  /** Binary: drivers rely on the server's way of sending it, in one message with what follows. */
+  #head: Buffer = binaryHead;
 
   constructor(format: CopyFormat, columns: readonly CopyColumn[]) {
     this.#format = format;
     this.#columns = columns;
   }
 
-  /** CopyOutResponse and what stands before the rows. */
+  /** CopyOutResponse and the line of names. */
   begin(): Buffer {
     const format = this.#format;
     const code = format.kind === 'binary' ? 1 : 0;
@@ -41,8 +43,7 @@ export class CopyRowWriter {
     writer.int16(this.#columns.length);
     for (const _ of this.#columns) writer.int16(code);
     writer.end();
-    if (format.kind === 'binary') writer.begin(BackendCode.copyData).bytes(binaryHead).end();
-    else if (format.hasHeader) this.#header(writer, format);
+    if (format.kind !== 'binary' && format.hasHeader) this.#header(writer, format);
     return writer.take();
   }
 
@@ -57,13 +58,24 @@ export class CopyRowWriter {
       else this.#row(writer, format, frames, start, end);
       start = end;
     }
-    return format.kind === 'binary' ? frames : writer.take();
+    return format.kind === 'binary' ? this.#withHead(frames) : writer.take();
   }
 
   /** What stands behind the rows, CopyDone left out. */
   end(): Buffer {
     if (this.#format.kind !== 'binary') return Buffer.alloc(0);
-    return new MessageWriter().begin(BackendCode.copyData).bytes(binaryTrailer).end().take();
+    return this.#withHead(
+      new MessageWriter().begin(BackendCode.copyData).bytes(binaryTrailer).end().take(),
+    );
+  }
+
+  #withHead(frames: Buffer): Buffer {
+    const head = this.#head;
+    if (head.length === 0 || frames.length === 0) return frames;
+    this.#head = frames.subarray(0, 0);
+    const joined = Buffer.concat([frames.subarray(0, 5), head, frames.subarray(5)]);
+    joined.writeInt32BE(frames.readInt32BE(1) + head.length, 1);
+    return joined;
   }
 
   #header(writer: MessageWriter, format: TextFormat): void {
