@@ -11,11 +11,15 @@ const periodMs = 1_000;
 export class FileWatch {
   readonly #files: () => readonly string[];
   readonly #stop: () => void;
-  #seen: string | null = null;
+  #seen: string;
   #looking = false;
 
-  /** `changed` is called after a second at most, and again when it changes during that. */
-  constructor(clock: Clock, files: () => readonly string[], changed: () => void) {
+  /**
+   * `seen`: the marks of the files when they were read. `changed` is called after a second at most,
+   * and again when it changes during that.
+   */
+  constructor(clock: Clock, seen: string, files: () => readonly string[], changed: () => void) {
+    this.#seen = seen;
     this.#files = files;
     this.#stop = clock.every(periodMs, () => {
       // #look never rejects.
@@ -30,12 +34,11 @@ export class FileWatch {
   async #look(changed: () => void): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
-    const marks = await Promise.all(this.#files().map(markOf));
+    const now = await marksOf(this.#files());
     this.#looking = false;
-    const now = marks.join('\n');
     const before = this.#seen;
     this.#seen = now;
-    if (before !== null && before !== now) changed();
+    if (before !== now) changed();
   }
 }
 
@@ -50,6 +53,11 @@ export function credentialFiles({ tls, serverEncryption, usersFile }: Config): r
     crlFile,
     usersFile,
   ].filter((file) => file !== null);
+}
+
+/** Other ones when one of the files is another, or has been written. Take them before reading. */
+export async function marksOf(files: readonly string[]): Promise<string> {
+  return (await Promise.all(files.map(markOf))).join('\n');
 }
 
 async function markOf(file: string): Promise<string> {

@@ -15,7 +15,7 @@ import { CatalogueKeeper } from './catalogue-keeper.ts';
 import { ClientListener } from './client-listener.ts';
 import type { ClusterControl, StartCluster } from './cluster-control.ts';
 import { DeadlockWatch } from './deadlock-watch.ts';
-import { credentialFiles, FileWatch } from './file-watch.ts';
+import { credentialFiles, FileWatch, marksOf } from './file-watch.ts';
 import { toWireError, type WireError, type WorkerConfiguration } from './messages.ts';
 import { restartWarnings } from './restart-warnings.ts';
 import { metricsPage, obstacles, workerViews } from './supervisor-view.ts';
@@ -150,6 +150,7 @@ export class Supervisor {
 
   async #startAll(): Promise<void> {
     const { startCluster, clock, telemetry, readUsersFile } = this.#parts;
+    const marks = await marksOf(credentialFiles(this.#config));
     this.#fileUsers = await readUsersFile(this.#config);
     this.#http = await startAdminHttp(() => this.#config.admin, this.#view, telemetry);
     this.#demandNotStopping();
@@ -173,6 +174,7 @@ export class Supervisor {
     });
     this.#watch = new FileWatch(
       clock,
+      marks,
       () => credentialFiles(this.#config),
       () => this.#refreshCredentials(),
     );
