@@ -183,8 +183,7 @@ export class Supervisor {
       // refresh() never rejects.
       void this.#keeper.refresh();
     });
-    const { host } = this.#config.listen;
-    telemetry.log('info', 'accepting clients', { host, port: this.#clientPort });
+    telemetry.log('info', 'accepting clients', { ...this.#config.listen, port: this.#clientPort });
   }
 
   async #readFirstCatalogue(): Promise<void> {
