@@ -57,18 +57,16 @@ async function main(): Promise<number> {
 }
 
 function allCases(): readonly Case[] {
-  return (['a', 'b'] as const).flatMap((shard) =>
-    victims.flatMap((victim) =>
-      steps.flatMap((step) => moments.map((moment) => ({ step, moment, victim, shard }))),
-    ),
+  return victims.flatMap((victim) =>
+    steps.flatMap((step) => moments.map((moment) => ({ step, moment, victim }))),
   );
 }
 
-function line(round: number, { step, moment, victim, shard }: Case, result: CommitRound): string {
+function line(round: number, { step, moment, victim }: Case, result: CommitRound): string {
   const { committed, errors, endedMs, findings } = result;
   const codes = [...errors].map(([code, count]) => `${code}: ${count}`).join(', ');
   const end = `${committed} commits; ${codes}; ended in ${Math.round(endedMs)} ms`;
-  return `${round} ${shard} ${step} ${moment}, ${victim}: ${[end, ...findings].join('; ')}`;
+  return `${round} ${step} ${moment}, ${victim}: ${[end, ...findings].join('; ')}`;
 }
 
 function print(text: string): void {

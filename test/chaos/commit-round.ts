@@ -24,8 +24,6 @@ export type Case = {
   readonly step: (typeof steps)[number];
   readonly moment: (typeof moments)[number];
   readonly victim: (typeof victims)[number];
-  /** Whose link is tapped. */
-  readonly shard: ShardName;
 };
 
 export type CommitRound = {
@@ -42,6 +40,14 @@ const patterns: { readonly [Step in Case['step']]: RegExp } = {
   insert: /^INSERT INTO pgweave\.decision/,
   commit: /^COMMIT$/,
   'commit prepared': /^COMMIT PREPARED/,
+};
+
+/** Whose link is tapped: the home shard, which has written, decides. */
+const shardOf: { readonly [Step in Case['step']]: ShardName } = {
+  prepare: 'b',
+  insert: 'a',
+  commit: 'a',
+  'commit prepared': 'b',
 };
 
 const clients = 4;
@@ -85,7 +91,8 @@ export async function runCommitRound(
 
 /** Resolves with the time when the deed was done. */
 async function strike(world: CommitWorld, what: Case): Promise<number> {
-  const { shard, step, moment, victim } = what;
+  const { step, moment, victim } = what;
+  const shard = shardOf[step];
   const near = await world.primary(shard);
   const far = await world.primary(shard === 'a' ? 'b' : 'a');
   const relay = world.relay(near);
