@@ -12,6 +12,7 @@ RUN mkdir state
 
 FROM node:20-slim
 ENV NODE_ENV=production
+ENV PGWEAVE_STATE_DIRECTORY=/app/state
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules

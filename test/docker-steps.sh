@@ -69,7 +69,9 @@ if [ "$(id -u)" = 0 ]; then
   chown -R 65534:65534 state
   as_other_user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 fi
-NODE_ENV=production "${as_other_user[@]}" node dist/cli/main.js serve --config "$root/pgweave.yaml" &
+state=$(sed -n 's|^ENV PGWEAVE_STATE_DIRECTORY=/app/||p' "$OLDPWD/Dockerfile")
+[ -n "$state" ]
+NODE_ENV=production PGWEAVE_STATE_DIRECTORY="$PWD/$state" "${as_other_user[@]}" node dist/cli/main.js serve --config "$root/pgweave.yaml" &
 proxy_pid=$!
 
 health=$(sed -n 's/^ *CMD \["node", "-e", "\(fetch.*\)"\]$/\1/p' "$OLDPWD/Dockerfile")
