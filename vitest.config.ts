@@ -1,7 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
-// fast: pure code and fake shards, seconds. servers: real PostgreSQL clusters, minutes; one file at a
-// time, because two cores cannot run two clusters under load and still keep failover timings honest.
+/** Failures must be noticed within fractions of a second here, or memory is counted: nobody beside them. */
+const alone = [
+  'test/chaos/**/*.test.ts',
+  'test/integration/failover*.test.ts',
+  'test/integration/{demo,hostile,lost-commit,rejoin-hook}.test.ts',
+];
+
+const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
+
+// fast: pure code and fake shards, seconds. servers: real PostgreSQL clusters, two files at a time,
+// since each waits as long as it works. failover: real clusters, one file at a time.
 export default defineConfig({
   test: {
     projects: [
@@ -22,11 +31,20 @@ export default defineConfig({
             'test/integration/**/*.test.ts',
             'test/differential/**/*.test.ts',
             'test/tpch/**/*.test.ts',
-            'test/chaos/**/*.test.ts',
           ],
+          exclude: alone,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+          ...patience,
+        },
+      },
+      {
+        test: {
+          name: 'failover',
+          include: alone,
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
+          ...patience,
         },
       },
     ],
