@@ -137,7 +137,7 @@ export class PipelineConnection implements ServerConnection {
   }
 
   get isReserved(): boolean {
-    return this.#holder !== null || this.#isLeaving;
+    return this.#holder?.isBrief === false || this.#isLeaving;
   }
 
   get isTainted(): boolean {
@@ -215,7 +215,7 @@ export class PipelineConnection implements ServerConnection {
   }
 
   reserve(holder: ConnectionHolder): PgError | null {
-    const refusal = this.#holder === null ? this.#owner.mayReserve() : null;
+    const refusal = holder.isBrief || this.isReserved ? null : this.#owner.mayReserve();
     if (refusal === null) this.#holder = holder;
     return refusal;
   }

@@ -6,6 +6,8 @@ import type { SessionSettings } from './session-settings.ts';
 
 /** The session that a connection is reserved for. */
 export type ConnectionHolder = {
+  /** It needs the connection for a moment only, which no limit counts. */
+  readonly isBrief: boolean;
   /** A NotificationResponse, valid in the call. */
   notified(frame: Buffer): void;
   /** The connection is gone, and with it what the session had there; its exchanges know already. */

@@ -1,6 +1,8 @@
 import type { FunctionSchema } from '../planner/schema.ts';
 import type { ShardMap } from '../sharding/shard-map.ts';
-import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
+import type { CatalogueSnapshot, LeftoverNames, RelationSnapshot } from './catalogue-snapshot.ts';
+import type { CallingObject, LeavingFunction } from './leftovers/find-leftovers.ts';
+import { leavingSql, leftoversOf, mergeLeftovers, objectsSql } from './leftovers/read-leftovers.ts';
 import { type PlacementMistake, placementMistakes, placementText } from './placement-mistakes.ts';
 import { type FunctionRow, functionOf, functionsSql } from './read-functions.ts';
 import { readSequences, type SequenceSession } from './sequences/read-sequences.ts';
@@ -13,7 +15,10 @@ import {
   usersOwn,
 } from './shard-catalogue.ts';
 
-export type BlockCatalogue = RelationCatalogue & { readonly functions: readonly FunctionSchema[] };
+export type BlockCatalogue = RelationCatalogue & {
+  readonly functions: readonly FunctionSchema[];
+  readonly leftovers: LeftoverNames;
+};
 
 /**
  * What a session in a transaction sees of its server's relations, its own changes included; the
@@ -24,18 +29,21 @@ export async function readBlockCatalogue(
   { defaultCollation }: CatalogueSnapshot,
 ): Promise<BlockCatalogue> {
   // In one flight. The search path decides how names in a view's definition are spelt.
-  const [, rows, functions, sequences] = await Promise.all([
+  const [, rows, functions, leaving, sequences] = await Promise.all([
     session.query('SAVEPOINT __pgweave_catalogue; SET LOCAL search_path TO pg_catalog'),
     rowsOf<RelationRow>(session, relationsSql(usersOwn)),
     rowsOf<FunctionRow>(session, functionsSql),
+    rowsOf<LeavingFunction>(session, leavingSql),
     readSequences(session),
     session.query(
       'ROLLBACK TO SAVEPOINT __pgweave_catalogue; RELEASE SAVEPOINT __pgweave_catalogue',
     ),
   ]);
+  const leftovers = await leftoversOf(leaving, () => rowsOf<CallingObject>(session, objectsSql));
   return {
     ...relationCatalogue(rows, sequences, defaultCollation),
     functions: functions.map(functionOf),
+    leftovers,
   };
 }
 
@@ -65,7 +73,9 @@ export function blockSnapshot(
   const kept = base.relations.filter(
     (relation) => isOfSystem(relation) || relation.lacking.includes(shardMap.home),
   );
-  return { ...base, relations: [...kept, ...changed], functions: functionsOf(base, home) };
+  const leftovers = mergeLeftovers([base.leftovers, home.leftovers]);
+  const functions = functionsOf(base, home);
+  return { ...base, relations: [...kept, ...changed], functions, leftovers };
 }
 
 /** One that was not the same on all shards may be so still. */

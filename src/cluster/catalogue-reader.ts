@@ -7,6 +7,7 @@ import { residenceOf, shardingOf } from './catalogue-schema.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
 import { fittingServers, readCombineServers } from './combine-catalogue.ts';
 import { controlLogin, withControlConnection } from './control-connection.ts';
+import { mergeLeftovers } from './leftovers/read-leftovers.ts';
 import { placementMistakes, placementText } from './placement-mistakes.ts';
 import { mergeFunctions } from './read-functions.ts';
 import { findSchemaMistakes, ownersOf, type SchemaMistake } from './schema-mistakes.ts';
@@ -55,6 +56,7 @@ export class CatalogueReader {
       shardMap.home,
       new Map(read.map((catalogue) => [catalogue.shard, catalogue.functions])),
     );
+    const leftovers = mergeLeftovers(read.map((catalogue) => catalogue.leftovers));
     const defaultCollation = home?.defaultCollation ?? 'linguistic';
     const combineNodes = combine.fitting;
     const sequences = shardedSequences(
@@ -67,6 +69,7 @@ export class CatalogueReader {
       defaultCollation,
       relations,
       functions,
+      leftovers,
       misplaced,
       types,
       combineNodes,
@@ -81,6 +84,7 @@ export class CatalogueReader {
         defaultCollation,
         relations,
         functions,
+        leftovers,
         misplaced,
         combineNodes,
         types,

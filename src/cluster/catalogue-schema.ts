@@ -48,6 +48,10 @@ export function schemaFromSnapshot(
   }
   return {
     version,
+    leftovers: {
+      names: new Set(snapshot.leftovers.names),
+      settings: snapshot.leftovers.settings,
+    },
     hasFunctions: functions.size > 0,
     functions(schema, name, searchPath) {
       const named = functions.get(name) ?? [];

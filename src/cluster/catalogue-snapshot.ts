@@ -37,6 +37,12 @@ export type RelationSnapshot = {
   readonly usedBy: readonly string[];
 };
 
+/** As the planner's Leftovers, for the way to the workers. */
+export type LeftoverNames = {
+  readonly names: readonly string[];
+  readonly settings: readonly string[];
+};
+
 /** The catalogue read from the servers: plain JSON, it travels to the workers. */
 export type CatalogueSnapshot = {
   /** Grows with each reading. */
@@ -46,6 +52,7 @@ export type CatalogueSnapshot = {
   readonly relations: readonly RelationSnapshot[];
   /** Of users and extensions. */
   readonly functions: readonly FunctionSchema[];
+  readonly leftovers: LeftoverNames;
   /** What does not fit the shard map on the home shard; see `placementMistakes`. */
   readonly misplaced: readonly string[];
   /** Dedicated servers that answer as the home shard's would; the others run nothing. */

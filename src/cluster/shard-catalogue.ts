@@ -1,8 +1,9 @@
 import type { CollationKind, ColumnSchema, RelationKind } from '../planner/schema.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
-import type { RelationSnapshot } from './catalogue-snapshot.ts';
+import type { LeftoverNames, RelationSnapshot } from './catalogue-snapshot.ts';
 import { collationKind } from './collation-kind.ts';
 import type { ControlConnection } from './control-connection.ts';
+import { readLeftovers } from './leftovers/read-leftovers.ts';
 import { readFunctions, type ServerFunction } from './read-functions.ts';
 import { readSequences } from './sequences/read-sequences.ts';
 import type { ColumnSequence } from './sequences/sequence-state.ts';
@@ -25,6 +26,7 @@ export type ShardCatalogue = ServerTraits &
     /** Those that columns use. */
     readonly sequences: readonly ColumnSequence[];
     readonly functions: readonly ServerFunction[];
+    readonly leftovers: LeftoverNames;
   };
 
 export type RelationCatalogue = {
@@ -102,12 +104,14 @@ export async function readShardCatalogue(
   const rows = await session.query<RelationRow>(relationsSql(system ? all : usersOwn));
   const sequences = await readSequences(session);
   const functions = await readFunctions(session);
+  const leftovers = await readLeftovers(session);
   await session.execute('commit');
   return {
     ...traits,
     shard,
     sequences,
     functions,
+    leftovers,
     ...relationCatalogue(rows, sequences, traits.defaultCollation),
   };
 }

@@ -22,6 +22,7 @@ export class KeptState {
   constructor(servers: Pick<ShardServers, 'lease'>, events: KeptStateEvents) {
     this.reservations = new Reservations(servers);
     this.holder = {
+      isBrief: false,
       notified: (frame) => events.notified(frame),
       lost: (error) => events.stateLost(error),
     };

@@ -18,6 +18,8 @@ export class Reservations {
   readonly #servers: Pick<ShardServers, 'lease'>;
   // Not made before it is needed: most sessions never reserve anything.
   #kept: Map<ShardId, ServerConnection> | null = null;
+  /** A statement of the open block may leave something that nothing in it tells. */
+  isWatching = false;
 
   constructor(servers: Pick<ShardServers, 'lease'>) {
     this.#servers = servers;
@@ -45,6 +47,26 @@ export class Reservations {
     this.#kept ??= new Map();
     this.#kept.set(shard, connection);
     return null;
+  }
+
+  /**
+   * A block has ended on `connection`. While statements are watched, it is kept until it is known
+   * what they have left there.
+   */
+  watch(shard: ShardId, connection: ServerConnection): void {
+    if (!this.isWatching || this.#kept?.has(shard) === true) return;
+    connection.reserve({
+      isBrief: true,
+      notified() {},
+      lost: () => this.#kept?.delete(shard),
+    });
+    this.#kept ??= new Map();
+    this.#kept.set(shard, connection);
+  }
+
+  /** It is watched no more, but kept. Not null: why it cannot be. */
+  keepOn(shard: ShardId, holder: ConnectionHolder): PgError | null {
+    return this.#kept?.get(shard)?.reserve(holder) ?? null;
   }
 
   /** Nothing is left on it that is the session's alone, or the session is over. */

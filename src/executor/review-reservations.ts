@@ -1,4 +1,5 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
+import type { SessionSettings } from '../backend/session-settings.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { readTemporaryRelations, temporaryRelationsSql } from '../cluster/temporary-relations.ts';
@@ -8,6 +9,7 @@ import { BackendCode } from '../protocol/message-code.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { internalExchange } from './internal-exchange.ts';
+import { type LeftSettings, leftSettingsSql, withChanges, withLeft } from './left-settings.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import { TemporaryRelations } from './temporary-relations.ts';
 
@@ -15,7 +17,7 @@ import { TemporaryRelations } from './temporary-relations.ts';
  * Whether the server session holds what only its client may see, and its temporary relations. It is
  * asked instead of kept account of: functions, rollbacks and cascades can end or leave anything.
  */
-const questionSql = `
+const stateSql = `
   select exists (select from pg_catalog.pg_listening_channels())
     or exists (select from pg_catalog.pg_locks
       where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid())
@@ -29,26 +31,50 @@ const questionSql = `
  */
 export function reviewReservations(executor: SessionExecutor, done: () => void): void {
   const { reservations } = executor.kept;
-  if (reservations.isEmpty || executor.transaction.failed) {
+  const { transaction } = executor;
+  if (reservations.isEmpty || transaction.failed) {
+    if (transaction.block === 'none') reservations.isWatching = false;
     done();
     return;
   }
   executor.cancelWith(null);
+  const { settings } = transaction;
+  const lefts: SessionSettings[] = [];
+  // What was set is asked for only where a function may have done it.
+  const settingsSql =
+    reservations.isWatching && transaction.block === 'none' ? leftSettingsSql(executor) : 'null';
+  const question = `${stateSql}, ${settingsSql}`;
   let waiting = reservations.all.size;
   for (const [shard, connection] of [...reservations.all]) {
-    ask(connection, (answer) => {
-      if (answer !== null) take(executor, shard, answer);
+    ask(connection, question, (answer) => {
+      if (answer !== null) {
+        const left = answer.settings === null ? null : withLeft(settings, answer.settings);
+        if (left !== null) {
+          connection.adoptSettings(left);
+          lefts.push(left);
+        }
+        take(executor, shard, answer);
+      }
       waiting -= 1;
-      if (waiting === 0) done();
+      if (waiting > 0) return;
+      if (transaction.block === 'none') reservations.isWatching = false;
+      if (lefts.length > 0) transaction.note(null, withChanges(settings, lefts));
+      done();
     });
   }
 }
 
 const retriesMax = 5;
 
-type Answer = { readonly keeps: boolean; readonly relations: string | null };
+type Answer = {
+  readonly keeps: boolean;
+  readonly relations: string | null;
+  /** null: not asked for. */
+  readonly settings: LeftSettings | null;
+};
 
-function take(executor: SessionExecutor, shard: ShardId, { keeps, relations }: Answer): void {
+function take(executor: SessionExecutor, shard: ShardId, answer: Answer): void {
+  const { keeps, relations } = answer;
   const { kept, transaction, world } = executor;
   const { planner } = world;
   if (shard === planner.shardMap.home) {
@@ -56,19 +82,27 @@ function take(executor: SessionExecutor, shard: ShardId, { keeps, relations }: A
     const read = relations === null ? [] : readTemporaryRelations(relations, defaultCollation);
     kept.temporary = read.length === 0 ? null : new TemporaryRelations(read);
   }
-  if (!keeps && relations === null && transaction.block === 'none') {
-    kept.reservations.giveBack(shard);
+  if (!keeps && relations === null) {
+    if (transaction.block === 'none') kept.reservations.giveBack(shard);
+    return;
   }
+  const refusal = kept.reservations.keepOn(shard, kept.holder);
+  if (refusal === null) return;
+  // What has been left is the session's, and cannot be: it must not go on without.
+  kept.reservations.giveBack(shard);
+  kept.holder.lost(refusal);
 }
 
 /** null: the connection is lost. */
 function ask(
   connection: ServerConnection,
+  question: string,
   answered: (answer: Answer | null) => void,
   retriesLeft = retriesMax,
 ): void {
   let keeps = true;
   let relations: string | null = null;
+  let settings: LeftSettings | null = null;
   const reader = new DataRowReader();
   const exchange = internalExchange(
     (outcome) => {
@@ -76,13 +110,13 @@ function ask(
         const { sqlState, message } = decodeErrorResponse(outcome.frame, 0, outcome.frame.length);
         // A cancel request of the client has come late, for the statement before.
         if (sqlState === SqlState.queryCanceled && retriesLeft > 0) {
-          ask(connection, answered, retriesLeft - 1);
+          ask(connection, question, answered, retriesLeft - 1);
           return;
         }
         // Nobody knows what is there then: the session ends with it.
         connection.destroy(`what the session keeps could not be read: ${message}`);
       }
-      answered(outcome.kind === 'ready' ? { keeps, relations } : null);
+      answered(outcome.kind === 'ready' ? { keeps, relations, settings } : null);
     },
     (code, chunk, start, end) => {
       if (code !== BackendCode.dataRow) return;
@@ -96,9 +130,11 @@ function ask(
       reader.open(chunk, start, end);
       keeps = text() === 't';
       relations = text();
+      const left = text();
+      settings = left === null ? null : JSON.parse(left);
     },
   );
-  connection.send(exchange, [encodeQuery(questionSql)]);
+  connection.send(exchange, [encodeQuery(question)]);
 }
 
 /** It ends the connection, as everything does that has no place in the protocol. */

@@ -14,7 +14,13 @@ import type { KeptQuery } from './kept-query.ts';
 import { runPreparedCommand } from './prepared-commands.ts';
 import { rejection } from './rejection.ts';
 import { MultiShardPortal } from './run-multi-shard.ts';
-import { effectOf, keepsState, setsSettings, settleEffects } from './session-effects.ts';
+import {
+  expectLeftovers,
+  isPlain,
+  keepsState,
+  setsSettings,
+  settleEffects,
+} from './session-effects.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import { runSettingCommand } from './setting-commands.ts';
 import type { StatementRun } from './statement-run.ts';
@@ -48,6 +54,7 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
       );
       return;
     case 'copy':
+      expectLeftovers(executor, plan);
       runCopy(executor, run, plan.copy, done);
       return;
     case 'transaction':
@@ -65,6 +72,7 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
       });
       return;
     case 'cursor':
+      if (executor.transaction.block !== 'none') expectLeftovers(executor, plan);
       runCursorCommand(executor, run, plan.command, done);
       return;
     case 'prepared':
@@ -82,6 +90,7 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
       );
       return;
     case 'explain':
+      expectLeftovers(executor, plan);
       executor.world.telemetry.statement('local');
       runExplain(executor, run, plan, done);
       return;
@@ -113,6 +122,7 @@ export function abortedError(executor: SessionExecutor, plan: Plan | null): PgEr
 function runTarget(executor: SessionExecutor, run: StatementRun, target: Target, done: Done): void {
   const { planned } = run;
   countStatement(executor.world.telemetry, planned.plan, target);
+  if (target.kind !== 'error') expectLeftovers(executor, planned.plan);
   switch (target.kind) {
     case 'shard':
       if (setsSettings(planned.plan)) inBlock(executor);
@@ -179,7 +189,7 @@ export function inBlock({ transaction }: SessionExecutor): void {
 function settle(executor: SessionExecutor, run: StatementRun, ok: boolean, done: Done): void {
   const { plan } = run.planned;
   const next = (settled: boolean) => noteExecuted(executor, plan, settled, done);
-  if (effectOf(plan) === null) next(ok);
+  if (isPlain(plan)) next(ok);
   else settleEffects(executor, [run], ok, next);
 }
 

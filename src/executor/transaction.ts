@@ -4,7 +4,6 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { ShardServers } from '../cluster/shard-servers.ts';
 import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { User } from '../config/config.ts';
 import type { Schema } from '../planner/schema.ts';
@@ -15,6 +14,7 @@ import type { ClientOutput } from './client-output.ts';
 import { internalExchange } from './internal-exchange.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
 import type { Participant } from './participant.ts';
+import type { Reservations } from './reservations.ts';
 import { splitNames } from './search-path.ts';
 import { sendToAll } from './send-to-all.ts';
 
@@ -49,7 +49,7 @@ const snapshotLevels = new Set(['repeatable read', 'serializable']);
  */
 export class Transaction {
   readonly #clock: Clock;
-  readonly #servers: Pick<ShardServers, 'lease'>;
+  readonly #servers: Reservations;
   readonly #user: User;
   readonly #output: Pick<ClientOutput, 'write'>;
   /** A new map for each block; between blocks all sessions have the same empty one. */
@@ -69,7 +69,7 @@ export class Transaction {
   #settingsAtBegin: SessionSettings;
 
   constructor(
-    servers: Pick<ShardServers, 'lease'>,
+    servers: Reservations,
     user: User,
     settings: SessionSettings,
     clock: Clock,
@@ -262,9 +262,10 @@ export class Transaction {
   end(committed: boolean): void {
     this.#changedSchema &&= committed;
     if (!committed) this.#settings = this.#settingsAtBegin;
-    for (const { connection } of this.#participants.values()) {
+    for (const { shard, connection } of this.#participants.values()) {
       if (!connection.alive) continue;
       if (connection.settings !== this.#settings) connection.adoptSettings(this.#settings);
+      this.#servers.watch(shard, connection);
       connection.release();
     }
     this.#participants = nobody;
@@ -280,7 +281,9 @@ export class Transaction {
   dismiss(participant: Participant): void {
     const others = [...this.#participants].filter(([shard]) => shard !== participant.shard);
     this.#participants = new Map(others);
-    if (participant.connection.alive) participant.connection.release();
+    if (!participant.connection.alive) return;
+    this.#servers.watch(participant.shard, participant.connection);
+    participant.connection.release();
   }
 
   /**
@@ -303,6 +306,7 @@ export class Transaction {
         connection.destroy('client disconnected in a transaction');
         continue;
       }
+      if (this.#servers.isWatching) connection.taint();
       const exchange = internalExchange((outcome) => {
         if (outcome.kind === 'ready') connection.release();
         else connection.destroy('rollback failed');

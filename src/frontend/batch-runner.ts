@@ -3,7 +3,13 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { MultiShardPortal } from '../executor/run-multi-shard.ts';
 import { abortedError, inBlock, noteExecuted, runStatement } from '../executor/run-statement.ts';
-import { effectOf, keepsState, setsSettings, settleEffects } from '../executor/session-effects.ts';
+import {
+  expectLeftovers,
+  isPlain,
+  keepsState,
+  settleEffects,
+  wantsBlock,
+} from '../executor/session-effects.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import type { WriteTarget } from '../executor/target.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
@@ -66,13 +72,13 @@ export function runBatch(
 function needsBlock({ groups, end }: Batch, index: number): boolean {
   const group = groups[index];
   if (group === undefined || !acts(group)) return false;
-  if (group.kind === 'flight' && setsAny(group.steps)) return true;
+  if (group.kind === 'flight' && wantsAny(group.steps)) return true;
   return end === 'flush' || groups.slice(index + 1).some((later) => later.kind !== 'replies');
 }
 
-function setsAny(steps: readonly BatchStep[]): boolean {
+function wantsAny(steps: readonly BatchStep[]): boolean {
   return steps.some(
-    (step) => step.kind === 'execute' && setsSettings(step.portal.statement.planned.plan),
+    (step) => step.kind === 'execute' && wantsBlock(step.portal.statement.planned.plan),
   );
 }
 
@@ -228,8 +234,9 @@ function runFlight(
   const [first] = executions;
   const planned = executions.length === 1 && first ? first.portal.statement.planned : null;
   const effective = executions.flatMap(({ portal: { statement, parameters } }) =>
-    effectOf(statement.planned.plan) === null ? [] : [{ planned: statement.planned, parameters }],
+    isPlain(statement.planned.plan) ? [] : [{ planned: statement.planned, parameters }],
   );
+  for (const { planned } of effective) expectLeftovers(session.executor, planned.plan);
   let flight: BatchFlight | null = null;
   session.executor.runFlight(
     {
@@ -282,6 +289,7 @@ function runMultiShard(
     session.executor.fail(noPortal(portal.name), done);
     return;
   }
+  expectLeftovers(session.executor, statement.planned.plan);
   if (!session.executor.kept.reservations.isEmpty) inBlock(session.executor);
   portal.cursor ??= new MultiShardPortal(session.executor, {
     target,

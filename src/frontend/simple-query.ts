@@ -1,7 +1,7 @@
 import { countStatement } from '../executor/count-statement.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
 import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
-import { effectOf } from '../executor/session-effects.ts';
+import { isPlain } from '../executor/session-effects.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import { noParameters, type StatementRun } from '../executor/statement-run.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
@@ -52,7 +52,7 @@ function commonShard(
   for (const planned of statements) {
     const { kind } = planned.plan;
     if (kind !== 'select' && kind !== 'modify' && kind !== 'utility') return null;
-    if (effectOf(planned.plan) !== null) return null;
+    if (!isPlain(planned.plan)) return null;
     const target = executor.world.planner.targetOf(executor, planned, noParameters);
     if (target.kind !== 'shard') return null;
     if (shard !== null && shard !== target.shard) return null;

@@ -5,6 +5,7 @@ import { nonStandardString } from '../sql/lexer.ts';
 import { parseStatement } from '../sql/parser.ts';
 import { Anchors } from './intermediate/anchors.ts';
 import { IntermediateResults } from './intermediate-results.ts';
+import { withLeftovers } from './leftovers.ts';
 import { markFunctions } from './mark-functions.ts';
 import type { Plan } from './plan.ts';
 import type { PlanRequest } from './plan-request.ts';
@@ -48,7 +49,8 @@ export function planStatement(request: PlanRequest): Plan {
     if (outcome.kind === 'syntax-error') return asReceivedHome;
     const bound = bindSlots(outcome.statement, text, lexed);
     const statement = markFunctions(bound.statement, request.schema, request.searchPath);
-    return planTree(request, statement, bound.allSlotsFound);
+    const plan = planTree(request, statement, bound.allSlotsFound);
+    return withLeftovers(plan, statement, request.schema.leftovers);
   } catch (error) {
     if (error instanceof PgError) return rejectOf(error);
     throw error;

@@ -341,6 +341,8 @@ export type Plan =
       readonly expandsViews: boolean;
       readonly readOnly: boolean;
       readonly effect?: SessionEffect;
+      /** It may leave something on its servers that nothing in it tells; see Leftovers. */
+      readonly leaves?: true;
     }
   /**
    * `isWhole`: the client's own text runs on the shard that the routing resolves to, if that is one
@@ -353,6 +355,7 @@ export type Plan =
       readonly isWhole: boolean;
       readonly multi: MultiShardWrite | Reject;
       readonly effect?: SessionEffect;
+      readonly leaves?: true;
     }
   /** Utility statements (DDL, VACUUM, COPY ...); `everyShard` null: on the home shard alone. */
   | {
@@ -360,18 +363,20 @@ export type Plan =
       readonly tag: string;
       readonly changesSchema: boolean;
       readonly effect?: SessionEffect;
+      readonly leaves?: true;
       readonly everyShard: EveryShard | null;
     }
-  | { readonly kind: 'copy'; readonly copy: CopyPlan }
+  | { readonly kind: 'copy'; readonly copy: CopyPlan; readonly leaves?: true }
   | { readonly kind: 'transaction'; readonly command: TransactionCommand }
   | { readonly kind: 'setting'; readonly command: SettingCommand }
-  | { readonly kind: 'cursor'; readonly command: CursorCommand }
+  | { readonly kind: 'cursor'; readonly command: CursorCommand; readonly leaves?: true }
   | { readonly kind: 'prepared'; readonly command: PreparedCommand }
   /** `statement` is what follows EXPLAIN and its options in the client's text. */
   | {
       readonly kind: 'explain';
       readonly analyze: boolean;
       readonly optionsText: string;
+      readonly leaves?: true;
       readonly statementText: string;
     }
   | { readonly kind: 'empty' }

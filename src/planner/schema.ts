@@ -1,5 +1,6 @@
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { TableSharding } from '../sharding/shard-map.ts';
+import type { Leftovers } from './leftovers.ts';
 
 /**
  * Order of a text value: `c` is byte order (C, POSIX, and builtin C.UTF-8 or ucs_basic collations,
@@ -109,6 +110,7 @@ export type Schema = {
     name: string,
     searchPath: readonly string[],
   ): readonly FunctionSchema[];
+  readonly leftovers: Leftovers;
   /** There is one at least. */
   readonly hasFunctions: boolean;
   /** The relation that an index of that name belongs to, found likewise. */

@@ -15,6 +15,7 @@ export function withTemporary(
   return {
     version,
     defaultCollation: base.defaultCollation,
+    leftovers: base.leftovers,
     hasFunctions: base.hasFunctions,
     functions: (...name) => base.functions(...name),
     indexed: (...name) => base.indexed(...name),

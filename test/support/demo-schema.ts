@@ -149,6 +149,7 @@ export function demoSchema(defaultCollation: CollationKind = 'linguistic'): Sche
   return {
     version: 1,
     defaultCollation,
+    leftovers: { names: new Set(), settings: [] },
     hasFunctions: true,
     functions(schema, name, searchPath) {
       const schemas = schema === null ? searchPath : [schema];

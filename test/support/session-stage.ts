@@ -116,6 +116,7 @@ export class SessionStage {
         defaultCollation: 'linguistic',
         relations: [],
         functions: [],
+        leftovers: { names: [], settings: [] },
         misplaced: [],
         combineNodes: [],
         types: [],

@@ -126,6 +126,7 @@ export class SupervisorFixture {
       defaultCollation: 'c',
       relations: this.relations,
       functions: [],
+      leftovers: { names: [], settings: [] },
       misplaced: [],
       combineNodes: [],
       types: [],

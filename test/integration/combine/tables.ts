@@ -84,6 +84,7 @@ export function combineSchema(): Schema {
   return {
     version: 1,
     defaultCollation: 'c',
+    leftovers: { names: new Set(), settings: [] },
     hasFunctions: false,
     functions: () => [],
     relation: (_, name) => relations.find((each) => each.name === name) ?? null,

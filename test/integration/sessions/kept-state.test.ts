@@ -2,12 +2,15 @@ import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withSession } from '../../../src/lab/sql.ts';
 import { BothSides } from '../../support/both-sides.ts';
+import { leavingFunctions } from '../../support/leaving-functions.ts';
 import { entrySchema } from '../../support/served-cluster.ts';
+
+const schema = `${entrySchema}; ${leavingFunctions}`;
 
 let sides: BothSides;
 
 beforeAll(async () => {
-  sides = await BothSides.start({ shards: ['a', 'b'], schema: entrySchema, workers: 1 });
+  sides = await BothSides.start({ shards: ['a', 'b'], schema, workers: 1 });
   const { served, plain } = await sides.run([
     "insert into entry values (1, 'one'), (2, 'two'), (1000001, 'far'), (1000002, 'two')",
     "insert into setting values ('two', '2'), ('far', '1000001')",
@@ -256,5 +259,96 @@ describe('a server that is lost', () => {
     expect((await other.query('select count(*) from setting')).rowCount).toBe(1);
     await other.end();
     await sides.served.untilIdle();
+  });
+});
+
+describe('what functions leave in the session', () => {
+  const tenant = "select coalesce(current_setting('app.tenant', true), '') as tenant";
+  const farTenant = `${tenant}, note from entry where id = 1000001`;
+
+  it.each([
+    ['a parameter', "select set_tenant('red')"],
+    ['of one that calls another', "select take_over('red')"],
+    [
+      'of a trigger',
+      "insert into setting values ('trigger', 'x')",
+      "insert into watched values (1, 'blue')",
+    ],
+    ['of a view', 'select * from tenants'],
+    ['in a block', 'begin', "select set_tenant('red')", farTenant, 'commit'],
+    ['in a block that is undone', 'begin', "select set_tenant('red')", farTenant, 'rollback'],
+    ['in a list', `select set_tenant('red'); ${farTenant}`],
+    ['run by EXECUTE', 'prepare p(text) as select set_tenant($1)', "execute p('red')"],
+    [
+      'run by EXPLAIN',
+      'begin',
+      "declare c cursor for select set_tenant('red')",
+      'fetch c',
+      'commit',
+    ],
+    [
+      'of one made in the block',
+      'begin',
+      "create function fresh() returns void language plpgsql as $$ begin set app.tenant to 'new'; end $$",
+      'select fresh()',
+      farTenant,
+      'commit',
+      'drop function fresh()',
+    ],
+    ['with SET', 'select set_memory()', 'show work_mem'],
+    ['with RESET', "set work_mem to '9MB'", 'select forget_memory()', 'show work_mem'],
+    ['and what the client sets after it', "select set_tenant('red')", "set app.tenant to 'own'"],
+  ])('follows it: %s', async (_, ...statements) => {
+    await same([
+      ...statements,
+      tenant,
+      farTenant,
+      'select count(*), own_tenant() from entry where id = 1000001 group by 2',
+      "select current_setting('work_mem'), note from entry where id = 1000001",
+      "delete from setting where name = 'trigger'",
+      'delete from watched',
+      'discard all',
+      tenant,
+    ]);
+  });
+
+  it('keeps its connection: temporary tables, locks and channels', async () => {
+    await same([
+      'select make_table()',
+      'select * from made',
+      'select count(*) from entry',
+      'insert into made values (2)',
+      'select note from entry join made using (id)',
+      'drop table made',
+      'select lock_it(7)',
+      "select objid from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()",
+      'select pg_advisory_unlock(7)',
+      'select pg_advisory_unlock(7)',
+      "select run_it('listen news')",
+      'select * from pg_listening_channels()',
+      'unlisten *',
+    ]);
+    await sides.served.untilIdle();
+    const [{ reserved } = {}] = (await sides.served.console('show pools')).filter(
+      ({ reserved }) => reserved !== '0',
+    );
+    expect(reserved).toBeUndefined();
+  });
+
+  it('costs other statements nothing: their connections are not cleaned', async () => {
+    const client = await sides.served.connect();
+    const prepared = async () => {
+      await client.query({
+        name: 'kept',
+        text: 'select note, own_tenant() from entry where id = 1',
+      });
+      const { rows } = await client.query(
+        "select count(*)::int as n from pg_prepared_statements where name like 'pgweave%'",
+      );
+      return rows[0].n;
+    };
+    expect(await prepared()).toBeGreaterThan(0);
+    expect(await prepared()).toBeGreaterThan(0);
+    await client.end();
   });
 });

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withSession } from '../../../src/lab/sql.ts';
+import { leavingFunctions } from '../../support/leaving-functions.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
 import { ServedCluster } from '../../support/served-cluster.ts';
 
@@ -11,7 +12,15 @@ const schema = `
   create table entry (id int primary key, tenant text, note text);
   alter table entry enable row level security;
   alter table entry force row level security;
-  create policy own on entry using (tenant = current_setting('app.tenant', true))`;
+  create policy own on entry using (tenant = current_setting('app.tenant', true));
+  ${leavingFunctions};
+  create function state_here() returns text language sql stable as $$
+    select concat_ws(' ',
+      (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()),
+      (select count(*) from pg_class where relnamespace = pg_my_temp_schema()),
+      (select count(*) from pg_listening_channels()),
+      (select count(*) from pg_cursors where name <> ''),
+      (select count(*) from pg_prepared_statements where name !~ '^pgweave_')) $$`;
 
 /** Statements that change what a session has, on the home shard, on another one or on all. */
 const changes: readonly string[] = [
@@ -59,6 +68,25 @@ const changes: readonly string[] = [
   'select 1/0',
   'select * from no_such_table',
   'begin; set timezone to utc; create temp table many (id int); select 1/0',
+  "select set_tenant('red')",
+  "select take_over('red'), note from entry where id = 1000001",
+  "select set_any('tenant', 'red')",
+  "select set_any('other', 'red'), id from entry where id = 1000001",
+  'select set_memory(), id from entry where id = 1000001',
+  'select forget_memory()',
+  'select become_clerk()',
+  'select become_clerk(), id from entry where id = 1000001',
+  'select make_table()',
+  'select make_table(), id from entry where id = 1000001',
+  "select run_it('listen news')",
+  "select run_it('set timezone to utc')",
+  "select run_it('prepare own as select 1')",
+  "select run_it('declare held cursor with hold for select 1')",
+  'select lock_it(4)',
+  'select lock_it(5), id from entry where id = 1000001',
+  "insert into watched values (1, 'red'), (1000001, 'red') on conflict do nothing",
+  'select * from tenants',
+  "begin; select take_over('red'), id from entry where id = 1000001; select 1/0",
   "set work_mem to '1MB'; select 1; set work_mem to 'much'",
 ];
 
@@ -69,6 +97,7 @@ const probe = `
     'settings', (select json_agg(s.name || '=' || s.setting order by s.name) from pg_settings s
       where s.source in ('session', 'client') and s.name not in ('client_encoding')),
     'tenant', coalesce(current_setting('app.tenant', true), ''),
+    'other', coalesce(current_setting('app.other', true), ''),
     'channels', (select json_agg(c) from pg_listening_channels() c),
     'locks', (select json_agg(l.objid) from pg_locks l
       where l.locktype = 'advisory' and l.pid = pg_backend_pid()),
@@ -81,7 +110,8 @@ const farProbe = `
   select count(*), current_user as who, coalesce(current_setting('app.tenant', true), '') as tenant,
     current_setting('work_mem') as memory, current_setting('timezone') as zone,
     current_setting('statement_timeout') as timeout, current_setting('search_path') as path,
-    current_setting('default_transaction_read_only') as reads
+    current_setting('default_transaction_read_only') as reads,
+    coalesce(current_setting('app.other', true), '') as other, public.state_here() as state
   from public.entry where id = 1000001`;
 
 let served: ServedCluster;

@@ -118,7 +118,7 @@ describe('a pipeline connection', () => {
     });
     const seen: Buffer[] = [];
     const notified = (frame: Buffer) => seen.push(Buffer.from(frame));
-    connection.reserve({ notified, lost() {} });
+    connection.reserve({ isBrief: false, notified, lost() {} });
     const exchange = send(connection, 'x');
     await exchange.ended;
     connection.release();
@@ -134,7 +134,7 @@ describe('a pipeline connection', () => {
     const { connection, notes } = await connected({
       onQuery: ({ socket }) => socket.write(done()),
     });
-    connection.reserve({ notified() {}, lost() {} });
+    connection.reserve({ isBrief: false, notified() {}, lost() {} });
     const exchange = send(connection, 'x');
     connection.unreserve();
     connection.release();
@@ -148,7 +148,11 @@ describe('a pipeline connection', () => {
     const { connection, server } = await connected({ onQuery: ({ socket }) => socket.destroy() });
     const exchange = send(connection, 'x');
     const lost = new Promise<number>((resolve) => {
-      connection.reserve({ notified() {}, lost: () => resolve(exchange.events.length) });
+      connection.reserve({
+        isBrief: false,
+        notified() {},
+        lost: () => resolve(exchange.events.length),
+      });
     });
     expect(await lost).toBe(1);
     expect(server).toBeDefined();
