@@ -5,6 +5,8 @@
 export type SessionSettings = {
   /** name (lower case) -> SQL text right of SET ... TO. */
   readonly values: ReadonlyMap<string, string>;
+  /** Characters of all names and values, with something for each. */
+  readonly length: number;
   with(name: string, value: string): SessionSettings;
   without(name: string): SessionSettings;
   /** SQL that turns a server session in state `from` into this one; null when nothing differs. */
@@ -23,9 +25,11 @@ const collected = new FinalizationRegistry<string>((key) => {
 
 class InternedSettings implements SessionSettings {
   readonly values: ReadonlyMap<string, string>;
+  readonly length: number;
 
-  constructor(values: ReadonlyMap<string, string>) {
+  constructor(values: ReadonlyMap<string, string>, length: number) {
     this.values = values;
+    this.length = length;
   }
 
   with(name: string, value: string): SessionSettings {
@@ -59,7 +63,7 @@ function intern(values: ReadonlyMap<string, string>): SessionSettings {
   const key = JSON.stringify(sorted);
   const known = interned.get(key)?.deref();
   if (known !== undefined) return known;
-  const settings = new InternedSettings(new Map(sorted));
+  const settings = new InternedSettings(new Map(sorted), key.length);
   interned.set(key, new WeakRef(settings));
   collected.register(settings, key);
   return settings;

@@ -39,6 +39,7 @@ export const SqlState = {
   tooManyConnections: '53300',
   configurationLimitExceeded: '53400',
   programLimitExceeded: '54000',
+  statementTooComplex: '54001',
   objectNotInPrerequisiteState: '55000',
   lockNotAvailable: '55P03',
   queryCanceled: '57014',

@@ -26,6 +26,7 @@ const limits = z
     // An array that a server is given has room for 1 GB, in which each value takes more than here.
     gather_bytes_max: size({ min: megabyte, max: 512 * megabyte }).prefault('64MB'),
     client_buffer_bytes: size({ min: 16 * 1024, max: gigabyte }).prefault('1MB'),
+    session_bytes_max: size({ min: megabyte, max: 64 * gigabyte }).prefault('64MB'),
     plan_cache_entries: count({ min: 1, max: 1_000_000 }).prefault('4096'),
     prepared_statements_per_server_max: count({ min: 1, max: 100_000 }).prefault('500'),
   })

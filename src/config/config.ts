@@ -68,6 +68,8 @@ export type Limits = {
   readonly gatherBytesMax: number;
   /** Unsent result bytes of one client after which reading from its server stops. */
   readonly clientBufferBytes: number;
+  /** Bytes of one session's prepared statements and portals, and of its transaction's savepoints. */
+  readonly sessionBytesMax: number;
   /** Entries of the statement and plan caches, per worker. */
   readonly planCacheEntries: number;
   readonly preparedStatementsPerServerMax: number;

@@ -79,6 +79,7 @@ export function limitsOf(limits: ConfigFile['limits']): Limits {
     mergeBytesMax: limits.merge_bytes_max,
     gatherBytesMax: limits.gather_bytes_max,
     clientBufferBytes: limits.client_buffer_bytes,
+    sessionBytesMax: limits.session_bytes_max,
     planCacheEntries: limits.plan_cache_entries,
     preparedStatementsPerServerMax: limits.prepared_statements_per_server_max,
   };

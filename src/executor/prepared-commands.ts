@@ -103,7 +103,13 @@ function prepare(executor: SessionExecutor, run: StatementRun, command: Prepare,
   // Positions in its errors are those of the client's text if there is room.
   const sql = run.padding + head.padEnd(queryStart) + queryText;
   ask(executor, shardOf(executor, query), sql, done, (typeOids) => {
-    session.prepare(name, queryText, typeOids);
+    try {
+      session.prepare(name, queryText, typeOids);
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error;
+      executor.fail(error, done);
+      return;
+    }
     executor.succeed(encodeCommandComplete('PREPARE'), done);
   });
 }

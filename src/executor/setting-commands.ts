@@ -11,6 +11,7 @@ import { lostInTransaction } from './lost-in-transaction.ts';
 import type { Participant } from './participant.ts';
 import { rerunsMax } from './run-again.ts';
 import { splitNames } from './search-path.ts';
+import { scriptRefusal, settingsRefusal } from './session-bounds.ts';
 import type { SessionExecutor } from './session-executor.ts';
 
 type Done = (ok: boolean) => void;
@@ -44,12 +45,18 @@ export function runSettingCommand(
 ): void {
   const { transaction, startup } = executor;
   const home = executor.world.planner.shardMap.home;
-  const refusal = refusedSetting(command, transaction.block !== 'none');
+  const refusal =
+    refusedSetting(command, transaction.block !== 'none') ?? scriptRefusal(executor, text);
   if (refusal !== null) {
     executor.fail(refusal, done);
     return;
   }
   const effect = effectOf(command, text, transaction.settings, startup);
+  const excess = settingsRefusal(effect.settings);
+  if (excess !== null) {
+    executor.fail(excess, done);
+    return;
+  }
   const isolation = isolationOf(command);
   if (isolation !== null && transaction.block !== 'none') {
     if (transaction.participants.size === 0) {

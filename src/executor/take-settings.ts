@@ -14,6 +14,7 @@ import type { ExecutedStatement } from './executed-statement.ts';
 import { type InternalOutcome, internalExchange } from './internal-exchange.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
 import { rejection } from './rejection.ts';
+import { scriptRefusal, settingsRefusal } from './session-bounds.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import { settingText } from './setting-text.ts';
 
@@ -77,6 +78,8 @@ function take(
     if (!isLocal) settings = settings.with(name, text);
   }
   const sql = statements.join('; ');
+  const excess = scriptRefusal(executor, sql) ?? settingsRefusal(settings);
+  if (excess !== null) throw excess;
   transaction.note(statements.length === 0 ? null : sql, settings);
   const at = transaction.participants.get(world.planner.shardMap.home) ?? null;
   if (statements.length === 0) {

@@ -6,6 +6,7 @@ import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeNoticeResponse } from '../protocol/error-response.ts';
 import { commitBlock } from './commit/commit-block.ts';
 import { reviewReservations } from './review-reservations.ts';
+import { scriptRefusal } from './session-bounds.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import { refreshBlockSchema } from './utility/block-schema.ts';
 
@@ -132,6 +133,11 @@ function warnNoTransaction(
 
 function savepoint(executor: SessionExecutor, name: string, text: string, done: Done): void {
   if (!requireBlock(executor, 'SAVEPOINT', done)) return;
+  const refusal = scriptRefusal(executor, text);
+  if (refusal !== null) {
+    executor.fail(refusal, done);
+    return;
+  }
   executor.transaction.savepoint(name, text);
   broadcast(executor, text, 'SAVEPOINT', done);
 }

@@ -17,6 +17,7 @@ import type { Participant } from './participant.ts';
 import type { Reservations } from './reservations.ts';
 import { splitNames } from './search-path.ts';
 import { sendToAll } from './send-to-all.ts';
+import { TransactionScript } from './transaction-script.ts';
 
 export type ConnectionRequest = {
   readonly shard: ShardId;
@@ -30,12 +31,6 @@ export type ConnectionRequest = {
   /** `release` must be called once, when the answer has ended; it keeps what must be kept. */
   onConnection(connection: ServerConnection, release: () => void): void;
   onRefused(error: PgError): void;
-};
-
-type Savepoint = {
-  readonly name: string;
-  readonly scriptLength: number;
-  readonly settings: SessionSettings;
 };
 
 const nothing = () => {};
@@ -59,8 +54,7 @@ export class Transaction {
   #ending = false;
   #beganAt = 0;
   #beginText = 'BEGIN';
-  #script: string[] = [];
-  #savepoints: Savepoint[] = [];
+  readonly #script = new TransactionScript();
   #oneSnapshot = false;
   #changedSchema = false;
   /** Since the block has changed tables: as it sees them. null: as everybody does. */
@@ -110,7 +104,7 @@ export class Transaction {
 
   /** The name of the innermost one; null: none is set. */
   get lastSavepoint(): string | null {
-    return this.#savepoints.at(-1)?.name ?? null;
+    return this.#script.lastSavepoint;
   }
 
   /** In the order in which they joined. */
@@ -133,9 +127,14 @@ export class Transaction {
     return null;
   }
 
+  /** Characters of what shards that join the block will be told. */
+  get scriptLength(): number {
+    return this.#script.length;
+  }
+
   /** How many are open, one inside the other. */
   get savepointCount(): number {
-    return this.#savepoints.length;
+    return this.#script.savepointCount;
   }
 
   /** Opens a block for statements that belong together without a BEGIN of the client. */
@@ -155,7 +154,7 @@ export class Transaction {
     this.#block = 'explicit';
     if (this.#participants.size > 0) return;
     this.#beginText = text;
-    this.#script[0] = text;
+    this.#script.replaceBegin(text);
     this.useIsolation(isolation);
   }
 
@@ -223,34 +222,24 @@ export class Transaction {
    * (SET LOCAL, SET TRANSACTION). The caller runs it on the participants.
    */
   note(text: string | null, settings: SessionSettings): void {
-    if (this.#block !== 'none' && text !== null) this.#script.push(text);
+    if (this.#block !== 'none' && text !== null) this.#script.note(text);
     this.#settings = settings;
   }
 
   savepoint(name: string, text: string): void {
-    this.#savepoints.push({ name, scriptLength: this.#script.length, settings: this.#settings });
-    this.#script.push(text);
+    this.#script.savepoint(name, text, this.#settings);
   }
 
   /** False when there is no such savepoint. */
   releaseSavepoint(name: string): boolean {
-    const index = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name);
-    if (index < 0) return false;
-    // Who joins later has no need of them, and a long transaction may set very many.
-    for (const { scriptLength } of this.#savepoints.splice(index).reverse()) {
-      this.#script.splice(scriptLength, 1);
-    }
-    return true;
+    return this.#script.release(name);
   }
 
   /** False when there is no such savepoint. */
   rollbackToSavepoint(name: string): boolean {
-    const index = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name);
-    const savepoint = this.#savepoints[index];
-    if (savepoint === undefined) return false;
-    this.#savepoints.length = index + 1;
-    this.#script.length = savepoint.scriptLength + 1;
-    this.#settings = savepoint.settings;
+    const settings = this.#script.rollbackTo(name);
+    if (settings === null) return false;
+    this.#settings = settings;
     this.#failed = false;
     return true;
   }
@@ -273,8 +262,7 @@ export class Transaction {
     this.schema = null;
     this.#failed = false;
     this.#ending = false;
-    this.#script = [];
-    this.#savepoints = [];
+    this.#script.clear();
   }
 
   /** The block goes on without it: its server holds nothing of the block any more. */
@@ -322,7 +310,7 @@ export class Transaction {
     this.#block = block;
     this.#beganAt = this.#clock.wallTime();
     this.#beginText = text;
-    this.#script = [text];
+    this.#script.begin(text);
     this.#settingsAtBegin = this.#settings;
     this.useIsolation(isolation);
   }
@@ -374,9 +362,8 @@ export class Transaction {
       asked: rowless !== true,
     };
     this.#participants = new Map([...this.#participants, [shard, participant]]);
-    const [begin, ...rest] = this.#script;
-    assert(begin !== undefined, 'a block has a script');
-    if (rest.length === 0) {
+    const { begin, rest } = this.#script.parts;
+    if (rest === null) {
       // BEGIN cannot fail, so the statement may follow in the same flight.
       connection.send(
         internalExchange(() => {}),
@@ -392,6 +379,6 @@ export class Transaction {
         request.onRefused(decodeErrorResponse(outcome.frame, 0, outcome.frame.length));
       }
     });
-    connection.send(exchange, [encodeQuery([begin, ...rest].join(';'))]);
+    connection.send(exchange, [encodeQuery(`${begin};${rest}`)]);
   }
 }

@@ -34,6 +34,8 @@ type Row = { readonly name: string | null; readonly password: string | null };
 /** Connections that strangers can make busy. */
 const lookupsMax = 4;
 const rememberedMax = 10_000;
+/** NAMEDATALEN - 1: no role is called so, and strangers' names are remembered. */
+const nameBytesMax = 63;
 
 /**
  * Asks the home shard for users: the name travels as a parameter. Answers are remembered for a
@@ -68,6 +70,10 @@ export class QueriedAccounts implements Accounts {
     found: (user: User | null) => void,
     failed: (error: PgError) => void,
   ): () => void {
+    if (Buffer.byteLength(name) > nameBytesMax) {
+      found(null);
+      return () => {};
+    }
     const known = this.#remembered.get(name);
     if (known !== undefined && this.#parts.clock.now() < known.until) {
       found(known.user);

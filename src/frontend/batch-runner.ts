@@ -1,6 +1,7 @@
 import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import { oneByOne } from '../executor/one-by-one.ts';
 import { MultiShardPortal } from '../executor/run-multi-shard.ts';
 import { abortedError, inBlock, noteExecuted, runStatement } from '../executor/run-statement.ts';
 import {
@@ -51,7 +52,7 @@ export function runBatch(
   session.beginBatch(end);
   const { executor } = session;
   const groups = groupSteps(steps);
-  runGroups({ session, groups, end }, 0, (failure) => {
+  runGroups({ session, groups, end }, (failure) => {
     const failedStep = failure === null ? null : stepIndex(steps, failure);
     if (end === 'flush') {
       ended(failedStep);
@@ -116,18 +117,20 @@ type Batch = {
 /** What failed: a group and, in a flight, how many of its steps had been answered. */
 type Failure = { readonly group: BatchGroup; readonly answered: number };
 
-function runGroups(batch: Batch, index: number, done: (failure: Failure | null) => void): void {
+function runGroups(batch: Batch, done: (failure: Failure | null) => void): void {
   const { session, groups } = batch;
-  const group = groups[index];
-  if (group === undefined) {
-    done(null);
-    return;
-  }
   const { transaction } = session.executor;
-  if (transaction.block === 'none' && needsBlock(batch, index)) transaction.beginImplicit();
-  runGroup(session, group, (ok, answered) => {
-    if (ok) runGroups(batch, index + 1, done);
-    else done({ group, answered });
+  oneByOne((index, next) => {
+    const group = groups[index];
+    if (group === undefined) {
+      done(null);
+      return;
+    }
+    if (transaction.block === 'none' && needsBlock(batch, index)) transaction.beginImplicit();
+    runGroup(session, group, (ok, answered) => {
+      if (ok) next();
+      else done({ group, answered });
+    });
   });
 }
 

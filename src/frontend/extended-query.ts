@@ -5,6 +5,7 @@ import { countStatement } from '../executor/count-statement.ts';
 import type { BoundParameters } from '../executor/multi-shard-select.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
 import { rejection } from '../executor/rejection.ts';
+import { tooMuch } from '../executor/session-bounds.ts';
 import type { ClientPortal } from '../executor/session-events.ts';
 import type { Target } from '../executor/target.ts';
 import type { Reject } from '../planner/plan.ts';
@@ -18,7 +19,14 @@ import { type BatchSession, runBatch } from './batch-runner.ts';
 import type { BatchStep } from './batch-step.ts';
 import type { ParsedTexts, TextContext } from './parsed-texts.ts';
 import { serverStatementName } from './prepared-names.ts';
-import { closePortal, type Portal, type PreparedStatement } from './prepared-statement.ts';
+import {
+  closePortal,
+  type Portal,
+  type PreparedStatement,
+  weightOfPortal,
+  weightOfStatement,
+} from './prepared-statement.ts';
+import { WeighedMap } from './weighed-map.ts';
 
 /** Messages are collected up to Sync or Flush, but not more bytes than this. */
 const batchBytesMax = 1024 * 1024;
@@ -31,8 +39,8 @@ export class ExtendedQuery {
   readonly #session: BatchSession;
   readonly #texts: ParsedTexts;
   // Not made before they are needed: most sessions are idle, and many never need them.
-  #statements: Map<string, PreparedStatement> | null = null;
-  #portals: Map<string, Portal> | null = null;
+  #statements: WeighedMap<PreparedStatement> | null = null;
+  #portals: WeighedMap<Portal> | null = null;
   #steps: BatchStep[] = [];
   #undo: (() => void)[] = [];
   #bytes = 0;
@@ -132,7 +140,9 @@ export class ExtendedQuery {
     const { meaning } = this.#session.executor;
     const serverName = serverStatementName(tail, meaning);
     const planned = this.#plan(sql);
-    this.#statementMap().set(name, { name, serverName, meaning, planned, typeOids, tail });
+    const statement = { name, serverName, meaning, planned, typeOids, tail };
+    this.#requireRoom(weightOfStatement(name, statement));
+    this.#statementMap().set(name, statement);
   }
 
   /** For SQL's EXECUTE. */
@@ -189,6 +199,7 @@ export class ExtendedQuery {
 
   #parse(chunk: Buffer, start: number, end: number): BatchStep {
     const statement = this.#known(chunk, start, end) ?? this.#prepare(chunk, start, end);
+    this.#requireRoom(weightOfStatement(statement.name, statement));
     this.#set(this.#statementMap(), statement.name, statement);
     return { kind: 'parse', statement };
   }
@@ -286,6 +297,7 @@ export class ExtendedQuery {
       savepointCount: null,
       isGone: false,
     };
+    this.#requireRoom(weightOfPortal(message.portal, portal));
     this.#set(this.#portalMap(), message.portal, portal);
     return { kind: 'bind', portal, replaced: existing ?? null };
   }
@@ -316,13 +328,23 @@ export class ExtendedQuery {
     return { kind: 'close', portal };
   }
 
-  #statementMap(): Map<string, PreparedStatement> {
-    this.#statements ??= new Map();
+  /** Throws PgError 53400 when the session has too much already. */
+  #requireRoom(bytes: number): void {
+    if (bytes === 0) return;
+    const { sessionBytesMax } = this.#session.executor.world.limits;
+    const kept = (this.#statements?.bytes ?? 0) + (this.#portals?.bytes ?? 0);
+    if (kept + bytes > sessionBytesMax) {
+      throw tooMuch('the prepared statements and portals of a session', sessionBytesMax);
+    }
+  }
+
+  #statementMap(): WeighedMap<PreparedStatement> {
+    this.#statements ??= new WeighedMap(weightOfStatement);
     return this.#statements;
   }
 
-  #portalMap(): Map<string, Portal> {
-    this.#portals ??= new Map();
+  #portalMap(): WeighedMap<Portal> {
+    this.#portals ??= new WeighedMap(weightOfPortal);
     return this.#portals;
   }
 

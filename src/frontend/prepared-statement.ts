@@ -46,3 +46,20 @@ export function closePortal(portal: Portal): void {
   portal.isGone = true;
   portal.cursor?.close();
 }
+
+/** What an entry takes besides its texts, roughly. */
+const entryBytes = 1024;
+const literalBytes = 64;
+
+/** Roughly; of the unnamed one nothing: there is never more than one, as long as a message at most. */
+export function weightOfStatement(name: string, { tail, planned }: PreparedStatement): number {
+  if (name === '') return 0;
+  const { literals } = planned.source.lexed;
+  return entryBytes + 2 * (name.length + tail.length) + literalBytes * literals.length;
+}
+
+/** As weightOfStatement. */
+export function weightOfPortal(name: string, { tail, parameters }: Portal): number {
+  if (name === '') return 0;
+  return entryBytes + 2 * name.length + tail.length + literalBytes * parameters.values.length;
+}

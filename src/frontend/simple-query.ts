@@ -1,4 +1,5 @@
 import { countStatement } from '../executor/count-statement.ts';
+import { oneByOne } from '../executor/one-by-one.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
 import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
 import { isPlain } from '../executor/session-effects.ts';
@@ -40,7 +41,7 @@ export function runSimpleQuery(executor: SessionExecutor, text: string, done: ()
     runWhole(executor, text, statements, shard, done);
     return;
   }
-  runList(executor, statements, 0, done);
+  runList(executor, statements, done);
 }
 
 /** The one shard of all statements, null when there are several or none. */
@@ -92,23 +93,24 @@ function runWhole(
 function runList(
   executor: SessionExecutor,
   statements: readonly PlannedStatement[],
-  index: number,
   done: () => void,
 ): void {
   const { transaction } = executor;
-  const planned = statements[index];
-  if (planned === undefined) {
+  const end = () => {
     if (transaction.block === 'implicit') endImplicitBlock(executor, done);
     else done();
-    return;
-  }
-  if (transaction.block === 'none') transaction.beginImplicit();
-  // Names are looked up when it is its turn: those before it may have changed tables.
-  const current = executor.world.planner.upToDate(executor, planned);
-  runStatement(executor, simpleRun(current, paddingOf(current)), (ok) => {
+  };
+  oneByOne((index, next) => {
+    const planned = statements[index];
+    if (planned === undefined) {
+      end();
+      return;
+    }
+    if (transaction.block === 'none') transaction.beginImplicit();
+    // Names are looked up when it is its turn: those before it may have changed tables.
+    const current = executor.world.planner.upToDate(executor, planned);
     // An error ends the list; what an implicit block has done is undone.
-    if (ok) runList(executor, statements, index + 1, done);
-    else runList(executor, [], 0, done);
+    runStatement(executor, simpleRun(current, paddingOf(current)), (ok) => (ok ? next() : end()));
   });
 }
 

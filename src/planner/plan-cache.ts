@@ -5,14 +5,19 @@ import { planStatement } from './plan-statement.ts';
 
 /**
  * Plans by fingerprint, for one version of the schema and of the shard map at a time: `clear` it
- * when the map is replaced. Statements longer than the limit are planned anew each time.
+ * when the map is replaced. Statements longer than the limit are planned anew each time, and many long
+ * ones take the room of more short ones.
  */
 export class PlanCache {
   readonly #plans: LRUCache<string, Plan>;
   #schemaVersion = -1;
 
   constructor(entriesMax: number) {
-    this.#plans = new LRUCache({ max: Math.max(1, entriesMax) });
+    this.#plans = new LRUCache({
+      max: Math.max(1, entriesMax),
+      maxSize: keyLengthsMax,
+      sizeCalculation: (_, key) => key.length,
+    });
   }
 
   get size(): number {
@@ -43,3 +48,5 @@ export class PlanCache {
 }
 
 const fingerprintMax = 100_000;
+/** Of all entries together: a plan takes a few bytes for each character of its text. */
+const keyLengthsMax = 16_000_000;

@@ -2,7 +2,7 @@ import { PgError } from '../base/pg-error.ts';
 import type { SqlNode } from '../sql/ast.ts';
 import { bindSlots, slotsMax } from '../sql/bind-slots.ts';
 import { nonStandardString } from '../sql/lexer.ts';
-import { parseStatement } from '../sql/parser.ts';
+import { parseStatement, tooComplex } from '../sql/parser.ts';
 import { Anchors } from './intermediate/anchors.ts';
 import { IntermediateResults } from './intermediate-results.ts';
 import { withLeftovers } from './leftovers.ts';
@@ -53,8 +53,17 @@ export function planStatement(request: PlanRequest): Plan {
     return withLeftovers(plan, statement, request.schema.leftovers);
   } catch (error) {
     if (error instanceof PgError) return rejectOf(error);
+    if (isStackOverflow(error)) return rejectOf(tooComplex(error));
     throw error;
   }
+}
+
+/**
+ * The nesting is bounded, but what a level of it takes differs from analysis to analysis. Nothing
+ * outside of this call has been changed, so that nothing is half done.
+ */
+function isStackOverflow(error: unknown): boolean {
+  return error instanceof RangeError && error.message.startsWith('Maximum call stack size');
 }
 
 function planTree(request: PlanRequest, statement: SqlNode, allSlotsFound: boolean): Plan {

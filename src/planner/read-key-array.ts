@@ -3,6 +3,7 @@ import type { KeyReading } from '../sharding/key-reading.ts';
 import { keyFromBinary, keyFromText } from '../sharding/key-value.ts';
 import { parameterType } from '../sharding/value-type.ts';
 import { literalValue } from '../sql/literal-value.ts';
+import { arrayElements } from './array-elements.ts';
 import type { KeyValue } from './plan.ts';
 import { formatOf } from './read-key.ts';
 import type { StatementValues } from './statement-values.ts';
@@ -57,28 +58,11 @@ export function readKeyArray(
   return fromBinary(bytes, (item) => keyFromBinary(target, item, values.timeZone));
 }
 
-const element = /\s*(?:"((?:[^"\\]|\\.)*)"|((?:[^",{}\\]|\\.)*?))\s*([,}])/gsy;
-
-/** One dimension without explicit bounds, `{a,"b c",NULL}` (manual, 8.15.6); null for others. */
 function fromText(
   text: string,
   read: (item: string | null) => KeyReading,
 ): readonly KeyReading[] | null {
-  const trimmed = text.trim();
-  if (/^\{\s*\}$/.test(trimmed)) return [];
-  if (!trimmed.startsWith('{')) return null;
-  const readings: KeyReading[] = [];
-  element.lastIndex = 1;
-  for (;;) {
-    const match = element.exec(trimmed);
-    if (match === null) return null;
-    const [, quoted, plain = '', separator] = match;
-    if (quoted === undefined && plain === '') return null;
-    const isNull = quoted === undefined && plain.toUpperCase() === 'NULL';
-    readings.push(read(isNull ? null : (quoted ?? plain).replace(/\\(.)/gs, '$1')));
-    if (separator === '}')
-      return match.index + match[0].length === trimmed.length ? readings : null;
-  }
+  return arrayElements(text)?.map(read) ?? null;
 }
 
 /** array_send: dimensions, has-null flag, element type, then (size, lower bound) per dimension. */

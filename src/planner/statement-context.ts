@@ -15,7 +15,6 @@ import type { Scope } from './scope.ts';
 import type { SessionEffect } from './session-effect.ts';
 
 type ParameterUse = {
-  readonly index: number;
   readonly node: object;
   readonly signature: string;
   readonly value: { soleUse: boolean };
@@ -89,7 +88,8 @@ export class StatementContext {
   neverMulti: Reject | null = null;
   readonly source: StatementSource;
   readonly #statement: SqlNode;
-  readonly #uses: ParameterUse[] = [];
+  /** By the index of the parameter. */
+  readonly #uses = new Map<number, ParameterUse[]>();
 
   /** `statement` is the client's own, or a query made of its parts. */
   constructor(source: StatementSource, statement: SqlNode) {
@@ -127,7 +127,10 @@ export class StatementContext {
     const ref = { kind: 'parameter', index } as const;
     const value = { ref, castType, negated: false, soleUse: true };
     const signature = `${keyType} ${castType ?? ''}`;
-    this.#uses.push({ index, node: node.ParamRef, signature, value });
+    const use = { node: node.ParamRef, signature, value };
+    const others = this.#uses.get(index);
+    if (others === undefined) this.#uses.set(index, [use]);
+    else others.push(use);
     return value;
   }
 
@@ -152,11 +155,11 @@ export class StatementContext {
       if (number > 0) total.set(number - 1, (total.get(number - 1) ?? 0) + 1);
       return true;
     });
-    for (const use of this.#uses) {
-      const same = this.#uses.filter((other) => other.index === use.index);
-      const places = new Set(same.map((other) => other.node)).size;
-      const signatures = new Set(same.map((other) => other.signature)).size;
-      use.value.soleUse = signatures === 1 && places === total.get(use.index);
+    for (const [index, uses] of this.#uses) {
+      const places = new Set(uses.map(({ node }) => node)).size;
+      const signatures = new Set(uses.map(({ signature }) => signature)).size;
+      const soleUse = signatures === 1 && places === total.get(index);
+      for (const { value } of uses) value.soleUse = soleUse;
     }
   }
 }

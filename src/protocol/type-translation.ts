@@ -34,8 +34,9 @@ export function translateRowDescription(
   const inner: number[] = [];
   let at = start + 7;
   for (let count = bytes.readUInt16BE(start + 5); count > 0; count -= 1) {
-    const typeAt = bytes.indexOf(0, at) + 7;
-    if (typeAt + 12 > end) return inner;
+    const terminator = bytes.indexOf(0, at);
+    const typeAt = terminator + 7;
+    if (terminator < 0 || typeAt + 12 > end) return inner;
     const oid = translateOid(types, bytes, typeAt);
     const isBinary = bytes.readInt16BE(typeAt + 10) === 1;
     inner.push(isBinary && types.parts.has(oid) ? oid : 0);

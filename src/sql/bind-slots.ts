@@ -30,21 +30,40 @@ export type BoundTree = {
  * value: the plan holds for every statement of the same fingerprint.
  */
 export function bindSlots(statement: SqlNode, text: string, lexed: LexedStatement): BoundTree {
-  const source = text.slice(lexed.start, lexed.end);
-  const slots = new Map(lexed.literals.map((literal, slot) => [literal.start - lexed.start, slot]));
+  const { source, slots } = bytesOf(text, lexed);
   const found = new Set<number>();
-  const offsetOf = characterOffsets(source);
   const place = (constant: ConstantNode): SqlNode | null => {
     // The grammar writes its own constants without a place (-1).
     const location = constant.location ?? 0;
     if (location < 0) return null;
-    const number = parameterNumber(source, offsetOf(location), slots);
+    const number = parameterNumber(source, location, slots);
     if (number === null) return null;
     found.add(number % slotBase);
     return { ParamRef: { number, location } };
   };
   const bound = replaceConstants(statement, place) as SqlNode;
   return { statement: bound, allSlotsFound: found.size === lexed.literals.length };
+}
+
+/**
+ * The statement and the places of its literals as the grammar counts: in bytes of UTF-8, of which
+ * each is a character of `source`.
+ */
+function bytesOf(text: string, { start, end, literals }: LexedStatement) {
+  const statement = text.slice(start, end);
+  const byteLength = Buffer.byteLength(statement, 'utf8');
+  const isAscii = byteLength === statement.length;
+  const source = isAscii ? statement : Buffer.from(statement, 'utf8').toString('latin1');
+  const slots = new Map<number, number>();
+  let at = start;
+  let bytesBefore = 0;
+  for (const [slot, literal] of literals.entries()) {
+    const between = literal.start - at;
+    bytesBefore += isAscii ? between : Buffer.byteLength(text.slice(at, literal.start), 'utf8');
+    at = literal.start;
+    slots.set(bytesBefore, slot);
+  }
+  return { source, slots };
 }
 
 function replaceConstants(value: unknown, place: (constant: ConstantNode) => SqlNode | null) {
@@ -71,19 +90,4 @@ function parameterNumber(
   const slot = slots.get(at);
   if (slot === undefined) return null;
   return (negated ? negatedBase : slotBase) + slot;
-}
-
-/** The grammar counts bytes of UTF-8, JavaScript UTF-16 units. */
-function characterOffsets(source: string): (byteOffset: number) => number {
-  const bytes = Buffer.from(source, 'utf8');
-  if (bytes.length === source.length) return (byteOffset) => byteOffset;
-  const offsets = new Map<number, number>();
-  let byteOffset = 0;
-  let offset = 0;
-  for (const character of source) {
-    offsets.set(byteOffset, offset);
-    byteOffset += Buffer.byteLength(character, 'utf8');
-    offset += character.length;
-  }
-  return (wanted) => offsets.get(wanted) ?? -1;
 }

@@ -10,7 +10,7 @@ export function meansTheSame(text: string): boolean {
   for (const [name] of text.matchAll(/(?:"[^"]*")+|[\p{L}\p{N}_$]+/gu)) {
     if (Buffer.byteLength(name) > nameBytesMax) return false;
   }
-  for (const [, word = ''] of text.matchAll(/([\p{L}\p{N}_"]+)\s*\(/gu)) {
+  for (const [, word = ''] of text.matchAll(/(?<![\p{L}\p{N}_"])([\p{L}\p{N}_"]+)\s*\(/gu)) {
     if (!syntaxWords.has(word.toLowerCase())) return false;
   }
   return true;

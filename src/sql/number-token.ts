@@ -7,6 +7,10 @@ const point = 0x2e;
 const int4Max = 2_147_483_647;
 const int8Max = 9_223_372_036_854_775_807n;
 
+/** `0b` and 63 digits. */
+const int8LengthMax = 65;
+
+const leadingZeros = /^(0[xob])?0*(?=[0-9a-f])/i;
 const prefixed = /0(?:x(?:_?[0-9a-f])+|o(?:_?[0-7])+|b(?:_?[01])+)/iy;
 
 export type NumberToken = {
@@ -44,7 +48,10 @@ function finish(text: string, start: number, end: number, integer: boolean): Num
 
 function integerKind(token: string): Literal['kind'] {
   if (token.length < 10 && !token.includes('_')) return 'int4';
-  const value = BigInt(token.replaceAll('_', ''));
+  const digits = token.replaceAll('_', '').replace(leadingZeros, '$1');
+  // To read a million digits takes its time, and they are too many anyhow.
+  if (digits.length > int8LengthMax) return 'numeric';
+  const value = BigInt(digits);
   if (value <= int4Max) return 'int4';
   return value <= int8Max ? 'int8' : 'numeric';
 }

@@ -5,6 +5,8 @@ import type { SqlNode } from './ast.ts';
 import { nestingBound } from './nesting-bound.ts';
 
 const nestingMax = 3500;
+/** What PostgreSQL says when its own room is used up. */
+const isExhausted = /stack depth limit|memory exhausted|out of memory/i;
 
 /** Loads PostgreSQL's grammar; once, before the first statement. */
 export async function loadParser(): Promise<void> {
@@ -18,7 +20,7 @@ export type ParseOutcome =
   | { readonly kind: 'syntax-error' };
 
 /**
- * Parses one statement with PostgreSQL's own grammar. Throws 54000 for one that is nested too
+ * Parses one statement with PostgreSQL's own grammar. Throws 54001 for one that is nested too
  * deeply; `fingerprint` is the lexer's, which shows the nesting without the literals.
  */
 export function parseStatement(text: string, fingerprint: string): ParseOutcome {
@@ -30,14 +32,16 @@ export function parseStatement(text: string, fingerprint: string): ParseOutcome 
     // More than one means that the lexer and the grammar disagree; a server refuses that too.
     return stmts.length === 1 ? { kind: 'parsed', statement } : { kind: 'syntax-error' };
   } catch (error) {
-    if (hasSqlDetails(error)) return { kind: 'syntax-error' };
+    // A server may have a larger stack: it must not be the judge of what we could not read.
+    if (hasSqlDetails(error) && !isExhausted.test(error.message)) return { kind: 'syntax-error' };
     throw tooComplex(error);
   }
 }
 
-function tooComplex(cause?: unknown): PgError {
+/** PostgreSQL's SQLSTATE for an expression beyond max_stack_depth. */
+export function tooComplex(cause?: unknown): PgError {
   const hint = 'Split it, or join its conditions with AND, OR and lists instead of operators.';
-  return new PgError(SqlState.programLimitExceeded, 'statement is nested too deeply', {
+  return new PgError(SqlState.statementTooComplex, 'statement is nested too deeply', {
     hint,
     cause,
   });

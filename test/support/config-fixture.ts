@@ -126,6 +126,7 @@ export function configFixture(changes: Partial<Config> = {}): Config {
       mergeBytesMax: 64 * 1024 * 1024,
       gatherBytesMax: 64 * 1024 * 1024,
       clientBufferBytes: 1024 * 1024,
+      sessionBytesMax: 64 * 1024 * 1024,
       planCacheEntries: 4096,
       preparedStatementsPerServerMax: 500,
     },

@@ -40,6 +40,7 @@ const limits: Limits = {
   mergeBytesMax: 1_000_000,
   gatherBytesMax: 1_000_000,
   clientBufferBytes: 65_536,
+  sessionBytesMax: 1_000_000,
   planCacheEntries: 10,
   preparedStatementsPerServerMax: 10,
 };

@@ -185,6 +185,7 @@ export function watchConfig(
       mergeBytesMax: 2 ** 26,
       gatherBytesMax: 2 ** 26,
       clientBufferBytes: 2 ** 18,
+      sessionBytesMax: 2 ** 26,
       planCacheEntries: 1000,
       preparedStatementsPerServerMax: 100,
     },

@@ -30,7 +30,8 @@ export function rowTexts(pieces: readonly QueryPiece[], count: number): RowTexts
       const found = tokensOf(piece, slots);
       if (found === null) return null;
       slots += found.filter((each) => isLiteral(each.piece)).length;
-      tokens.push(...found);
+      // Not spread: a long list would not fit on the stack.
+      for (const each of found) tokens.push(each);
     }
   }
   for (const [index, { kind }] of tokens.entries()) {

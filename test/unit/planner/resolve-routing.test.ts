@@ -206,7 +206,7 @@ describe('PlanCache', () => {
 describe('planStatement', () => {
   it('refuses a statement that is nested too deeply for the grammar', () => {
     const plan = planStatement(requestOf(`select ${'a+'.repeat(20_000)}1`));
-    expect(plan).toMatchObject({ kind: 'reject', sqlState: '54000' });
+    expect(plan).toMatchObject({ kind: 'reject', sqlState: '54001' });
     expect(planStatement(requestOf('select 1')).kind).toBe('select');
   });
 
