@@ -7,6 +7,8 @@ import { cursorFlight } from './cursor-flight.ts';
 import { declareCursor } from './declare-cursor.ts';
 import { fetchCursor } from './fetch-cursor.ts';
 import { findCursor } from './find-cursor.ts';
+import { inBlock } from './in-block.ts';
+import { reviewReservations } from './review-reservations.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import type { StatementRun } from './statement-run.ts';
 
@@ -41,6 +43,7 @@ function closeOne(executor: SessionExecutor, run: StatementRun, name: string, do
     executor.fail(noCursor(name), done);
     return;
   }
+  const { transaction } = executor;
   const close = () => {
     executor.cursors.close(name);
     executor.session.portal(name)?.close();
@@ -48,7 +51,8 @@ function closeOne(executor: SessionExecutor, run: StatementRun, name: string, do
   if (cursor.kind === 'shard') {
     executor.runFlight(cursorFlight(run, cursor.shard, false), (ok) => {
       if (ok) close();
-      done(ok);
+      if (ok && transaction.block === 'none') reviewReservations(executor, () => done(true));
+      else done(ok);
     });
     return;
   }
@@ -58,7 +62,19 @@ function closeOne(executor: SessionExecutor, run: StatementRun, name: string, do
 
 /** Portals of the protocol are closed, too. */
 function closeAll(executor: SessionExecutor, done: Done): void {
+  const { transaction, cursors } = executor;
+  const [held] = cursors.heldOn.filter((shard) => !transaction.participants.has(shard));
+  if (held !== undefined) {
+    inBlock(executor);
+    const wanted = { shard: held, write: false, share: false, rowless: true };
+    executor.acquire(wanted, done, (_, release) => {
+      release();
+      closeAll(executor, done);
+    });
+    return;
+  }
   executor.session.closePortals();
+  cursors.closeAll();
   executor.transaction.broadcast('CLOSE ALL', null, (lost) => {
     if (lost === null) executor.succeed(encodeCommandComplete('CLOSE CURSOR ALL'), done);
     else executor.fail(lost, done);

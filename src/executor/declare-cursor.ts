@@ -25,7 +25,7 @@ export function declareCursor(
 ): void {
   const { transaction, cursors, session, world } = executor;
   const { name } = command;
-  if (transaction.block === 'none') {
+  if (transaction.block === 'none' && !command.hold) {
     const message = 'DECLARE CURSOR can only be used in transaction blocks';
     executor.fail(new PgError(SqlState.noActiveSqlTransaction, message), done);
     return;
@@ -51,6 +51,8 @@ export function declareCursor(
   assert(plan.kind === 'select' || plan.kind === 'utility', 'a cursor reads a query');
   const target = world.planner.targetOf(executor, query, run.parameters);
   countStatement(world.telemetry, plan, target);
+  // It is a transaction of its own then.
+  if (transaction.block === 'none') transaction.beginImplicit();
   open(executor, { run, command, query, target }, done);
 }
 
@@ -69,8 +71,11 @@ function open(
   switch (target.kind) {
     case 'shard': {
       const { shard, write } = target;
-      executor.runFlight(cursorFlight(run, shard, write), (ok) => {
-        if (ok) cursors.add(command.name, { kind: 'shard', shard }, transaction.savepointCount);
+      const { hold } = command;
+      const flight = cursorFlight(run, shard, write);
+      executor.runFlight(hold ? { ...flight, reserves: true } : flight, (ok) => {
+        const cursor = { kind: 'shard', shard, hold } as const;
+        if (ok) cursors.add(command.name, cursor, transaction.savepointCount);
         done(ok);
       });
       return;
@@ -110,7 +115,14 @@ function open(
   }
 }
 
-function refusedOverShards({ scroll }: Declare, { plan }: PlannedStatement): PgError | null {
+function refusedOverShards({ scroll, hold }: Declare, { plan }: PlannedStatement): PgError | null {
+  if (hold) {
+    return new PgError(
+      SqlState.featureNotSupported,
+      'a cursor WITH HOLD over several shards is not supported',
+      { hint: 'Fetch in a transaction, or restrict the query to one key.' },
+    );
+  }
   if (scroll === 'scroll') {
     return new PgError(
       SqlState.featureNotSupported,

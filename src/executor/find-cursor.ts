@@ -10,5 +10,7 @@ export function findCursor(
   if (cursor !== null) return cursor;
   const portal = executor.session.portal(name);
   if (portal === null) return null;
-  return portal.shard === null ? { kind: 'portal' } : { kind: 'shard', shard: portal.shard };
+  return portal.shard === null
+    ? { kind: 'portal' }
+    : { kind: 'shard', shard: portal.shard, hold: false };
 }

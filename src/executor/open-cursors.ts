@@ -3,16 +3,19 @@ import type { ForwardCursor } from './forward-cursor.ts';
 
 export type OpenCursor =
   /** The shard's server has it, under the same name. */
-  | { readonly kind: 'shard'; readonly shard: ShardId }
+  | { readonly kind: 'shard'; readonly shard: ShardId; readonly hold: boolean }
   | { readonly kind: 'multi-shard'; readonly cursor: ForwardCursor };
 
 type Entry = {
   readonly cursor: OpenCursor;
-  /** How many savepoints were open when it was declared, or are still. */
+  /** How many savepoints were open when it was declared, or are still; -1: no block's. */
   savepointCount: number;
 };
 
-/** The cursors that a session has declared, by name. They live as long as their transaction. */
+/**
+ * The cursors that a session has declared, by name. They live as long as their transaction, but for
+ * those WITH HOLD, which servers are asked for when it has ended.
+ */
 export class OpenCursors {
   // Not made before it is needed: most sessions never declare one.
   #entries: Map<string, Entry> | null = null;
@@ -35,6 +38,32 @@ export class OpenCursors {
 
   closeAll(): void {
     for (const name of this.#entries?.keys() ?? []) this.close(name);
+  }
+
+  /** The block ends. */
+  closeUnheld(): void {
+    for (const [name, { cursor }] of this.#entries ?? []) {
+      if (cursor.kind !== 'shard' || !cursor.hold) this.close(name);
+    }
+  }
+
+  /** Of those WITH HOLD on the shard the server still has these, which no rollback can end. */
+  keepHeld(shard: ShardId, names: readonly string[]): void {
+    for (const [name, entry] of this.#entries ?? []) {
+      if (entry.cursor.kind !== 'shard' || !entry.cursor.hold) continue;
+      if (entry.cursor.shard !== shard) continue;
+      if (names.includes(name)) entry.savepointCount = -1;
+      else this.#entries?.delete(name);
+    }
+  }
+
+  /** Shards with cursors WITH HOLD. */
+  get heldOn(): readonly ShardId[] {
+    const cursors = [...(this.#entries?.values() ?? [])].map(({ cursor }) => cursor);
+    const shards = cursors.flatMap((cursor) =>
+      cursor.kind === 'shard' && cursor.hold ? [cursor.shard] : [],
+    );
+    return [...new Set(shards)];
   }
 
   /** Only so many savepoints are left; what came after them belongs to the last one now. */

@@ -21,8 +21,9 @@ const stateSql = `
   select exists (select from pg_catalog.pg_listening_channels())
     or exists (select from pg_catalog.pg_locks
       where locktype = 'advisory' and pid = pg_catalog.pg_backend_pid())
-    or exists (select from pg_catalog.pg_cursors where is_holdable),
-  (select pg_catalog.json_agg(r) from (${temporaryRelationsSql}) r)`;
+,
+  (select pg_catalog.json_agg(r) from (${temporaryRelationsSql}) r),
+  (select pg_catalog.json_agg(name) from pg_catalog.pg_cursors where is_holdable)`;
 
 /**
  * After a statement, or a block, that may have changed what is kept on servers: connections on
@@ -69,12 +70,14 @@ const retriesMax = 5;
 type Answer = {
   readonly keeps: boolean;
   readonly relations: string | null;
+  /** Names of cursors WITH HOLD. */
+  readonly cursors: readonly string[];
   /** null: not asked for. */
   readonly settings: LeftSettings | null;
 };
 
 function take(executor: SessionExecutor, shard: ShardId, answer: Answer): void {
-  const { keeps, relations } = answer;
+  const { keeps, relations, cursors } = answer;
   const { kept, transaction, world } = executor;
   const { planner } = world;
   if (shard === planner.shardMap.home) {
@@ -82,7 +85,8 @@ function take(executor: SessionExecutor, shard: ShardId, answer: Answer): void {
     const read = relations === null ? [] : readTemporaryRelations(relations, defaultCollation);
     kept.temporary = read.length === 0 ? null : new TemporaryRelations(read);
   }
-  if (!keeps && relations === null) {
+  if (transaction.block === 'none') executor.cursors.keepHeld(shard, cursors);
+  if (!keeps && relations === null && cursors.length === 0) {
     if (transaction.block === 'none') kept.reservations.giveBack(shard);
     return;
   }
@@ -102,6 +106,7 @@ function ask(
 ): void {
   let keeps = true;
   let relations: string | null = null;
+  let cursors: readonly string[] = [];
   let settings: LeftSettings | null = null;
   const reader = new DataRowReader();
   const exchange = internalExchange(
@@ -116,7 +121,7 @@ function ask(
         // Nobody knows what is there then: the session ends with it.
         connection.destroy(`what the session keeps could not be read: ${message}`);
       }
-      answered(outcome.kind === 'ready' ? { keeps, relations, settings } : null);
+      answered(outcome.kind === 'ready' ? { keeps, relations, cursors, settings } : null);
     },
     (code, chunk, start, end) => {
       if (code !== BackendCode.dataRow) return;
@@ -130,6 +135,7 @@ function ask(
       reader.open(chunk, start, end);
       keeps = text() === 't';
       relations = text();
+      cursors = JSON.parse(text() ?? '[]');
       const left = text();
       settings = left === null ? null : JSON.parse(left);
     },

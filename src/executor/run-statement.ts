@@ -10,6 +10,7 @@ import { countStatement } from './count-statement.ts';
 import { runCursorCommand } from './cursor-commands.ts';
 import { runExplain } from './explain.ts';
 import type { Flight } from './flight.ts';
+import { inBlock } from './in-block.ts';
 import type { KeptQuery } from './kept-query.ts';
 import { runPreparedCommand } from './prepared-commands.ts';
 import { rejection } from './rejection.ts';
@@ -66,6 +67,7 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
       runSettingCommand(executor, plan.command, planned.text, (ok) => {
         if (ok && plan.command.kind === 'discard-all') {
           executor.session.discardAll();
+          executor.cursors.closeAll();
           executor.kept.drop();
         }
         done(ok);
@@ -179,11 +181,6 @@ function queryFlight(executor: SessionExecutor, run: StatementRun): Flight['buil
     } else kept?.noteRefused();
     return { messages: [encodeQuery(padding + planned.text)], script: null };
   };
-}
-
-/** The session ends an implicit block when it has answered the message. */
-export function inBlock({ transaction }: SessionExecutor): void {
-  if (transaction.block === 'none') transaction.beginImplicit();
 }
 
 function settle(executor: SessionExecutor, run: StatementRun, ok: boolean, done: Done): void {

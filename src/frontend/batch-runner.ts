@@ -1,9 +1,10 @@
 import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import { inBlock } from '../executor/in-block.ts';
 import { oneByOne } from '../executor/one-by-one.ts';
 import { MultiShardPortal } from '../executor/run-multi-shard.ts';
-import { abortedError, inBlock, noteExecuted, runStatement } from '../executor/run-statement.ts';
+import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
 import {
   expectLeftovers,
   isPlain,

@@ -2,6 +2,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { forward, plainFlight, swallow } from '../executor/cursor-flight.ts';
 import { findCursor } from '../executor/find-cursor.ts';
+import { reviewReservations } from '../executor/review-reservations.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import { encodeBind } from '../protocol/bind-message.ts';
 import { encodeClose } from '../protocol/close-message.ts';
@@ -76,7 +77,8 @@ export function runCursorStep(executor: SessionExecutor, step: CursorStep, done:
     const messages = [shardMessage(step), syncMessage];
     executor.runFlight(plainFlight(cursor.shard, false, messages, [forward]), (ok) => {
       if (ok && action === 'close') executor.cursors.close(name);
-      done(ok);
+      if (executor.transaction.block === 'none') reviewReservations(executor, () => done(ok));
+      else done(ok);
     });
     return;
   }

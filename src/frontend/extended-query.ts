@@ -100,7 +100,7 @@ export class ExtendedQuery {
 
   /** Portals live as long as their transaction. */
   dropPortals(): void {
-    this.#session.executor.cursors.closeAll();
+    this.#session.executor.cursors.closeUnheld();
     for (const portal of this.#portals?.values() ?? []) closePortal(portal);
     this.#portals?.clear();
   }

@@ -4,6 +4,8 @@ export type CursorCommand =
       readonly kind: 'declare';
       readonly name: string;
       readonly binary: boolean;
+      /** It outlives its transaction. */
+      readonly hold: boolean;
       readonly scroll: 'scroll' | 'no-scroll' | 'unspecified';
       /** The query as written, and where it begins in the statement (UTF-16). */
       readonly queryText: string;

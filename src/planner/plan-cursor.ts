@@ -36,23 +36,14 @@ export function planCursor(statement: SqlNode, text: string): Plan | null {
 
 function declare(node: DeclareNode, text: string): Plan {
   const { portalname: name = '', options = 0 } = node;
-  if ((options & hold) !== 0) {
-    return refuse(
-      'DECLARE CURSOR WITH HOLD is not supported',
-      'It outlives its transaction in a server connection that clients share; fetch in a transaction.',
-    );
-  }
   const query = declareText(text);
   if (query === null) {
     return refuse('DECLARE CURSOR written in this way is not supported', 'Leave out comments.');
   }
   const wish =
     (options & scroll) !== 0 ? 'scroll' : (options & noScroll) !== 0 ? 'no-scroll' : 'unspecified';
-  const isBinary = (options & binary) !== 0;
-  return {
-    kind: 'cursor',
-    command: { kind: 'declare', name, binary: isBinary, scroll: wish, ...query },
-  };
+  const is = { binary: (options & binary) !== 0, hold: (options & hold) !== 0 };
+  return { kind: 'cursor', command: { kind: 'declare', name, ...is, scroll: wish, ...query } };
 }
 
 /** The grammar leaves out what is 0. */
