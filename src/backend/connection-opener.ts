@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { Limits, NodeAddress, User } from '../config/config.ts';
 import type { TypeTranslation } from '../protocol/type-translation.ts';
+import type { ComingIdentity } from './coming-identity.ts';
 import { OpenBackoff } from './open-backoff.ts';
 import { type ConnectionOwner, PipelineConnection } from './pipeline-connection.ts';
 import type { PrimaryIdentity } from './primary-identity.ts';
@@ -14,7 +15,7 @@ export type OpenerOptions = {
   readonly limits: Limits;
   readonly allowCleartext: boolean;
   /** See HandshakeRequest. */
-  readonly identity: PrimaryIdentity | null;
+  readonly identity: PrimaryIdentity | ComingIdentity | null;
   /** Asked for each login: certificates are renewed. */
   readonly tls: () => ServerTls;
   readonly clock: Clock;
@@ -29,8 +30,8 @@ export type OpenerOptions = {
 export class ConnectionOpener {
   readonly #options: OpenerOptions;
   readonly #backoff = new OpenBackoff();
-  /** What abandons each login under way. */
-  readonly #underWay = new Set<() => void>();
+  /** What abandons each login under way, and whose it is. */
+  readonly #underWay = new Map<() => void, User>();
 
   constructor(options: OpenerOptions) {
     this.#options = options;
@@ -39,6 +40,13 @@ export class ConnectionOpener {
   /** Logins under way. */
   get count(): number {
     return this.#underWay.size;
+  }
+
+  /** Of one user. */
+  countOf(serverUser: string): number {
+    let count = 0;
+    for (const user of this.#underWay.values()) if (user.serverUser === serverUser) count += 1;
+    return count;
   }
 
   /** Why the user's next login must wait, and how long; null: it may begin. */
@@ -63,12 +71,12 @@ export class ConnectionOpener {
         this.#options.onFailed(error, user);
       },
     );
-    this.#underWay.add(abandon);
+    this.#underWay.set(abandon, user);
   }
 
   /** Abandons what is under way, without a callback. */
   close(): void {
-    for (const abandon of this.#underWay) abandon();
+    for (const abandon of this.#underWay.keys()) abandon();
     this.#underWay.clear();
   }
 

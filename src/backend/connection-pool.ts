@@ -5,6 +5,7 @@ import type { User } from '../config/config.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import { ConnectionOpener, type OpenerOptions } from './connection-opener.ts';
 import { IdleTimer } from './idle-timer.ts';
+import { LostSlots } from './lost-slots.ts';
 import { isNodeTrouble, noneCameFree } from './node-failure.ts';
 import type { ConnectionEnd, PipelineConnection } from './pipeline-connection.ts';
 import type { LeaseRequest, Pool, PoolCounts } from './pool.ts';
@@ -34,6 +35,7 @@ export class ConnectionPool implements Pool {
   readonly #options: ConnectionPoolOptions;
   readonly #opener: ConnectionOpener;
   readonly #slots = new PoolSlots();
+  readonly #lost: LostSlots;
   readonly #waiting: WaitQueue;
   readonly #idleTimer: IdleTimer;
   #lastReceivedAt = 0;
@@ -46,6 +48,7 @@ export class ConnectionPool implements Pool {
     assert(options.connectionsMax >= 1, 'a pool needs room for a connection');
     const { clock, limits } = options;
     this.#options = options;
+    this.#lost = new LostSlots(clock);
     this.#idleTimer = new IdleTimer(clock, limits.serverIdleTimeoutMs, this.#slots);
     this.#waiting = new WaitQueue(clock, limits.acquireTimeoutMs, (ticket) =>
       ticket.request.onRefused(noneCameFree(options)),
@@ -85,6 +88,17 @@ export class ConnectionPool implements Pool {
       waiting: this.#waiting.size,
       waitMs: this.#waiting.longestWaitMs,
     };
+  }
+
+  get users(): readonly User[] {
+    return [...this.#slots.all, ...this.#lost.recent].map(({ user }) => user);
+  }
+
+  prepare(user: User, count: number): void {
+    const { serverUser } = user;
+    const there = this.#slots.countOf(serverUser) + this.#opener.countOf(serverUser);
+    if (this.#closedBy !== null || this.#opener.blockedBy(user) !== null) return;
+    for (let left = count - there; left > 0 && this.#hasRoom(); left -= 1) this.#opener.open(user);
   }
 
   lease(request: LeaseRequest): () => void {
@@ -254,17 +268,11 @@ export class ConnectionPool implements Pool {
     const { user } = request;
     const blocked = this.#opener.blockedBy(user);
     if (blocked !== null) this.#retryLater(blocked.waitMs);
-    else if (this.#hasRoom() || this.#evictIdle(user)) {
+    else if (this.#hasRoom() || this.#slots.evictIdle(user.serverUser)) {
       this.#opener.open(user);
       return true;
     }
     return this.#drainShared(request);
-  }
-
-  #evictIdle(user: User): boolean {
-    const other = this.#slots.idle.find((slot) => slot.serverUser !== user.serverUser);
-    other?.connection.close();
-    return other !== undefined;
   }
 
   /** Without this, shared statements could keep a connection busy for ever. */
@@ -301,7 +309,7 @@ export class ConnectionPool implements Pool {
   }
 
   #opened(connection: PipelineConnection, user: User): void {
-    this.#enterIdle(this.#slots.add(connection, user.serverUser));
+    this.#enterIdle(this.#slots.add(connection, user));
   }
 
   #openingFailed(error: PgError, user: User): void {
@@ -368,6 +376,7 @@ export class ConnectionPool implements Pool {
   #ended(slot: PoolSlot, error: PgError, end: ConnectionEnd): void {
     this.#slots.delete(slot);
     slot.become('closed');
+    if (end === 'lost') this.#lost.add(slot);
     if (end === 'lost') this.#options.onNodeTrouble(error);
     if (end === 'failed') this.#warn('gave up a server connection', error);
     if (this.#closedBy === null && this.#waiting.size > 0) this.#serveWaiting();

@@ -6,6 +6,18 @@ import { decodeErrorResponse } from '../protocol/error-response.ts';
 import { BackendCode } from '../protocol/message-code.ts';
 import type { PrimaryIdentity } from './primary-identity.ts';
 
+/** One row of five columns: see IdentityCheck. Any role may ask. `withUuid`: of the table of epochs. */
+export function identityQuestion(withUuid: boolean): string {
+  const uuid = withUuid
+    ? '(select e.uuid from pgweave.epoch e order by e.epoch desc limit 1)'
+    : 'null';
+  return `select pg_catalog.pg_is_in_recovery(),
+    (select system_identifier from pg_catalog.pg_control_system()),
+    case when not pg_catalog.pg_is_in_recovery() then ('x' || pg_catalog.left(
+      pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::int end,
+    ${uuid}, pg_catalog.current_setting('synchronous_commit')`;
+}
+
 /** Takes the answer of a new session to the question who its server is. */
 export class IdentityCheck {
   readonly #node: NodeAddress;
@@ -17,17 +29,8 @@ export class IdentityCheck {
     this.#expected = expected;
   }
 
-  /** One row of five columns: see `compare`. Any role may ask. */
   get question(): string {
-    const uuid =
-      this.#expected.uuid === null
-        ? 'null'
-        : '(select e.uuid from pgweave.epoch e order by e.epoch desc limit 1)';
-    return `select pg_catalog.pg_is_in_recovery(),
-      (select system_identifier from pg_catalog.pg_control_system()),
-      case when not pg_catalog.pg_is_in_recovery() then ('x' || pg_catalog.left(
-        pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::int end,
-      ${uuid}, pg_catalog.current_setting('synchronous_commit')`;
+    return identityQuestion(this.#expected.uuid !== null);
   }
 
   /** Throws PgError 57P03 when the server cannot answer, since it may be another one's by now. */

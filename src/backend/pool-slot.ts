@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import type { User } from '../config/config.ts';
 import type { PipelineConnection } from './pipeline-connection.ts';
 
 /**
@@ -32,15 +33,18 @@ const allowed: { readonly [From in SlotState]: readonly SlotState[] } = {
 /** A connection of the pool and what it is used for. */
 export class PoolSlot {
   readonly connection: PipelineConnection;
+  /** The one whose login it was. */
+  readonly user: User;
   /** The role on the server; the user's name towards the clients does not matter here. */
   readonly serverUser: string;
   /** Clock.now() when it last became idle. */
   idleSince = 0;
   #state: SlotState = 'idle';
 
-  constructor(connection: PipelineConnection, serverUser: string) {
+  constructor(connection: PipelineConnection, user: User) {
     this.connection = connection;
-    this.serverUser = serverUser;
+    this.user = user;
+    this.serverUser = user.serverUser;
   }
 
   get state(): SlotState {

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import type { User } from '../config/config.ts';
 import type { PipelineConnection } from './pipeline-connection.ts';
 import type { LeaseRequest } from './pool.ts';
 import { PoolSlot } from './pool-slot.ts';
@@ -27,8 +28,8 @@ export class PoolSlots {
     return slot;
   }
 
-  add(connection: PipelineConnection, serverUser: string): PoolSlot {
-    const slot = new PoolSlot(connection, serverUser);
+  add(connection: PipelineConnection, user: User): PoolSlot {
+    const slot = new PoolSlot(connection, user);
     this.#slots.set(connection, slot);
     return slot;
   }
@@ -46,6 +47,19 @@ export class PoolSlots {
   takeFromIdle(slot: PoolSlot): void {
     const index = this.#idle.lastIndexOf(slot);
     if (index >= 0) this.#idle.splice(index, 1);
+  }
+
+  countOf(serverUser: string): number {
+    let count = 0;
+    for (const slot of this.#slots.values()) if (slot.serverUser === serverUser) count += 1;
+    return count;
+  }
+
+  /** Closes the oldest idle connection of another user, if there is one. */
+  evictIdle(serverUser: string): boolean {
+    const other = this.#idle.find((slot) => slot.serverUser !== serverUser);
+    other?.connection.close();
+    return other !== undefined;
   }
 
   hasUser(serverUser: string): boolean {

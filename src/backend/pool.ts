@@ -23,6 +23,10 @@ export type LeaseRequest = {
 export type Pool = {
   /** Returns a function that gives up waiting (no callback is called after it). */
   lease(request: LeaseRequest): () => void;
+  /** Logs in ahead of requests, up to `count` connections of the user as far as there is room. */
+  prepare(user: User, count: number): void;
+  /** The user of each connection that is open, or was lost a moment ago. */
+  readonly users: readonly User[];
   /** Closes everything; waiting requests are refused with `error`. */
   close(error: PgError): void;
   /** Monotonic time (Clock.now) when bytes last came from the node; 0 never. */

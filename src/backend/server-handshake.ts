@@ -12,7 +12,8 @@ import { FrameReader } from '../protocol/frame-reader.ts';
 import { BackendCode } from '../protocol/message-code.ts';
 import { decodeParameterStatus } from '../protocol/parameter-status.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
-import { IdentityCheck } from './identity-check.ts';
+import { ComingIdentity } from './coming-identity.ts';
+import { IdentityCheck, identityQuestion } from './identity-check.ts';
 import { cannotConnect } from './node-failure.ts';
 import { NodeSocket } from './node-socket.ts';
 import { pinnedSettings } from './pinned-settings.ts';
@@ -25,11 +26,11 @@ export type HandshakeRequest = {
   readonly user: User;
   readonly database: string;
   readonly clock: Clock;
-  /** From the first packet to ReadyForQuery. */
+  /** From the first packet to ReadyForQuery, apart from the wait for a coming identity. */
   readonly timeoutMs: number;
   readonly allowCleartext: boolean;
   /** What the server must prove after the login; null: nothing. */
-  readonly identity: PrimaryIdentity | null;
+  readonly identity: PrimaryIdentity | ComingIdentity | null;
   readonly tls: ServerTls;
 };
 
@@ -87,7 +88,8 @@ class Handshake {
   readonly #link: NodeSocket;
   readonly #reader = new FrameReader({ frameBytesMax: loginFrameBytesMax });
   #login: ServerLogin | null = null;
-  readonly #stopTimer: () => void;
+  #stopTimer: () => void;
+  #stopWaiting: () => void = () => {};
   readonly #parameters = new Map<string, string>();
   #cancelKey: CancelKey | null = null;
   /** `login`: the server has asked for a password, so nothing before that stands in the way. */
@@ -95,6 +97,8 @@ class Handshake {
   #isAuthenticated = false;
   /** null until the server has been asked who it is. */
   #check: IdentityCheck | null = null;
+  /** It is asked before its answer counts, so that the session has read what it needs for that. */
+  #rehearsal: 'none' | 'running' | 'over' = 'none';
   #isOver = false;
 
   constructor(
@@ -110,11 +114,7 @@ class Handshake {
     this.#link = new NodeSocket(request.node, (chunk) => this.#receive(chunk));
     this.#socket.on('connect', () => this.#connected());
     this.#watch(this.#socket);
-    this.#stopTimer = request.clock.after(request.timeoutMs, () => {
-      // Another way would take as long again.
-      this.#stage = 'login';
-      this.#fail(cannotConnect(request.node, new Error(`no answer in ${request.timeoutMs} ms`)));
-    });
+    this.#stopTimer = this.#startTimer();
   }
 
   get #socket(): Socket {
@@ -125,7 +125,17 @@ class Handshake {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopTimer();
+    this.#stopWaiting();
     this.#socket.destroy();
+  }
+
+  #startTimer(): () => void {
+    const { clock, node, timeoutMs } = this.#request;
+    return clock.after(timeoutMs, () => {
+      // Another way would take as long again.
+      this.#stage = 'login';
+      this.#fail(cannotConnect(node, new Error(`no answer in ${timeoutMs} ms`)));
+    });
   }
 
   #watch(socket: Socket): void {
@@ -194,6 +204,7 @@ class Handshake {
         this.#authenticate(chunk, start, end);
         return;
       case BackendCode.errorResponse:
+        if (this.#rehearsal === 'running') return;
         if (this.#check !== null) this.#check.onFrame(code, chunk, start, end);
         else this.#fail(decodeErrorResponse(chunk, start, end));
         return;
@@ -215,6 +226,7 @@ class Handshake {
       case BackendCode.rowDescription:
       case BackendCode.dataRow:
       case BackendCode.commandComplete:
+        if (this.#rehearsal === 'running') return;
         if (this.#check === null) throw this.#unexpected();
         this.#check.onFrame(code, chunk, start, end);
         return;
@@ -224,13 +236,31 @@ class Handshake {
   }
 
   #ready(): void {
-    const { identity, node } = this.#request;
-    if (identity === null || this.#check !== null) {
-      this.#check?.compare();
+    const { identity } = this.#request;
+    if (this.#check !== null) {
+      this.#check.compare();
+      this.#succeed();
+    } else if (!(identity instanceof ComingIdentity)) {
+      this.#askFor(identity);
+    } else if (this.#rehearsal === 'none' && !identity.isKnown) {
+      this.#rehearsal = 'running';
+      this.#socket.write(encodeQuery(identityQuestion(true)));
+    } else {
+      this.#rehearsal = 'over';
+      this.#stopTimer();
+      this.#stopWaiting = identity.when((known) => {
+        this.#stopTimer = this.#startTimer();
+        this.#askFor(known);
+      });
+    }
+  }
+
+  #askFor(identity: PrimaryIdentity | null): void {
+    if (identity === null) {
       this.#succeed();
       return;
     }
-    this.#check = new IdentityCheck(node, identity);
+    this.#check = new IdentityCheck(this.#request.node, identity);
     this.#socket.write(encodeQuery(this.#check.question));
   }
 
@@ -272,6 +302,7 @@ class Handshake {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopTimer();
+    this.#stopWaiting();
     this.#socket.destroy();
     this.#onFailed(error, this.#mayTryAgain(error));
   }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { ComingIdentity } from '../backend/coming-identity.ts';
 import { ConnectionPool } from '../backend/connection-pool.ts';
 import type { PrimaryIdentity } from '../backend/primary-identity.ts';
 import { readServerTls, type ServerTls } from '../backend/server-tls.ts';
@@ -221,7 +222,10 @@ class Worker implements WorkerHandlers {
     return this.#config.combineNodes.filter(({ id }) => combineNodes.includes(id));
   }
 
-  #createPool(node: NodeAddress, identity: PrimaryIdentity | null): ConnectionPool {
+  #createPool(
+    node: NodeAddress,
+    identity: PrimaryIdentity | ComingIdentity | null,
+  ): ConnectionPool {
     const { database, limits, allowCleartextToServers } = this.#config;
     const { workersCount } = this.#start.place;
     return new ConnectionPool({

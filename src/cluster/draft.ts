@@ -33,10 +33,10 @@ export class Draft {
     this.change({ phase });
   }
 
-  /** A task in the way is forgotten: only one whose late result harms nobody may be. */
+  /** A task in the way is forgotten. */
   start(work: FailoverTask): void {
     const { task } = this.state;
-    assert(task === null || task.work.kind === 'arm', 'one task at a time');
+    assert(task === null || isForgettable(task.work), 'one task at a time');
     const id = this.state.taskCount + 1;
     this.change({ task: { id, work }, taskCount: id });
     this.actions.push({ kind: 'start', task: id, work });
@@ -79,6 +79,11 @@ export class Draft {
   refuseOperator(reason: string, hint?: string): void {
     this.answerOperator({ kind: 'refused', reason, hint });
   }
+}
+
+/** Its late result harms nobody, so nothing has to wait for it. */
+export function isForgettable({ kind }: FailoverTask): boolean {
+  return kind === 'arm' || kind === 'prepare';
 }
 
 /** A record that somebody else changed may lead back to any of the first four and to `promoting`. */

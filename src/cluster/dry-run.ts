@@ -28,15 +28,18 @@ export type Rehearsal = {
 export function rehearse(state: FailoverState, command: OperatorCommand, now: number): Rehearsal {
   const { actions } = step(state, { kind: 'operator', at: now, command }, () => 'rehearsal');
   const answer = actions.find((action) => action.kind === 'answer-operator')?.answer;
-  const saved = actions
-    .flatMap((action) => (action.kind === 'start' ? [action.work] : []))
-    .find((work) => work.kind === 'save');
+  const works = actions.flatMap((action) => (action.kind === 'start' ? [action.work] : []));
+  const saved = works.find((work) => work.kind === 'save');
+  const prepared = works.find((work) => work.kind === 'prepare');
   const nodes = readNodes(state, now);
   if (answer?.kind === 'refused') {
     const message = [answer.reason, answer.hint].filter((text) => text !== undefined).join('; ');
     return { willDo: false, message, nodes };
   }
   if (answer !== undefined) return { willDo: true, message: answer.message, nodes };
+  if (prepared !== undefined) {
+    return { willDo: true, message: handover(prepared.primary, prepared.candidate), nodes };
+  }
   if (saved === undefined) {
     const message = 'it would wait until the state of the primary is clear';
     return { willDo: false, message, nodes };
@@ -49,12 +52,16 @@ function intention({ phase, primary, shard, paused }: ShardRecord): string {
     case 'open':
       return `automatic failover of shard "${shard}" would be ${paused ? 'paused' : 'resumed'}`;
     case 'claimed':
-      return `statements would wait while ${primary} hands over to ${phase.intent.candidate}; nothing is lost`;
+      return handover(primary, phase.intent.candidate);
     case 'revoking':
       return 'the standbys would stop receiving, and the one that has most would become primary';
     case 'promoting':
       return `${phase.intent.candidate} would become primary in place of ${primary}`;
   }
+}
+
+function handover(primary: NodeId, candidate: NodeId): string {
+  return `statements would wait while ${primary} hands over to ${candidate}; nothing is lost`;
 }
 
 function readNodes(state: FailoverState, now: number): Rehearsal['nodes'] {

@@ -11,6 +11,12 @@ import type { SynchronousSet } from './synchronous-names.ts';
 /** Work whose result comes back as a `task` event with the same number, within a bounded time. */
 export type FailoverTask =
   | { readonly kind: 'save'; readonly record: ShardRecord; readonly expected: number }
+  /**
+   * Before a switchover, while statements still flow: opens what its steps will use, and writes out
+   * what both servers hold in memory, so that little is left to write afterwards. Whatever cannot be
+   * prepared is done later.
+   */
+  | { readonly kind: 'prepare'; readonly primary: NodeId; readonly candidate: NodeId }
   /** Stops what these standbys receive, so that their positions can be compared. May be repeated. */
   | { readonly kind: 'revoke'; readonly nodes: readonly NodeId[] }
   /**
@@ -50,6 +56,8 @@ export type FailoverAction =
   | { readonly kind: 'publish'; readonly state: ShardState }
   /** Ask the standing session and try a fresh connection, `afterMs` from now. */
   | { readonly kind: 'probe'; readonly node: NodeId; readonly afterMs: number }
+  /** No result: the next task may need sessions to these nodes, which are opened meanwhile. */
+  | { readonly kind: 'open-sessions'; readonly nodes: readonly NodeId[] }
   /** Best effort, no result: make a stray writable node unable to acknowledge anything. */
   | { readonly kind: 'fence'; readonly node: NodeId }
   /** Best effort, no result: let a standby receive from this primary. */

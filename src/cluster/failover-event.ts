@@ -24,6 +24,7 @@ export type TaskResult =
       /** null: it had been promoted before. */
       readonly xids: XidBounds | null;
     }
+  | { readonly kind: 'prepared' }
   /** The primary acknowledges nothing any more, and the candidate has everything it ever did. */
   | { readonly kind: 'drained' }
   /** The members have flushed everything up to a moment when commits already waited for them. */

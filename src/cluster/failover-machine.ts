@@ -3,7 +3,7 @@ import type { NodeId } from '../config/config.ts';
 import { watchAlarms } from './alarms.ts';
 import { automaticCandidates, safeCandidates, successor } from './candidate.ts';
 import { claim, claimForOneOf } from './claim.ts';
-import { Draft } from './draft.ts';
+import { Draft, isForgettable } from './draft.ts';
 import { keepDurability, namesOfAll } from './durability.ts';
 import type { FailoverAction } from './failover-action.ts';
 import type { FailoverEvent } from './failover-event.ts';
@@ -55,7 +55,7 @@ function takeNote(draft: Draft, event: FailoverEvent): void {
   const isPrimary = 'node' in event && event.node === record?.primary;
   switch (event.kind) {
     case 'operator':
-      draft.change({ request: { command: event.command, accepted: false } });
+      draft.change({ request: { command: event.command, accepted: false, prepared: null } });
       return;
     case 'connect':
       if (event.outcome === 'refused') probeSoon(draft, event.node);
@@ -195,6 +195,8 @@ function suspect(draft: Draft, primary: NodeView, reason: string): void {
     draft.change({ times: { ...draft.state.times, suspectedAt: draft.now } });
     draft.log('debug', 'holding statements: the primary is suspect', { node: primary.id, reason });
     draft.probe(primary, 0);
+    const others = draft.state.nodes.map(({ id }) => id).filter((id) => id !== primary.id);
+    draft.actions.push({ kind: 'open-sessions', nodes: others });
     return;
   }
   if (draft.now - primary.probedAt >= failoverLimits.probeSpacingMs) draft.probe(primary, 0);
@@ -208,7 +210,7 @@ function replace(
 ): void {
   suspect(draft, primary, verdict.reason);
   const { task } = draft.state;
-  if (task !== null && task.work.kind !== 'arm') return;
+  if (task !== null && !isForgettable(task.work)) return;
   if (draft.now < draft.state.retryAt) {
     block(draft, `${record.primary} is lost (${verdict.reason}); the last attempt failed`);
     return;

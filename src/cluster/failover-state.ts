@@ -84,8 +84,14 @@ export type StandbyWatch = {
   readonly frozenSince: number;
 };
 
-/** What an operator asked and has not been answered; `accepted` once it is being done. */
-export type OperatorRequest = { readonly command: OperatorCommand; readonly accepted: boolean };
+/** What an operator asked and has not been answered. */
+export type OperatorRequest = {
+  readonly command: OperatorCommand;
+  /** It is being done. */
+  readonly accepted: boolean;
+  /** The node that has been prepared for a switchover; null: none yet. */
+  readonly prepared: NodeId | null;
+};
 
 /** What our own writes on the primary tell. */
 export type Heartbeat = {

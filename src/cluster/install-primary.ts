@@ -2,13 +2,9 @@ import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { NodeAddress } from '../config/config.ts';
-import {
-  type ControlConnection,
-  type ControlLogin,
-  withControlConnection,
-} from './control-connection.ts';
+import type { ControlConnection } from './control-connection.ts';
 import { fencedNames } from './fence.ts';
-import { setNames, setting } from './node-commands.ts';
+import { setNames } from './node-commands.ts';
 import { pause } from './pause.ts';
 import type { ProbeAnswer } from './probe-answer.ts';
 import { ProbeQuery } from './probe-query.ts';
@@ -21,7 +17,6 @@ export type InstallOptions = {
   readonly intent: Intent;
   /** See FailoverTask `install`. */
   readonly names: string | null;
-  readonly login: ControlLogin;
   readonly clock: Clock;
   readonly promoteTimeoutMs: number;
 };
@@ -34,36 +29,35 @@ export type Installed = {
   readonly xids: XidBounds | null;
 };
 
-const pollMs = 5;
-const statementTimeoutMs = 2000;
+const pollMs = 2;
 
 /**
  * Makes a node the writable primary of an epoch, from whatever state it is in; every step may have
  * been done by an earlier attempt. Its own commits wait for nobody: the standbys may all be gone.
+ * Clients wait all that time, so that each round trip counts.
  */
-export async function installPrimary(options: InstallOptions): Promise<Installed> {
-  const { node, login, clock } = options;
-  const settings = { default_transaction_read_only: 'off' };
-  const connection = { node, login, settings, timeoutMs: statementTimeoutMs };
-  return await withControlConnection(connection, async (session) => {
-    if (options.names !== null) await replaceNames(session, options.names, clock);
-    const xids = await promote(session, options);
-    const switchLsn = await endOfRecovery(session);
-    await writeEpoch(session, options.intent);
-    // From here on as any probe: this session's own setting is not the server's.
-    await session.execute('set synchronous_commit to default');
-    const askedAt = clock.now();
-    return { answer: await new ProbeQuery().ask(session), askedAt, switchLsn, xids };
-  });
+export async function installPrimary(
+  session: ControlConnection,
+  options: InstallOptions,
+): Promise<Installed> {
+  const { names, clock, intent } = options;
+  const before = await readRole(session);
+  if (names !== null) await replaceNames(session, before.names, names, clock);
+  const promotion = await promote(session, before, options);
+  if (!promotion.after.hasEpochs) await createEpochs(session);
+  await writeEpoch(session, intent);
+  const askedAt = clock.now();
+  const answer = await new ProbeQuery().ask(session);
+  return { answer, askedAt, switchLsn: promotion.after.lsn, xids: promotion.xids };
 }
 
 /** Before the promotion, so that no commit of the new primary waits for a standby it lacks. */
 async function replaceNames(
   session: ControlConnection,
+  before: string,
   names: string,
   clock: Clock,
 ): Promise<void> {
-  const before = await setting(session, 'synchronous_standby_names');
   if (before === names) return;
   await lockSettings(session, clock);
   if (before === fencedNames) {
@@ -72,29 +66,30 @@ async function replaceNames(
   await setNames(session, names);
 }
 
-/** What was replayed last before the node became primary; null when it was one from its start on. */
-async function endOfRecovery(session: ControlConnection): Promise<string | null> {
-  const [row] = await session.query<{ lsn: string | null }>(
-    'select pg_last_wal_replay_lsn()::text as lsn',
-  );
-  return row?.lsn ?? null;
-}
-
-/** pg_promote's own waiting looks every 100 ms only. null: it was promoted before. */
+/**
+ * pg_promote's own waiting looks every 100 ms only. `xids` null: it was promoted before. The settings
+ * are the session's, which is to write the epoch even where a fence has just been lifted.
+ */
 async function promote(
   session: ControlConnection,
+  before: Role,
   options: InstallOptions,
-): Promise<XidBounds | null> {
+): Promise<{ readonly after: Role; readonly xids: XidBounds | null }> {
   const { clock, promoteTimeoutMs, node } = options;
-  let reading = await readRole(session);
-  if (!reading.recovering) return null;
+  const writable = 'set default_transaction_read_only = off';
+  if (!before.recovering) {
+    await session.execute(writable);
+    return { after: before, xids: null };
+  }
   // A paused replay would notice the promotion only with its next look, up to a second later.
-  await session.query('select pg_wal_replay_resume() where pg_is_wal_replay_paused()');
-  await session.query('select pg_promote(wait => false)');
+  await session.execute(`${writable};
+    select pg_wal_replay_resume() where pg_is_wal_replay_paused();
+    select pg_promote(wait => false)`);
   const deadline = clock.now() + promoteTimeoutMs;
-  let replayed = reading.xid;
-  for (reading = await readRole(session); reading.recovering; reading = await readRole(session)) {
-    replayed = reading.xid;
+  let replayed = before.xid;
+  let role = await readRole(session);
+  for (; role.recovering; role = await readRole(session)) {
+    replayed = role.xid;
     if (clock.now() >= deadline) {
       throw new PgError(
         SqlState.objectNotInPrerequisiteState,
@@ -103,26 +98,36 @@ async function promote(
     }
     await pause(clock, pollMs);
   }
-  return { replayed, next: reading.xid };
+  return { after: role, xids: { replayed, next: role.xid } };
 }
 
-/**
- * `xid`: no transaction from it on has ended. The snapshot is older than the answer about recovery, so
- * one that was taken in recovery is of recovery.
- */
-async function readRole(
-  session: ControlConnection,
-): Promise<{ readonly recovering: boolean; readonly xid: string }> {
-  const [row] = await session.query<{ xid: string; recovering: boolean }>(
-    'select pg_snapshot_xmax(pg_current_snapshot())::text as xid, pg_is_in_recovery() as recovering',
+type Role = {
+  readonly recovering: boolean;
+  /**
+   * No transaction from it on has ended. The snapshot is older than the answer about recovery, so one
+   * that was taken in recovery is of recovery.
+   */
+  readonly xid: string;
+  /** What was replayed last; after a promotion, where recovery ended. null: it was no standby. */
+  readonly lsn: string | null;
+  /** Its synchronous_standby_names. */
+  readonly names: string;
+  readonly hasEpochs: boolean;
+};
+
+async function readRole(session: ControlConnection): Promise<Role> {
+  const [role] = await session.query<Role>(
+    `select pg_snapshot_xmax(pg_current_snapshot())::text as xid, pg_is_in_recovery() as recovering,
+      pg_last_wal_replay_lsn()::text as lsn, current_setting('synchronous_standby_names') as names,
+      to_regclass('pgweave.epoch') is not null as "hasEpochs"`,
   );
-  return { recovering: row?.recovering !== false, xid: row?.xid ?? '0' };
+  if (role === undefined) throw new PgError(SqlState.connectionFailure, 'a query got no row');
+  return role;
 }
 
-/** The rows travel with the WAL: whoever holds this one has this line of history. */
-async function writeEpoch(session: ControlConnection, intent: Intent): Promise<void> {
+async function createEpochs(session: ControlConnection): Promise<void> {
   await session.execute(`
-    set synchronous_commit = local;
+    set local synchronous_commit = local;
     create schema if not exists pgweave;
     create table if not exists pgweave.epoch (
       epoch bigint primary key,
@@ -132,8 +137,18 @@ async function writeEpoch(session: ControlConnection, intent: Intent): Promise<v
     );
     grant usage on schema pgweave to public;
     grant select on pgweave.epoch to public`);
+}
+
+/**
+ * The rows travel with the WAL: whoever holds this one has this line of history. Only this statement's
+ * commit is local: what is asked next is the server's own setting.
+ */
+async function writeEpoch(session: ControlConnection, intent: Intent): Promise<void> {
   await session.query(
-    'insert into pgweave.epoch (epoch, uuid, node) values ($1, $2, $3) on conflict do nothing',
+    `insert into pgweave.epoch (epoch, uuid, node)
+      select $1::bigint, $2::text, $3::text
+        where set_config('synchronous_commit', 'local', true) = 'local'
+      on conflict do nothing`,
     [intent.epoch, intent.uuid, intent.candidate],
   );
 }

@@ -2,24 +2,19 @@ import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { NodeAddress } from '../config/config.ts';
-import {
-  type ControlConnection,
-  type ControlLogin,
-  controlApplicationName,
-  withControlConnection,
-} from './control-connection.ts';
+import { type ControlConnection, controlApplicationName } from './control-connection.ts';
 import { fencedNames } from './fence.ts';
 import { pause } from './pause.ts';
+import type { ReadySessions } from './ready-sessions.ts';
 import { lockSettings } from './settings-lock.ts';
 import { startedAtSql } from './started-at.ts';
 import { namesFor, type SynchronousSet, waitsForAllOf } from './synchronous-names.ts';
 
-export type NodeCommandsParts = { readonly login: ControlLogin; readonly clock: Clock };
+export type NodeCommandsParts = { readonly sessions: ReadySessions; readonly clock: Clock };
 
 /** Reloading is asynchronous: after this long a changed setting counts in every backend. */
 const reloadMs = 100;
-const pollMs = 5;
-const statementTimeoutMs = 2000;
+const pollMs = 2;
 const catchUpMs = 5000;
 const drainMs = 1000;
 
@@ -86,14 +81,15 @@ export class NodeCommands {
       await this.#untilReloaded(primary);
       await frozen;
       await terminateClients(session);
-      // Whoever is left could still commit behind the position that is sampled now.
-      await this.#until('the last client to end', drainMs, async () => {
-        return (await clients(session, '')).length === 0;
+      // Who is in a transaction could still commit behind the position that is sampled now. Who is idle
+      // takes the fence before anything else, however long it lives on.
+      await this.#until('the last transaction to end', drainMs, async () => {
+        return (await clients(session, busy)).length === 0;
       });
       const [sample] = await session.query<{ lsn: string }>(
         'select pg_current_wal_flush_lsn()::text as lsn',
       );
-      await this.#connected(candidate, async (standby) => {
+      await this.#parts.sessions.borrow(candidate, async (standby) => {
         await this.#until(`${candidate.id} to replay ${sample?.lsn}`, catchUpMs, async () => {
           const [row] = await standby.query<{ replayed: boolean }>(
             'select pg_last_wal_replay_lsn() >= $1::pg_lsn as replayed',
@@ -109,7 +105,7 @@ export class NodeCommands {
     const { clock } = this.#parts;
     const deadline = clock.now() + drainMs;
     while (clock.now() < deadline) {
-      if ((await clients(session, "and state <> 'idle'")).length === 0) return;
+      if ((await clients(session, busy)).length === 0) return;
       await pause(clock, pollMs);
     }
   }
@@ -117,7 +113,7 @@ export class NodeCommands {
   /** A new session has what the postmaster has: from then on nobody is born without the fence. */
   async #untilReloaded(node: NodeAddress): Promise<void> {
     await this.#until(`${node.id} to reload its settings`, drainMs, () =>
-      this.#connected(node, async (session) => {
+      this.#parts.sessions.withNew(node, async (session) => {
         return (await setting(session, 'synchronous_standby_names')) === fencedNames;
       }),
     );
@@ -141,18 +137,10 @@ export class NodeCommands {
     node: NodeAddress,
     work: (session: ControlConnection) => Promise<Result>,
   ): Promise<Result> {
-    return await this.#connected(node, async (session) => {
+    return await this.#parts.sessions.with(node, async (session) => {
       await lockSettings(session, this.#parts.clock);
       return await work(session);
     });
-  }
-
-  #connected<Result>(
-    node: NodeAddress,
-    work: (session: ControlConnection) => Promise<Result>,
-  ): Promise<Result> {
-    const { login } = this.#parts;
-    return withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, work);
   }
 }
 
@@ -169,7 +157,10 @@ async function raiseFence(session: ControlConnection): Promise<void> {
   await setNames(session, fencedNames);
 }
 
-/** Sessions that are not ours, idle ones too. */
+/** One that the activity says nothing of is busy as well. */
+const busy = "and state is distinct from 'idle'";
+
+/** Sessions that are not ours. */
 async function clients(
   session: ControlConnection,
   condition: string,

@@ -5,7 +5,7 @@ import {
   safeCandidates,
 } from './candidate.ts';
 import { claim, claimForOneOf } from './claim.ts';
-import type { Draft } from './draft.ts';
+import { type Draft, isForgettable } from './draft.ts';
 import { failoverLimits } from './failover-limits.ts';
 import { type FailoverState, nodeView } from './failover-state.ts';
 import type { NodeView } from './node-view.ts';
@@ -75,7 +75,9 @@ export function switchOver(draft: Draft, record: ShardRecord): void {
   const command = waitingReplacement(draft.state);
   if (command === null || taskInTheWay(draft)) return;
   const choice = operatorCandidates(draft.state, record, draft.now, command.to);
-  const [node] = choice.kind === 'candidates' ? choice.nodes : [];
+  const prepared = draft.state.request?.prepared ?? null;
+  const nodes = choice.kind === 'candidates' ? choice.nodes : [];
+  const node = nodes.find(({ id }) => id === prepared) ?? nodes[0];
   const reason =
     choice.kind === 'none'
       ? choice.reason
@@ -85,7 +87,11 @@ export function switchOver(draft: Draft, record: ShardRecord): void {
     draft.refuseOperator(reason ?? '', 'see SHOW NODES and SHOW DURABILITY');
     return;
   }
-  claim(draft, { record, cause: 'operator', how: { kind: 'drain', candidate: node.id } });
+  if (node.id === prepared) {
+    claim(draft, { record, cause: 'operator', how: { kind: 'drain', candidate: node.id } });
+  } else if (draft.state.task?.work.kind !== 'prepare') {
+    draft.start({ kind: 'prepare', primary: record.primary, candidate: node.id });
+  }
 }
 
 /** FAILOVER of a shard whose primary is dead, and which was not failed over by itself. */
@@ -166,5 +172,5 @@ function contains(choice: Choice & { readonly kind: 'candidates' }, to: string |
 
 function taskInTheWay(draft: Draft): boolean {
   const { task } = draft.state;
-  return task !== null && task.work.kind !== 'arm';
+  return task !== null && !isForgettable(task.work);
 }

@@ -1,3 +1,4 @@
+import type { ComingIdentity } from '../backend/coming-identity.ts';
 import type { LeaseRequest, Pool, PoolCounts } from '../backend/pool.ts';
 import type { PrimaryIdentity } from '../backend/primary-identity.ts';
 import { assert } from '../base/assert.ts';
@@ -19,7 +20,10 @@ export type PooledShardServersParts = {
   readonly nodes: ShardNodes;
   readonly limits: Pick<Limits, 'holdMaxMs'>;
   /** `identity`: what the server must prove to be; null: nothing. */
-  readonly createPool: (node: NodeAddress, identity: PrimaryIdentity | null) => Pool;
+  readonly createPool: (
+    node: NodeAddress,
+    identity: PrimaryIdentity | ComingIdentity | null,
+  ) => Pool;
 };
 
 /**
@@ -123,6 +127,7 @@ export class PooledShardServers implements ShardServers {
       shard,
       epoch: 0,
       primary: null,
+      heir: null,
       standbys: [],
       identity: null,
       reason: 'the supervisor has not named one yet',
@@ -130,8 +135,8 @@ export class PooledShardServers implements ShardServers {
     const parts = {
       clock: this.#clock,
       holdMaxMs: () => this.#limits.holdMaxMs,
-      openPool: ({ primary, identity }: ShardState) => {
-        const node = this.#nodes.get(shard)?.find(({ id }) => id === primary);
+      openPool: (id: NodeId, identity: PrimaryIdentity | ComingIdentity | null) => {
+        const node = this.#nodes.get(shard)?.find((candidate) => candidate.id === id);
         return node === undefined ? null : { node, pool: this.#createPool(node, identity) };
       },
     };

@@ -1,5 +1,6 @@
 import { unreachable } from '../base/assert.ts';
 import type { NodeId } from '../config/config.ts';
+import { automaticCandidates } from './candidate.ts';
 import type { Draft } from './draft.ts';
 import { type FailoverState, nodeView } from './failover-state.ts';
 import { isOfEpoch, isResponsive } from './node-view.ts';
@@ -21,9 +22,37 @@ function shardState(state: FailoverState, now: number): ShardState {
   const epoch = Math.max(state.published?.epoch ?? 0, phaseEpoch(state));
   const identity = record === null ? null : identityOf(state, record);
   if (phase.kind === 'open' && record !== null) {
-    return { shard, epoch: record.epoch, primary: record.primary, standbys, identity, reason: '' };
+    return {
+      shard,
+      epoch: record.epoch,
+      primary: record.primary,
+      heir: heirOf(state, now),
+      standbys,
+      identity,
+      reason: '',
+    };
   }
-  return { shard, epoch, primary: null, standbys, identity, reason: holdReason(state) };
+  const reason = holdReason(state);
+  return { shard, epoch, primary: null, heir: heirOf(state, now), standbys, identity, reason };
+}
+
+function heirOf(state: FailoverState, now: number): NodeId | null {
+  const { phase, task } = state;
+  switch (phase.kind) {
+    case 'suspect':
+      return likelyHeir(state, now);
+    case 'open':
+      return task?.work.kind === 'prepare' ? task.work.candidate : null;
+    case 'claiming':
+      return phase.step.kind === 'revoking' ? null : phase.step.intent.candidate;
+    case 'draining':
+    case 'promoting':
+      return phase.intent.candidate;
+    case 'opening':
+      return phase.record.primary;
+    default:
+      return null;
+  }
 }
 
 /** Where somebody else promotes, only what no promotion changes. */
@@ -75,6 +104,15 @@ export function holdReason({ phase, record }: FailoverState): string {
   }
 }
 
+/** A suspicion is often wrong, a refused connection seldom. */
+function likelyHeir(state: FailoverState, now: number): NodeId | null {
+  const { record } = state;
+  if (record === null || (nodeView(state, record.primary)?.refusals ?? 0) === 0) return null;
+  const choice = automaticCandidates(state, record, now);
+  const [only, ...others] = choice.kind === 'candidates' ? choice.nodes : [];
+  return others.length === 0 ? (only?.id ?? null) : null;
+}
+
 function standbyIds(state: FailoverState, now: number): NodeId[] {
   const { record } = state;
   if (record === null) return [];
@@ -94,6 +132,7 @@ function sameState(a: ShardState, b: ShardState): boolean {
   return (
     a.epoch === b.epoch &&
     a.primary === b.primary &&
+    a.heir === b.heir &&
     a.reason === b.reason &&
     sameIdentity(a.identity, b.identity) &&
     a.standbys.length === b.standbys.length &&

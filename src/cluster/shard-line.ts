@@ -1,15 +1,15 @@
-import type { LeaseRequest, Pool, PoolCounts } from '../backend/pool.ts';
+import type { LeaseRequest, PoolCounts } from '../backend/pool.ts';
 import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { NodeAddress } from '../config/config.ts';
+import type { User } from '../config/config.ts';
+import { HeirPool, type NodePool, type OpenPool } from './heir-pool.ts';
 import { isOutage } from './is-outage.ts';
 import type { ShardState } from './shard-state.ts';
 
 export type ShardLineParts = {
   readonly clock: Clock;
-  /** null: the node is not configured (any more). */
-  openPool(state: ShardState): { readonly node: NodeAddress; readonly pool: Pool } | null;
+  readonly openPool: OpenPool;
   /** How long a request may wait for a primary. */
   holdMaxMs(): number;
 };
@@ -27,6 +27,8 @@ type Ticket = {
 
 /** Where connecting failed although there should be a primary, it is tried again after this long. */
 const retryMs = 50;
+/** For more requests that wait, connections are opened when there is a primary. */
+const preparedMax = 100;
 
 /**
  * The requests for one shard's primary, and the pool that serves them. While there is no primary they
@@ -36,7 +38,8 @@ const retryMs = 50;
 export class ShardLine {
   readonly #parts: ShardLineParts;
   #state: ShardState;
-  #current: { readonly node: NodeAddress; readonly pool: Pool } | null = null;
+  #current: NodePool | null = null;
+  #heir: HeirPool | null = null;
   #held: Ticket[] = [];
   #cancelTimer: (() => void) | null = null;
 
@@ -50,11 +53,7 @@ export class ShardLine {
   }
 
   /** The pool in use and its counts; what is held here counts as waiting there. */
-  reading(): {
-    readonly node: NodeAddress;
-    readonly pool: Pool;
-    readonly counts: PoolCounts;
-  } | null {
+  reading(): (NodePool & { readonly counts: PoolCounts }) | null {
     if (this.#current === null) return null;
     const { node, pool } = this.#current;
     const { counts } = pool;
@@ -91,8 +90,11 @@ export class ShardLine {
       state.epoch !== epoch ||
       (state.primary !== null && state.primary !== (this.#current?.node.id ?? primary));
     this.#state = state;
+    this.#prepareHeir();
     if (replaced) this.#cut();
-    if (state.primary !== null) this.#replay();
+    if (state.primary === null) return;
+    if (this.#heir?.node.id === state.primary) this.#current ??= this.#openPool();
+    this.#replay();
   }
 
   /** Refuses what waits and closes what is open. */
@@ -101,8 +103,28 @@ export class ShardLine {
     this.#held = [];
     this.#stopTimer();
     for (const ticket of held) this.#refuse(ticket, error);
+    this.#heir?.close(error);
+    this.#heir = null;
     this.#current?.pool.close(error);
     this.#current = null;
+  }
+
+  /** Before the old primary's connections are cut, which tell how many are wanted. */
+  #prepareHeir(): void {
+    const { heir, primary, identity, shard } = this.#state;
+    const wanted = heir ?? primary;
+    if (this.#heir !== null && this.#heir.node.id !== wanted) {
+      const reason = `${this.#heir.node.id} did not become primary of shard "${shard}"`;
+      this.#heir.close(new PgError(SqlState.cannotConnectNow, reason));
+      this.#heir = null;
+    }
+    if (heir === null || this.#heir !== null || this.#current?.node.id === heir) return;
+    this.#heir = HeirPool.open(heir, identity, this.#parts.openPool);
+    this.#heir?.prepareFor(this.#current?.pool.users ?? [], this.#heldUsers());
+  }
+
+  #heldUsers(): readonly User[] {
+    return this.#held.map(({ request }) => request.user);
   }
 
   #cut(): void {
@@ -124,7 +146,7 @@ export class ShardLine {
   }
 
   #submit(ticket: Ticket): void {
-    this.#current ??= this.#parts.openPool(this.#state);
+    this.#current ??= this.#openPool();
     if (this.#current === null) {
       this.#hold(ticket);
       return;
@@ -149,6 +171,16 @@ export class ShardLine {
     if (!settled) ticket.withdraw = withdraw;
   }
 
+  #openPool(): NodePool | null {
+    const { primary, identity } = this.#state;
+    const heir = this.#heir;
+    if (heir === null || heir.node.id !== primary) {
+      return primary === null ? null : this.#parts.openPool(primary, identity);
+    }
+    this.#heir = null;
+    return heir.succeed(identity);
+  }
+
   /** Nothing was sent yet: another connection, perhaps to another server, may do. */
   #refused(ticket: Ticket, error: PgError): void {
     ticket.withdraw = null;
@@ -165,6 +197,7 @@ export class ShardLine {
     }
     this.#held.push(ticket);
     this.#held.sort((a, b) => a.since - b.since);
+    if (this.#held.length <= preparedMax) this.#heir?.prepareFor([], this.#heldUsers());
     this.#cancelTimer ??= this.#parts.clock.every(retryMs, () => this.#tick());
   }
 

@@ -104,6 +104,7 @@ export class ShardMonitor {
         shard,
         epoch: 0,
         primary: null,
+        heir: null,
         standbys: [],
         identity: null,
         reason: 'looking for the primary',
@@ -183,6 +184,7 @@ export class ShardMonitor {
     this.#stopped = true;
     for (const probe of this.#probes.values()) probe.stop();
     this.#heartbeat?.stop();
+    this.#runner.dropSessions();
     this.#answerOperator({ kind: 'refused', reason: 'pgweave is stopping', hint: undefined });
     await this.#saving;
   }
@@ -192,6 +194,7 @@ export class ShardMonitor {
     const { state, actions } = step(this.#state, event, this.#parts.mintUuid);
     this.#state = state;
     this.#heartbeat?.beatOn(this.#openPrimary());
+    if (state.phase.kind === 'open' && state.task === null) this.#runner.dropSessions();
     for (const action of actions) this.#perform(action);
   }
 
@@ -247,6 +250,9 @@ export class ShardMonitor {
         else clock.after(action.afterMs, () => probe?.probe());
         return;
       }
+      case 'open-sessions':
+        this.#runner.openSessions(action.nodes);
+        return;
       case 'fence':
         this.#attempt('fence a quarantined node', action.node, this.#runner.fence(action.node));
         return;

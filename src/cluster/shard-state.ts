@@ -11,6 +11,8 @@ export type ShardState = {
   readonly shard: ShardId;
   readonly epoch: number;
   readonly primary: NodeId | null;
+  /** The one that is about to become primary: workers log in there already. null: none is. */
+  readonly heir: NodeId | null;
   /** In recovery, streaming and of the same epoch. */
   readonly standbys: readonly NodeId[];
   /** What the last open primary must prove on each connection; null before the first. */

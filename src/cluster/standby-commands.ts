@@ -3,21 +3,17 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { NodeAddress } from '../config/config.ts';
 import { nowhere, pointedTo, readConninfo } from './conninfo.ts';
-import {
-  type ControlConnection,
-  type ControlLogin,
-  withControlConnection,
-} from './control-connection.ts';
+import type { ControlConnection } from './control-connection.ts';
 import type { FrozenStandby } from './failover-event.ts';
 import { setting } from './node-commands.ts';
 import { pause } from './pause.ts';
 import { ProbeQuery } from './probe-query.ts';
+import type { ReadySessions } from './ready-sessions.ts';
 import { lockSettings } from './settings-lock.ts';
 
-export type StandbyCommandsParts = { readonly login: ControlLogin; readonly clock: Clock };
+export type StandbyCommandsParts = { readonly sessions: ReadySessions; readonly clock: Clock };
 
 const quietMs = 20;
-const statementTimeoutMs = 2000;
 /** A receiver that hangs in a connect ends within the timeout of its connection. */
 const receiverEndMs = 2000;
 /** How long the others are waited for once one has not answered. */
@@ -44,17 +40,18 @@ export class StandbyCommands {
 
   /** A slot that the standby uses is made on the primary first. */
   async repoint(node: NodeAddress, primary: NodeAddress): Promise<void> {
-    await this.#connected(node, async (session) => {
+    const { sessions, clock } = this.#parts;
+    await sessions.with(node, async (session) => {
       const slot = await setting(session, 'primary_slot_name');
-      if (slot !== '') await this.#connected(primary, (other) => makeSlot(other, slot));
-      await lockSettings(session, this.#parts.clock);
+      if (slot !== '') await sessions.with(primary, (other) => makeSlot(other, slot));
+      await lockSettings(session, clock);
       await point(session, primary);
     });
   }
 
   async #freeze(node: NodeAddress): Promise<FrozenStandby> {
-    const { clock } = this.#parts;
-    return await this.#connected(node, async (session) => {
+    const { clock, sessions } = this.#parts;
+    return await sessions.with(node, async (session) => {
       await lockSettings(session, clock);
       await point(session, nowhere);
       await this.#untilQuiet(session, node);
@@ -77,14 +74,6 @@ export class StandbyCommands {
       await pause(clock, quietMs);
       quiet = (await receives(session)) ? 0 : quiet + 1;
     }
-  }
-
-  #connected<Result>(
-    node: NodeAddress,
-    work: (session: ControlConnection) => Promise<Result>,
-  ): Promise<Result> {
-    const { login } = this.#parts;
-    return withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, work);
   }
 }
 

@@ -1,7 +1,7 @@
 import { unreachable } from '../base/assert.ts';
 import type { NodeId } from '../config/config.ts';
 import { promotionObstacle } from './candidate.ts';
-import type { Draft } from './draft.ts';
+import { type Draft, isForgettable } from './draft.ts';
 import { recordArmed } from './durability.ts';
 import type { FailoverTask } from './failover-action.ts';
 import type { TaskResult } from './failover-event.ts';
@@ -32,6 +32,9 @@ export function takeResult(draft: Draft, id: number, result: TaskResult): void {
       return;
     case 'installed':
       if (work.kind === 'install') installed(draft, work.intent.candidate, result);
+      return;
+    case 'prepared':
+      if (work.kind === 'prepare') prepared(draft, work.candidate);
       return;
     case 'drained':
       drained(draft);
@@ -194,6 +197,11 @@ function alone(draft: Draft): Durability {
   return { kind: draft.state.settings.durability === 'async' ? 'async' : 'solo' };
 }
 
+function prepared(draft: Draft, candidate: NodeId): void {
+  const { request } = draft.state;
+  if (request !== null) draft.change({ request: { ...request, prepared: candidate } });
+}
+
 function drained(draft: Draft): void {
   const { phase, record } = draft.state;
   if (phase.kind !== 'draining' || record === null) return;
@@ -210,7 +218,7 @@ function drained(draft: Draft): void {
 function failed(draft: Draft, work: FailoverTask, reason: string): void {
   const retryAt = draft.now + failoverLimits.retryMs;
   draft.change({ durabilityRetryAt: retryAt });
-  if (work.kind !== 'arm' && work.kind !== 'disarm') draft.change({ retryAt });
+  if (!isForgettable(work) && work.kind !== 'disarm') draft.change({ retryAt });
   if (work.kind === 'save') draft.change({ doubtful: true });
   draft.log('warn', `could not ${verbs[work.kind]}`, { reason });
   const { phase, request } = draft.state;
@@ -227,6 +235,7 @@ function failed(draft: Draft, work: FailoverTask, reason: string): void {
 
 const verbs: { readonly [Kind in FailoverTask['kind']]: string } = {
   save: 'write the cluster record',
+  prepare: 'prepare the switchover',
   revoke: 'stop what the standbys receive',
   install: 'make the candidate primary',
   drain: 'drain the primary',

@@ -9,6 +9,7 @@ import type { TaskResult } from './failover-event.ts';
 import type { HookCall, HookOutcome } from './hook-call.ts';
 import { installPrimary } from './install-primary.ts';
 import { NodeCommands } from './node-commands.ts';
+import { ReadySessions } from './ready-sessions.ts';
 import type { RecordStore } from './record-store.ts';
 import { StandbyCommands } from './standby-commands.ts';
 
@@ -25,13 +26,16 @@ export type TaskRunnerParts = {
 /** Does to the servers and the store of one shard what its machine asks for. */
 export class TaskRunner {
   readonly #parts: TaskRunnerParts;
+  readonly #sessions: ReadySessions;
   readonly #primaries: NodeCommands;
   readonly #standbys: StandbyCommands;
 
   constructor(parts: TaskRunnerParts) {
     this.#parts = parts;
-    this.#primaries = new NodeCommands(parts);
-    this.#standbys = new StandbyCommands(parts);
+    this.#sessions = new ReadySessions(parts);
+    const commands = { clock: parts.clock, sessions: this.#sessions };
+    this.#primaries = new NodeCommands(commands);
+    this.#standbys = new StandbyCommands(commands);
   }
 
   /** Rejects when it could not be done, or when that is not known. */
@@ -45,6 +49,11 @@ export class TaskRunner {
       }
       case 'install':
         return await this.#install(work);
+      case 'prepare': {
+        const nodes = [this.#address(work.primary), this.#address(work.candidate)];
+        await Promise.all(nodes.map((node) => this.#prepare(node)));
+        return { kind: 'prepared' };
+      }
       case 'drain': {
         const others = work.others.map((id) => this.#address(id));
         const [primary, candidate] = [this.#address(work.primary), this.#address(work.candidate)];
@@ -63,6 +72,17 @@ export class TaskRunner {
     }
   }
 
+  /** The next task may need sessions to these. */
+  openSessions(nodes: readonly NodeId[]): void {
+    // It never rejects.
+    for (const id of nodes) void this.#sessions.open(this.#address(id));
+  }
+
+  /** No change is under way. */
+  dropSessions(): void {
+    this.#sessions.drop();
+  }
+
   async fence(node: NodeId): Promise<void> {
     await this.#primaries.fence(this.#address(node));
   }
@@ -72,15 +92,24 @@ export class TaskRunner {
   }
 
   async #install(work: FailoverTask & { readonly kind: 'install' }): Promise<TaskResult> {
-    const { login, clock, promoteTimeoutMs, runHook } = this.#parts;
+    const { clock, promoteTimeoutMs, runHook } = this.#parts;
     if (work.fence !== null) {
       const outcome = await runHook(work.fence);
       if (outcome.kind !== 'done') throw notNow(`the fence hook failed: ${outcome.reason}`);
     }
     const node = this.#address(work.intent.candidate);
     const { intent, names } = work;
-    const options = { node, intent, names, login, clock, promoteTimeoutMs };
-    return { kind: 'installed', ...(await installPrimary(options)) };
+    const options = { node, intent, names, clock, promoteTimeoutMs };
+    const installed = await this.#sessions.with(node, (session) =>
+      installPrimary(session, options),
+    );
+    return { kind: 'installed', ...installed };
+  }
+
+  /** A checkpoint that takes long goes on by itself, and one that is not allowed is not needed. */
+  async #prepare(node: NodeAddress): Promise<void> {
+    await this.#sessions.with(node, (session) => session.execute('checkpoint')).catch(() => {});
+    await this.#sessions.open(node);
   }
 
   async #save(work: FailoverTask & { readonly kind: 'save' }): Promise<TaskResult> {

@@ -92,6 +92,7 @@ export class SessionStage {
         shard,
         epoch: 1,
         primary: node?.id ?? null,
+        heir: null,
         standbys: [],
         identity: null,
         reason: '',

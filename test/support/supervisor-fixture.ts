@@ -139,6 +139,7 @@ export function shardState(primary: string | null): ShardState {
     shard: firstShard,
     epoch: 3,
     primary: primary as ShardState['primary'],
+    heir: null,
     standbys: [],
     identity: null,
     reason: primary === null ? 'promoting' : '',

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { ComingIdentity } from '../../../src/backend/coming-identity.ts';
 import type { PrimaryIdentity } from '../../../src/backend/primary-identity.ts';
 import { type LoggedInSocket, shakeHands } from '../../../src/backend/server-handshake.ts';
 import { noServerTls } from '../../../src/backend/server-tls.ts';
-import { systemClock } from '../../../src/base/clock.ts';
+import { sleep, systemClock } from '../../../src/base/clock.ts';
 import { PgError } from '../../../src/base/pg-error.ts';
 import type { NodeAddress, User } from '../../../src/config/config.ts';
 import {
@@ -16,6 +17,8 @@ import {
   encodeAuthenticationSaslContinue,
   encodeAuthenticationSaslFinal,
 } from '../../../src/protocol/authentication.ts';
+import { encodeCommandComplete } from '../../../src/protocol/command-complete.ts';
+import { encodeDataRow } from '../../../src/protocol/data-row.ts';
 import { encodeErrorResponse } from '../../../src/protocol/error-response.ts';
 import { md5Answer, md5Hash } from '../../../src/protocol/md5-password.ts';
 import { readyForQuery } from '../../../src/protocol/ready-for-query.ts';
@@ -36,7 +39,7 @@ afterEach(async () => {
 type Options = {
   readonly password?: string | null;
   readonly allowCleartext?: boolean;
-  readonly identity?: PrimaryIdentity;
+  readonly identity?: PrimaryIdentity | ComingIdentity;
 };
 
 function logIn(node: NodeAddress, options: Options = {}): Promise<LoggedInSocket> {
@@ -223,6 +226,36 @@ describe('the login on a server', () => {
       sqlState: '08001',
       message: expect.stringContaining('ECONNREFUSED'),
     });
+  });
+
+  it('waits with the question who the server is until it is known who it should be', async () => {
+    const answer = ['f', '7', '2', 'u2', 'on'];
+    const server = await started({
+      onQuery: ({ socket }) =>
+        socket.write(
+          Buffer.concat([
+            encodeDataRow(answer),
+            encodeCommandComplete('SELECT 1'),
+            readyForQuery.idle,
+          ]),
+        ),
+    });
+    const expected = { systemId: '7', timeline: 2, uuid: 'u2', synchronousCommit: 'on' } as const;
+    const [right, wrong] = [new ComingIdentity('on'), new ComingIdentity('on')];
+    const logins = [
+      logIn(server.node, { identity: right }),
+      logIn(server.node, { identity: wrong }).catch((error: PgError) => error.message),
+    ];
+    // Longer than any step of a login may take.
+    await sleep(400);
+    // Asked before, for practice.
+    expect(server.sessions.map(({ queries }) => queries.length)).toEqual([1, 1]);
+    expect(server.sessions[0]?.parameters.get('synchronous_commit')).toBe('on');
+    right.become(expected);
+    wrong.become({ ...expected, uuid: 'u3' });
+    expect(await logins[0]).toMatchObject({ cancelKey: { backendId: 1 } });
+    expect(await logins[1]).toContain('it is of another epoch');
+    await expect(logIn(server.node, { identity: right })).resolves.toBeDefined();
   });
 
   it('keeps what came in the same read as the end of the login', async () => {

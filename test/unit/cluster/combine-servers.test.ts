@@ -23,6 +23,7 @@ const dedicated = [node(combineIdOf('h:91'), 91), node(combineIdOf('h:92'), 92)]
 
 /** Keeps what it is asked for, or refuses it. */
 class ScriptedPool implements Pool {
+  readonly users = [];
   readonly node: NodeAddress;
   readonly lastReceivedAt = 7;
   leased: LeaseRequest[] = [];
@@ -53,6 +54,8 @@ class ScriptedPool implements Pool {
     return () => {};
   }
 
+  prepare(): void {}
+
   close(error: PgError): void {
     this.closed = error;
   }
@@ -77,6 +80,7 @@ function scene() {
         shard: shard as ShardId,
         epoch: 1,
         primary: primary === null ? null : (`h:${primary}` as NodeId),
+        heir: null,
         standbys: standbys.map((port) => `h:${port}` as NodeId),
         identity: null,
         reason: '',

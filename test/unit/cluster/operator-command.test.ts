@@ -55,6 +55,7 @@ describe('a switchover', () => {
 
   it('drains the primary before anything is promoted', () => {
     const scene = new Scene(armed).settle().order({ kind: 'switchover', to: two });
+    scene.done({ kind: 'prepared' });
     scene.done({ kind: 'saved', revision: 2 });
     expect(scene.state.task?.work).toEqual({
       kind: 'drain',
@@ -68,6 +69,32 @@ describe('a switchover', () => {
       kind: 'save',
       record: { phase: { kind: 'promoting', intent: { candidate: two, epoch: 2 } } },
     });
+  });
+});
+
+describe('the preparation of a switchover', () => {
+  it('lets statements flow while workers log in to the candidate already', () => {
+    const scene = new Scene(armed).settle().order({ kind: 'switchover', to: null });
+    expect(scene.state.task?.work).toEqual({ kind: 'prepare', primary: one, candidate: two });
+    expect(scene.state.published).toMatchObject({ epoch: 1, primary: one, heir: two });
+    scene.done({ kind: 'prepared' });
+    expect(scene.phase).toBe('claiming');
+    expect(scene.state.published).toMatchObject({ epoch: 1, primary: null, heir: two });
+  });
+
+  it('is in the way of no failover, and for nothing when the candidate is lost', () => {
+    const dead = new Scene(armed).settle().order({ kind: 'switchover', to: null });
+    dead.at(10).lost(one).connect(one, 'refused').at(60).connect(one, 'refused');
+    expect(dead.state.task?.work).toMatchObject({
+      kind: 'save',
+      record: { phase: { kind: 'promoting', intent: { candidate: two } } },
+    });
+    expect(dead.state.published).toMatchObject({ primary: null, heir: two });
+    const alone = new Scene(armed).settle().order({ kind: 'switchover', to: null });
+    alone.at(10).lost(two).done({ kind: 'prepared' });
+    expect(alone.phase).toBe('open');
+    expect(answerOf(alone)).toMatchObject({ kind: 'refused' });
+    expect(alone.state.published).toMatchObject({ primary: one, heir: null });
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ComingIdentity } from '../../../src/backend/coming-identity.ts';
 import type { LeaseRequest, Pool } from '../../../src/backend/pool.ts';
 import type { ServerConnection } from '../../../src/backend/server-connection.ts';
 import type { SessionSettings } from '../../../src/backend/session-settings.ts';
@@ -18,6 +19,9 @@ const nodes: NodeAddress[] = [1, 2].map((port) => ({
 
 /** Grants what it has room for; the rest waits until it is closed or granted by the test. */
 class ScriptedPool implements Pool {
+  users: User[] = [];
+  /** How many connections it should have at least. */
+  prepared = 0;
   readonly node: NodeAddress;
   readonly lastReceivedAt = 7;
   waiting: LeaseRequest[] = [];
@@ -47,6 +51,10 @@ class ScriptedPool implements Pool {
     };
   }
 
+  prepare(_user: User, count: number): void {
+    this.prepared = Math.max(this.prepared, count);
+  }
+
   grant(): void {
     const [request] = this.waiting.splice(0, 1);
     request?.onLease({ node: this.node } as ServerConnection);
@@ -58,40 +66,45 @@ class ScriptedPool implements Pool {
   }
 }
 
+const user = {} as User;
+
 function scene() {
   const clock = new VirtualClock();
   const pools: ScriptedPool[] = [];
+  const identities: unknown[] = [];
   const servers = new PooledShardServers({
     clock,
     nodes: new Map([[shard, nodes]]),
     limits: { holdMaxMs: 1000 },
-    createPool: (node) => {
+    createPool: (node, identity) => {
       const pool = new ScriptedPool(node);
       pools.push(pool);
+      identities.push(identity);
       return pool;
     },
   });
   const log: string[] = [];
   const lease = (name: string) =>
     servers.lease(shard, {
-      user: {} as User,
+      user,
       settings: {} as SessionSettings,
       mode: 'exclusive',
       onLease: (connection) => log.push(`${name} on ${connection.node.id}`),
       onRefused: (error) => log.push(`${name} refused ${error.sqlState} ${error.message}`),
     });
-  const primary = (port: number | null, epoch: number) =>
+  const primary = (port: number | null, epoch: number, heir: number | null = null) =>
     servers.update([
       {
         shard,
         epoch,
         primary: port === null ? null : (`h:${port}` as NodeId),
+        heir: heir === null ? null : (`h:${heir}` as NodeId),
         standbys: [],
         identity: null,
         reason: 'promoting h:2',
       },
     ]);
-  return { clock, pools, servers, log, lease, primary };
+  return { clock, pools, identities, servers, log, lease, primary };
 }
 
 describe('leases from the current primary', () => {
@@ -196,5 +209,47 @@ describe('leases from the current primary', () => {
     lease('one');
     servers.close();
     expect(log).toEqual(['one refused 57P01 pgweave is shutting down']);
+  });
+});
+
+describe('the node that is about to become primary', () => {
+  it('gets as many logins as there are connections or requests that wait, and serves them then', () => {
+    const { pools, identities, log, lease, primary } = scene();
+    primary(1, 1);
+    lease('one');
+    if (pools[0] !== undefined) pools[0].users = [user, user, user];
+    pools[0]?.grant();
+    primary(1, 1, 2);
+    expect(pools).toHaveLength(2);
+    expect(pools[1]?.prepared).toBe(3);
+    primary(null, 1, 2);
+    for (const name of ['two', 'three', 'four', 'five']) lease(name);
+    expect(pools[1]?.prepared).toBe(4);
+    expect(pools[1]?.waiting).toEqual([]);
+    const proved: unknown[] = [];
+    expect(identities[1]).toBeInstanceOf(ComingIdentity);
+    if (identities[1] instanceof ComingIdentity) identities[1].when((known) => proved.push(known));
+    expect(proved).toEqual([]);
+    primary(2, 2);
+    expect(proved).toEqual([null]);
+    expect(pools).toHaveLength(2);
+    expect(pools[0]?.closed?.message).toContain('was replaced');
+    for (let count = 0; count < 4; count += 1) pools[1]?.grant();
+    expect(log.slice(1)).toEqual(['two on h:2', 'three on h:2', 'four on h:2', 'five on h:2']);
+  });
+
+  it('loses them when it does not become primary', () => {
+    const { pools, log, lease, primary } = scene();
+    primary(1, 1);
+    lease('one');
+    primary(1, 1, 2);
+    primary(null, 1, 2);
+    lease('two');
+    primary(1, 1);
+    expect(pools[1]?.closed?.message).toContain('did not become primary');
+    expect(pools[0]?.closed).toBeNull();
+    pools[0]?.grant();
+    pools[0]?.grant();
+    expect(log).toEqual(['one on h:1', 'two on h:1']);
   });
 });

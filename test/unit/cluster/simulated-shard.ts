@@ -211,6 +211,7 @@ export class SimulatedShard implements SimulatedWorld {
       case 'start':
         this.#start(action.task, action.work);
         return;
+      case 'open-sessions':
       case 'checked':
       case 'log':
         return;

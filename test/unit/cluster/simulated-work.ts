@@ -29,6 +29,8 @@ export function doWork(world: SimulatedWorld, work: FailoverTask): TaskResult {
       return endArming(world, work);
     case 'disarm':
       return disarm(world, work);
+    case 'prepare':
+      return { kind: 'prepared' };
     case 'drain':
       return drain(world, work);
   }
