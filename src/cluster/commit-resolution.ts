@@ -1,13 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import type { NodeAddress, NodeId } from '../config/config.ts';
-import {
-  type ControlConnection,
-  type ControlLogin,
-  withControlConnection,
-} from './control-connection.ts';
+import type { ControlConnection, ControlLogin } from './control-connection.ts';
 import { type FailoverState, nodeView, type Succession } from './failover-state.ts';
 import { pause } from './pause.ts';
 import type { ShardRecord } from './shard-record.ts';
+import { SharedSessions } from './shared-sessions.ts';
 import { startedAtSql } from './started-at.ts';
 import type { CommitQuestion } from './transactions/commit-question.ts';
 import type { TransactionOutcome } from './transactions/transaction-outcome.ts';
@@ -26,7 +23,6 @@ export type CommitResolutionParts = {
 type Position = { readonly lsn: string; readonly names: string };
 type Verdict = TransactionOutcome | 'unknown' | 'later';
 
-const statementTimeoutMs = 2000;
 /** How long a commit that is on the primary already may take to get to its standby. */
 const replicationMs = 2000;
 const pollMs = 10;
@@ -40,9 +36,11 @@ const bootstrapXid = '1';
  */
 export class CommitResolution {
   readonly #parts: CommitResolutionParts;
+  readonly #sessions: SharedSessions;
 
   constructor(parts: CommitResolutionParts) {
     this.#parts = parts;
+    this.#sessions = new SharedSessions(parts.login);
   }
 
   /** Never rejects; null: it cannot be known. */
@@ -74,7 +72,7 @@ export class CommitResolution {
   /** It is the primary still; after a restart its numbers may have been given out again. */
   async #askSame(
     session: ControlConnection,
-    { xid, startedAt }: CommitQuestion,
+    { xid, startedAt, node }: CommitQuestion,
     record: ShardRecord,
   ): Promise<Verdict> {
     const [row] = await session.query<{ started_at: string; status: string | null } & Position>(
@@ -83,11 +81,18 @@ export class CommitResolution {
         current_setting('synchronous_standby_names') as names`,
       [xid ?? bootstrapXid],
     );
-    if (row === undefined || row.started_at !== startedAt) return 'unknown';
+    if (row === undefined) return 'unknown';
+    if (row.started_at !== startedAt) return this.#otherStart(node, startedAt);
     if (row.status === 'in progress') return 'later';
     if (row.status === 'aborted') return 'rolled-back';
     if (xid !== null && row.status !== 'committed') return 'unknown';
     return await this.#untilReplicated(session, row, record);
+  }
+
+  /** A session of a server that is dying says something else, too: the probe's are not believed then. */
+  #otherStart(node: NodeId, startedAt: string): Verdict {
+    const { answer = null } = nodeView(this.#parts.state(), node) ?? {};
+    return answer?.startedAt === startedAt ? 'later' : 'unknown';
   }
 
   /** A primary that waits for nobody promises no more than its own disk, and has kept that. */
@@ -117,10 +122,8 @@ export class CommitResolution {
     id: NodeId,
     ask: (session: ControlConnection) => Promise<Verdict>,
   ): Promise<Verdict> {
-    const { nodes, login } = this.#parts;
-    const node = nodes.find((candidate) => candidate.id === id);
-    if (node === undefined) return 'unknown';
-    return await withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, ask);
+    const node = this.#parts.nodes.find((candidate) => candidate.id === id);
+    return node === undefined ? 'unknown' : await this.#sessions.with(node, ask);
   }
 }
 

@@ -10,6 +10,7 @@ type ProbeRow = {
   readonly system_id: string;
   readonly timeline: number;
   readonly started_at: string;
+  readonly has_checkpointer: boolean;
   readonly server_version: number;
   readonly lsn: string;
   readonly replay_lsn: string;
@@ -36,14 +37,20 @@ type ProbeRow = {
  */
 export class ProbeQuery {
   #hasEpoch = true;
+  #hasCheckpointer = false;
 
+  /** Rejects with 57P01 when the answer is that of a session whose server has died under it. */
   async ask(connection: ControlConnection): Promise<ProbeAnswer> {
-    const row = await this.#row(connection);
+    const first = await this.#row(connection);
     // The table has just appeared: its row belongs to this answer.
-    if (row.has_epoch && !this.#hasEpoch) {
-      this.#hasEpoch = true;
-      return answerOf(await this.#row(connection));
+    const hasAppeared = first.has_epoch && !this.#hasEpoch;
+    this.#hasEpoch ||= hasAppeared;
+    const row = hasAppeared ? await this.#row(connection) : first;
+    // Not everybody may see it. Who has seen it once sees it for as long as there is a server.
+    if (this.#hasCheckpointer && !row.has_checkpointer) {
+      throw new PgError(SqlState.adminShutdown, 'the processes of the server are ending');
     }
+    this.#hasCheckpointer = row.has_checkpointer;
     return answerOf(row);
   }
 
@@ -73,6 +80,8 @@ function probeSql(withEpoch: boolean): string {
         else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
       end as timeline,
       ${startedAtSql} as started_at,
+      exists (select from pg_stat_activity a where a.backend_type = 'checkpointer')
+        as has_checkpointer,
       current_setting('server_version_num')::int as server_version,
       (case when n.in_recovery
         then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(), '0/0'::pg_lsn)
