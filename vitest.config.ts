@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const alone = [
   'test/chaos/**/*.test.ts',
   'test/integration/failover*.test.ts',
-  'test/integration/{demo,hostile,lost-commit,rejoin-hook}.test.ts',
+  'test/integration/{demo,hostile,lost-commit,lost-write,rejoin-hook}.test.ts',
 ];
 
 const patience = { testTimeout: 60_000, hookTimeout: 60_000 };

@@ -38,6 +38,7 @@ export function configTable(config: Config, configPath: string): Table {
     ['failover.promote_timeout', milliseconds(failover.promoteTimeoutMs), 'reload'],
     ['failover.cooldown', milliseconds(failover.cooldownMs), 'reload'],
     ['failover.resolve_commits', failover.resolvesCommits ? 'on' : 'off', 'reload'],
+    ['failover.resolve_writes', failover.resolvesWrites ? 'on' : 'off', 'reload'],
     ['failover.state_directory', failover.stateDirectory, 'restart'],
     ...hookEntries(failover.hooks),
     ['log.level', config.log.level, 'reload'],

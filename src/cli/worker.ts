@@ -101,6 +101,7 @@ class Worker implements WorkerHandlers {
       openMultiShardSelect,
       limits: this.#config.limits,
       resolvesCommits: this.#config.failover.resolvesCommits,
+      resolvesWrites: this.#config.failover.resolvesWrites,
       catalogue: configuration.catalogue,
       schemaChanged: () => link.schemaChanged(),
       globalIds: new GlobalIds(randomBytes(8).toString('hex')),
@@ -153,6 +154,7 @@ class Worker implements WorkerHandlers {
     this.#gateWorld.config = config;
     this.#world.limits = config.limits;
     this.#world.resolvesCommits = config.failover.resolvesCommits;
+    this.#world.resolvesWrites = config.failover.resolvesWrites;
     this.#log.setLevel(config.log.level);
     this.#servers.reconfigure(config.nodes, config.limits);
     this.#servers.update(configuration.shardStates);

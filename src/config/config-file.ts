@@ -63,6 +63,7 @@ const failover = z
     promote_timeout: duration({ min: 100, max: 3600 * second }).prefault('5s'),
     cooldown: duration({ min: 0, max: day }).prefault('30s'),
     resolve_commits: flag().prefault('true'),
+    resolve_writes: flag().prefault('false'),
     state_directory: nonEmpty('the directory').prefault('state'),
     hooks,
   })

@@ -92,6 +92,8 @@ export type Failover = {
   readonly cooldownMs: number;
   /** A transaction that wrote learns its ID before COMMIT, so that a lost answer can be found out. */
   readonly resolvesCommits: boolean;
+  /** The same for a write outside of blocks, which becomes a block of its own for that. */
+  readonly resolvesWrites: boolean;
   /** Async: a standby that lacks more is not promoted by itself. */
   readonly lagBytesMax: number;
   /** Directory of the durable cluster record. */

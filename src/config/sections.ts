@@ -102,6 +102,7 @@ export function failoverOf(failover: ConfigFile['failover'], inDirectory: InDire
     promoteTimeoutMs: failover.promote_timeout,
     cooldownMs: failover.cooldown,
     resolvesCommits: failover.resolve_commits,
+    resolvesWrites: failover.resolve_writes,
     lagBytesMax: failover.max_lag,
     stateDirectory: inDirectory(failover.state_directory),
     hooks: {

@@ -5,9 +5,14 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { Telemetry } from '../base/telemetry.ts';
+import type { ShardServers } from '../cluster/shard-servers.ts';
+import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
+import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { User } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClientOutput } from './client-output.ts';
+import { questionAbout } from './commit/question-about.ts';
+import { ResolvedWrite, type WriteEnd } from './commit/resolved-write.ts';
 import type { CopyReceiver } from './copy/copy-receiver.ts';
 import { RelayedCopy } from './copy/relayed-copy.ts';
 import type { Flight } from './flight.ts';
@@ -19,6 +24,9 @@ export type RunOwner = {
   readonly world: {
     readonly clock: Clock;
     readonly telemetry: Telemetry;
+    readonly servers: ShardServers;
+    readonly resolvesWrites: boolean;
+    askAboutCommit(question: CommitQuestion): Promise<TransactionOutcome | null>;
   };
   readonly user: User;
   readonly output: ClientOutput;
@@ -34,6 +42,8 @@ export type RunOwner = {
   withdrawn(done: (ok: boolean) => void): void;
   refused(error: PgError, done: (ok: boolean) => void): void;
   landed(run: AutocommitRun, outcome: RelayOutcome, connection: ServerConnection): void;
+  /** Likewise, of a write in a block of its own. */
+  resolved(run: AutocommitRun, end: WriteEnd): void;
 };
 
 /**
@@ -120,11 +130,35 @@ export class AutocommitRun implements LeaseRequest, RelayOptions {
     this.#startedAt = this.#owner.world.clock.now();
     const { messages, script } = this.flight.build(connection, this.#mayKeep && this.shared);
     this.#script = script;
-    const relay = new Relay(connection, this);
     this.#connection = connection;
+    if (this.flight.resolvable === true && this.#owner.world.resolvesWrites) {
+      this.#resolve(connection, messages);
+      return;
+    }
+    const relay = new Relay(connection, this);
     this.#relay = relay;
     this.#owner.runs(() => connection.cancel(relay), this.flight.write);
     connection.send(relay, messages);
+  }
+
+  #resolve(connection: ServerConnection, messages: readonly Buffer[]): void {
+    const { world, output } = this.#owner;
+    const write = new ResolvedWrite({
+      connection,
+      question: questionAbout(world.servers, connection),
+      messages,
+      script: this.#script,
+      output,
+      ask: (question) => world.askAboutCommit(question),
+      onError: () => this.onError(),
+      onLanded: () => {
+        world.telemetry.shardLatency(this.flight.shard, world.clock.now() - this.#startedAt);
+        this.#release(connection);
+      },
+      done: (end) => this.#owner.resolved(this, end),
+    });
+    const relay = write.start();
+    this.#owner.runs(() => connection.cancel(relay), true);
   }
 
   onRefused(error: PgError): void {

@@ -25,6 +25,7 @@ export type ExecutorWorld = {
   catalogue: CatalogueSnapshot;
   /** See Failover. */
   resolvesCommits: boolean;
+  resolvesWrites: boolean;
   /** A statement changed tables. Resolves when the catalogue has been read again. */
   schemaChanged(): Promise<void>;
   /** For the transactions that this worker commits on several shards. */

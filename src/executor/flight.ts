@@ -12,6 +12,8 @@ export type Flight = {
   /** The session keeps the connection from here on. Not with `traffic`. */
   readonly reserves?: boolean;
   readonly traffic: ShardTraffic | null;
+  /** It may run in a block of its own: rows are written and read, nothing else. */
+  readonly resolvable?: boolean;
   /**
    * Built when the connection is known: which statements it has already prepared differs.
    * `keeping`: unnamed statements may be left on it under a name, because an error that comes of

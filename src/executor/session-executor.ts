@@ -13,8 +13,9 @@ import {
 import type { ShardId } from '../sharding/shard-id.ts';
 import { AutocommitRun, type RunOwner } from './autocommit-run.ts';
 import type { ClientOutput } from './client-output.ts';
-import { notReplicated } from './commit/commit-errors.ts';
+import { neverCommitted, notReplicated } from './commit/commit-errors.ts';
 import { questionAbout } from './commit/question-about.ts';
+import type { WriteEnd } from './commit/resolved-write.ts';
 import { RelayedCopy } from './copy/relayed-copy.ts';
 import type { ExecutorWorld } from './executor-world.ts';
 import type { Flight } from './flight.ts';
@@ -196,6 +197,22 @@ export class SessionExecutor implements PlanningSession, RunOwner {
       );
     } else {
       this.fail(lostError(flight, outcome.lost), whenDone);
+    }
+  }
+
+  resolved({ flight, rerunsLeft, whenDone }: AutocommitRun, end: WriteEnd): void {
+    this.#cancel = null;
+    this.#writing = false;
+    if (end.kind === 'done') {
+      whenDone(end.ok);
+    } else if (end.kind === 'failed') {
+      this.fail(end.error, whenDone);
+    } else if (rerunsLeft === 0) {
+      this.fail(neverCommitted(flight.shard, end.cause), whenDone);
+    } else {
+      this.later(rerunsLeft, whenDone, () =>
+        new AutocommitRun(this, flight, rerunsLeft - 1, whenDone, false).start(),
+      );
     }
   }
 

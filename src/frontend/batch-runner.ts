@@ -249,6 +249,7 @@ function runFlight(
       rowless: group.steps.every(isRowless),
       ...(effective.some(({ planned: { plan } }) => keepsState(plan)) ? { reserves: true } : {}),
       traffic: planned?.traffic ?? null,
+      resolvable: group.write && executions.every(isOfRows),
       build(connection, keeping) {
         flight = new BatchFlight(connection, keeping);
         return flight.build(group.steps);
@@ -264,6 +265,11 @@ function runFlight(
       else settleEffects(session.executor, effective, ok, next);
     },
   );
+}
+
+function isOfRows({ portal }: Extract<BatchStep, { kind: 'execute' }>): boolean {
+  const { plan } = portal.statement.planned;
+  return plan.kind === 'modify' || plan.kind === 'select';
 }
 
 const noPlan: Plan = { kind: 'empty' };

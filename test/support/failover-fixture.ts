@@ -16,6 +16,7 @@ export const failoverFixture: Failover = {
   promoteTimeoutMs: 5000,
   cooldownMs: 30_000,
   resolvesCommits: true,
+  resolvesWrites: false,
   lagBytesMax: 1024 ** 2,
   stateDirectory: 'state',
   hooks: { fence: null, fenceRequired: false, rejoin: null, notify: null },

@@ -112,6 +112,7 @@ export class SessionStage {
       openMultiShardSelect,
       limits: config.limits,
       resolvesCommits: false,
+      resolvesWrites: false,
       catalogue: {
         version: 1,
         defaultCollation: 'linguistic',
