@@ -1,8 +1,10 @@
+import type { Client } from 'pg';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { Load, type LoadReport } from '../support/load.ts';
 import type { Random } from '../support/random.ts';
-import type { ChaosWorld } from './chaos-world.ts';
 import type { Fault } from './faults.ts';
+import { listFindings } from './list-history.ts';
+import { ListLoad } from './list-load.ts';
 import { type Origin, onePrimary } from './one-primary.ts';
 
 /** What came of one fault under load. */
@@ -27,54 +29,89 @@ export type Round = {
 const certainlyNot = ['40001', '57P03', '25P02'];
 const flowTimeoutMs = 30_000;
 
-export type RoundOptions = {
-  readonly fault: Fault;
+/** Something with a primary, which clients write to. */
+export type RoundWorld = {
+  connect(): Promise<Client>;
+  until(what: string, reached: () => boolean, timeoutMs: number): Promise<void>;
+  /** Promotions so far. */
+  failovers(): Promise<number>;
+  /** Of the last one; see Round. */
+  steps(): Promise<readonly number[]>;
+};
+
+export type RoundOptions<World> = {
+  readonly fault: Fault<World>;
   readonly clients: number;
   readonly random: Random;
   /** The mode is async: lost rows are counted, but no promise was broken. */
   readonly mayLose?: boolean;
+  /** Two clients more, whose history is checked: see ListLoad. */
+  readonly lists?: boolean;
   /** No other round in this world has used it. */
   readonly firstId: number;
 };
 
 /** One fault in a world that is as it should be, with clients writing all the time. */
-export async function runRound(world: ChaosWorld, options: RoundOptions): Promise<Round> {
-  const { fault, clients, random, firstId, mayLose = false } = options;
+export async function runRound<World extends RoundWorld>(
+  world: World,
+  options: RoundOptions<World>,
+): Promise<Round> {
+  const { fault, clients, random, firstId, mayLose = false, lists = false } = options;
   const before = await world.failovers();
   const loads = startLoads(world, clients, firstId);
+  const histories = new ListLoad(firstId);
+  const listLoads = lists ? startListLoads(world, histories, firstId + clients * 100_000) : [];
   try {
     await flowing(world, loads);
     await sleep(random.integer(0, 200));
     await fault.inject(world);
     await flowing(world, loads);
   } catch (error) {
-    await Promise.race([Load.stopAll([...loads.single, ...loads.blocks]), sleep(15_000)]);
+    const all = [...loads.single, ...loads.blocks, ...listLoads];
+    await Promise.race([Load.stopAll(all), sleep(15_000)]);
     throw error;
   }
   const single = await Load.stopAll(loads.single);
   const blocks = await Load.stopAll(loads.blocks);
+  if (lists) await Load.stopAll(listLoads);
+  const disorder = lists ? listFindings(histories.history, await finalLists(world, histories)) : [];
   // A killed pgweave counts anew.
   const failovers = Math.max(0, (await world.failovers()) - (fault.restarts === true ? 0 : before));
   const stored = await storedRows(world, firstId);
-  const steps = failovers === 0 ? [] : await lastSteps(world);
-  return { ...judge(fault, { single, blocks, failovers, stored, mayLose }), steps };
+  const steps = failovers === 0 ? [] : await world.steps();
+  const judged = judge(fault, { single, blocks, failovers, stored, mayLose });
+  return { ...judged, findings: [...judged.findings, ...disorder], steps };
 }
 
-async function lastSteps(world: ChaosWorld): Promise<readonly number[]> {
-  const [last] = await world.served.console('show failovers');
-  return ['confirmed_ms', 'claimed_ms', 'promoted_ms', 'opened_ms'].map((name) =>
-    Number(last?.[name]),
+/** Their identifiers are too large to be those of rows. */
+function startListLoads(world: RoundWorld, histories: ListLoad, firstId: number): readonly Load[] {
+  return [0, 1].map(
+    (index) =>
+      new Load(
+        () => world.connect(),
+        firstId + index * 50_000,
+        (client, id) => histories.run(client, id),
+      ),
   );
+}
+
+async function finalLists(world: RoundWorld, histories: ListLoad) {
+  const client = await world.connect();
+  try {
+    return await histories.lists(client);
+  } finally {
+    await client.end();
+  }
 }
 
 type Loads = { readonly single: readonly Load[]; readonly blocks: readonly Load[] };
 
 /** Three of four clients write single statements, the others transactions of two. */
-function startLoads(world: ChaosWorld, clients: number, firstId: number): Loads {
+function startLoads(world: RoundWorld, clients: number, firstId: number): Loads {
   const loads = Array.from({ length: clients }, (_, index) => {
     const isBlock = index % 4 === 3;
     const id = firstId + index * 100_000;
-    return { isBlock, load: new Load(() => world.served.connect(), id, isBlock ? block : single) };
+    return { isBlock, load: new Load(() => world.connect(), id, isBlock ? block : single) };
   });
   return {
     single: loads.filter(({ isBlock }) => !isBlock).map(({ load }) => load),
@@ -96,11 +133,11 @@ async function block(client: QueryClient, id: number): Promise<void> {
 type QueryClient = { query(sql: string, values?: unknown[]): Promise<unknown> };
 
 /** Every client gets good answers. */
-async function flowing(world: ChaosWorld, loads: Loads): Promise<void> {
+async function flowing(world: RoundWorld, loads: Loads): Promise<void> {
   const all = [...loads.single, ...loads.blocks];
   const before = all.map(({ count }) => count);
   const since = systemClock.now();
-  await world.served.until(
+  await world.until(
     'every client to write',
     () => all.every(({ count }, index) => count > (before[index] ?? 0) + 3),
     flowTimeoutMs - (systemClock.now() - since),
@@ -108,10 +145,10 @@ async function flowing(world: ChaosWorld, loads: Loads): Promise<void> {
 }
 
 async function storedRows(
-  world: ChaosWorld,
+  world: RoundWorld,
   firstId: number,
 ): Promise<ReadonlyMap<number, Origin>> {
-  const client = await world.served.connect();
+  const client = await world.connect();
   try {
     const { rows } = await client.query(`select id, epoch, port from entry where id >= ${firstId}`);
     return new Map(rows.map(({ id, epoch, port }) => [id, { epoch, port }]));
@@ -121,7 +158,7 @@ async function storedRows(
 }
 
 function judge(
-  fault: Fault,
+  fault: Pick<Fault, 'failovers' | 'errorless'>,
   {
     single,
     blocks,

@@ -8,4 +8,5 @@ export const chaosSchema = `
   create table entry (
     id int primary key, note text,
     epoch int default serving_epoch(), port int default inet_server_port());
+  create table list (key int primary key, items int[] not null);
   create table setting (name text primary key, value text)`;

@@ -2,8 +2,10 @@ import type { Round } from './chaos-round.ts';
 import type { Fault } from './faults.ts';
 
 /** A line per fault, over all of its rounds. */
+type Named = Pick<Fault, 'name' | 'title' | 'failovers'>;
+
 export function chaosTable(
-  results: readonly { readonly fault: Fault; readonly rounds: readonly Round[] }[],
+  results: readonly { readonly fault: Named; readonly rounds: readonly Round[] }[],
 ): string {
   return [
     '| fault | | rounds | stall p50 ms | p99 ms | max ms | errors by SQLSTATE | rows lost | false promotions | broken promises |',
@@ -12,10 +14,9 @@ export function chaosTable(
   ].join('\n');
 }
 
-function line({ name, title, failovers }: Fault, rounds: readonly Round[]): string {
-  const stalls = rounds.map(({ stallMs }) => stallMs).sort((a, b) => a - b);
-  const at = (share: number) =>
-    Math.round(stalls[Math.min(stalls.length - 1, Math.floor(share * stalls.length))] ?? 0);
+function line({ name, title, failovers }: Named, rounds: readonly Round[]): string {
+  const stalls = rounds.map(({ stallMs }) => stallMs);
+  const at = (share: number) => quantile(stalls, share);
   const falsely = rounds.reduce(
     (sum, round) => sum + Math.max(0, round.failovers - failovers.max),
     0,
@@ -35,6 +36,37 @@ function line({ name, title, failovers }: Fault, rounds: readonly Round[]): stri
     findings.length === 0 ? 'none' : findings.join('; '),
   ];
   return `| ${cells.join(' | ')} |`;
+}
+
+/** How long each step took, and what the clients waited beyond the release. */
+export function stepsTable(
+  results: readonly { readonly fault: Named; readonly rounds: readonly Round[] }[],
+): string {
+  const names = ['proof', 'claim', 'promotion', 'release', 'clients'];
+  const columns = names.flatMap((name) => [`${name} p50`, 'p99']);
+  return [
+    `| fault | ${columns.join(' | ')} |`,
+    `| --- |${' ---: |'.repeat(columns.length)}`,
+    ...results.flatMap(({ fault, rounds }) => {
+      const all = rounds.filter(({ steps }) => steps.length > 0).map(durations);
+      if (all.length === 0) return [];
+      const cells = names.flatMap((_, index) => {
+        const values = all.map((round) => round[index] ?? 0);
+        return [quantile(values, 0.5), quantile(values, 0.99)];
+      });
+      return [`| ${[fault.name, ...cells].join(' | ')} |`];
+    }),
+  ].join('\n');
+}
+
+function durations({ steps, stallMs }: Round): readonly number[] {
+  return [...steps, stallMs].map((at, index) => at - (index === 0 ? 0 : (steps[index - 1] ?? 0)));
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const index = Math.min(sorted.length - 1, Math.floor(share * sorted.length));
+  return Math.round(sorted[index] ?? 0);
 }
 
 function errorsOf(rounds: readonly Round[]): string {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import type { Client } from 'pg';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { pointedTo } from '../../src/cluster/conninfo.ts';
 import { findFreePorts } from '../../src/lab/free-port.ts';
@@ -20,6 +21,8 @@ export type ChaosOptions = {
   readonly durability: 'sync' | 'strict' | 'async';
   /** YAML of more options under `failover`. */
   readonly failover?: string;
+  /** No relay on any link, for figures: faults of links cannot be had then. */
+  readonly direct?: boolean;
 };
 
 type RecordNote = { readonly epoch: number; readonly phase: string };
@@ -34,15 +37,18 @@ export class ChaosWorld {
     this.#links = links;
   }
 
-  static async start({ standbys, durability, failover = '' }: ChaosOptions): Promise<ChaosWorld> {
+  static async start(options: ChaosOptions): Promise<ChaosWorld> {
+    const { standbys, durability, failover = '', direct = false } = options;
     let links: ReadonlyMap<PostgresServer, Links> = new Map();
     const accept = durability === 'async' ? ', accept_data_loss: true' : '';
     const served = await ServedCluster.start({
       shards: ['a'],
       standbys,
       schema: chaosSchema,
+      preload: resolve('test/chaos/jumping-clock.mjs'),
       failover: `durability: ${durability}${accept}, ${failover}`,
       prepare: async (lab) => {
+        if (direct) return ({ id }) => id;
         links = await relayAll(lab);
         return (node) => `127.0.0.1:${linksOf(links, node).front.port}`;
       },
@@ -74,11 +80,27 @@ export class ChaosWorld {
     return Number((await this.row())['failovers']);
   }
 
+  /** Of the last promotion: milliseconds to its proof, the claim, the promotion, the release. */
+  async steps(): Promise<readonly number[]> {
+    const [last] = await this.served.console('show failovers');
+    return ['confirmed_ms', 'claimed_ms', 'promoted_ms', 'opened_ms'].map((name) =>
+      Number(last?.[name]),
+    );
+  }
+
+  connect(): Promise<Client> {
+    return this.served.connect();
+  }
+
+  until(what: string, reached: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void> {
+    return this.served.until(what, reached, timeoutMs);
+  }
+
   /** As pgweave says; null: none. */
   async findPrimary(): Promise<PostgresServer | null> {
     const { primary } = await this.row();
     const port = Number(primary?.split(':').at(-1));
-    return this.shard.nodes.find((node) => this.front(node).port === port) ?? null;
+    return this.shard.nodes.find((node) => this.#portOf(node) === port) ?? null;
   }
 
   /** What is written down about the shard. */
@@ -99,6 +121,10 @@ export class ChaosWorld {
     signalAll(pids, 'SIGKILL');
   }
 
+  #portOf(node: PostgresServer): number {
+    return this.#links.get(node)?.front.port ?? node.port;
+  }
+
   async primary(): Promise<PostgresServer> {
     const node = await this.findPrimary();
     if (node === null) throw new Error('the shard has no primary');
@@ -112,17 +138,17 @@ export class ChaosWorld {
 
   /** All links pass, all nodes run, one is primary and the others follow it by their own links. */
   async restore(): Promise<void> {
-    for (const node of this.shard.nodes) {
-      await this.front(node).set({ kind: 'pass' });
-      await this.upstream(node).set({ kind: 'pass' });
-      if (node.pid !== null) await node.resume();
+    for (const { front, upstream } of this.#links.values()) {
+      await front.set({ kind: 'pass' });
+      await upstream.set({ kind: 'pass' });
     }
+    for (const node of this.shard.nodes) if (node.pid !== null) await node.resume();
     await this.served.until('a primary', async () => (await this.findPrimary()) !== null, 30_000);
     const primary = await this.primary();
     for (const node of this.shard.nodes) {
       if (node === primary) continue;
       if (!(await this.#follows(node))) await this.#rebuild(node);
-      await this.#pointToLink(node, primary);
+      if (this.#links.size > 0) await this.#pointToLink(node, primary);
     }
     await this.served.until('the shard to be settled', async () => this.#isSettled(), 30_000);
     await this.served.until('all nodes to hold the same', () => this.#holdTheSame(primary), 10_000);

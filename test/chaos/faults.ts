@@ -1,10 +1,11 @@
 import { sleep } from '../../src/base/clock.ts';
+import { pidTree, signalAll } from '../../src/lab/pid-tree.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { withSession } from '../../src/lab/sql.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import { alterSystem, fillLogDisk, startCancelStorm } from './server-trouble.ts';
 
-export type Fault = {
+export type Fault<World = ChaosWorld> = {
   readonly name: string;
   readonly title: string;
   /** How many promotions are right. */
@@ -14,7 +15,7 @@ export type Fault = {
   /** It kills pgweave, which is started again. */
   readonly restarts?: boolean;
   /** Resolves when statements may be expected to flow again, if only after a while. */
-  inject(world: ChaosWorld): Promise<void>;
+  inject(world: World): Promise<void>;
 };
 
 const none = { min: 0, max: 0 };
@@ -272,6 +273,18 @@ export const faults: readonly Fault[] = [
       const primary = await world.primary();
       await primary.kill();
       await primary.start();
+    },
+  },
+  {
+    name: 'F20',
+    title: 'the time of day of pgweave jumps by an hour, forth and back',
+    failovers: none,
+    errorless: true,
+    async inject(world) {
+      for (let jump = 0; jump < 3; jump += 1) {
+        signalAll(await pidTree(world.served.run.pid), 'SIGUSR2');
+        await sleep(700);
+      }
     },
   },
   {

@@ -13,6 +13,8 @@ const allowedErrors = ['08007', '08006', '57P01', '40001'];
 
 let served: ServedCluster;
 let nextId = 1;
+/** A row on each shard that nobody changes. */
+const fixedIds = [999_999, 1_999_999, 2_999_999];
 
 beforeAll(async () => {
   served = await ServedCluster.start({
@@ -21,6 +23,9 @@ beforeAll(async () => {
     schema: entrySchema,
   });
   await served.untilArmed();
+  const client = await served.connect();
+  for (const id of fixedIds) await client.query(`insert into entry values (${id}, 'fixed')`);
+  await client.end();
 });
 
 afterAll(async () => {
@@ -65,6 +70,17 @@ function startReaders(shard: number, count: number): Writers {
   );
 }
 
+/** Over all shards; a row that is missing or there twice is an error. */
+function startFanOuts(count: number): Writers {
+  return startLoads(0, count, async (client, id) => {
+    const isSorted = id % 2 === 0;
+    const { rows } = isSorted
+      ? await client.query("select id from entry where note = 'fixed' order by id")
+      : await client.query("select count(*)::int from entry where note = 'fixed'");
+    expect(rows).toEqual(isSorted ? fixedIds.map((fixed) => ({ id: fixed })) : [{ count: 3 }]);
+  });
+}
+
 async function running(...all: readonly Writers[]): Promise<void> {
   const loads = all.flatMap(({ loads }) => loads);
   const before = loads.map(({ count }) => count);
@@ -107,16 +123,18 @@ describe('failover under load', () => {
     const writers = startWriters(0, 6);
     const blocks = startTransactions(0, 2);
     const readers = startReaders(0, 2);
+    const fanOuts = startFanOuts(1);
     const others = startWriters(1, 4);
     const otherReaders = startReaders(2, 2);
-    await running(writers, blocks, readers, others, otherReaders);
+    await running(writers, blocks, readers, fanOuts, others, otherReaders);
     const epoch = Number((await shardRow('a'))['epoch']);
 
     await shard.primary.kill();
     await sleep(20);
-    await running(writers, blocks, readers, others, otherReaders);
+    await running(writers, blocks, readers, fanOuts, others, otherReaders);
 
     const written = await Load.stopAll(writers.loads);
+    const fannedOut = await Load.stopAll(fanOuts.loads);
     const inBlocks = await Load.stopAll(blocks.loads);
     const read = await Load.stopAll(readers.loads);
     const undisturbed = await Load.stopAll([...others.loads, ...otherReaders.loads]);
@@ -129,6 +147,7 @@ describe('failover under load', () => {
     expect(allowedErrors).toEqual(expect.arrayContaining([...inBlocks.errors.keys()]));
     expect(sum(inBlocks)).toBeLessThanOrEqual(2);
     expect([...read.errors]).toEqual([]);
+    expect([...fannedOut.errors]).toEqual([]);
     expect([...undisturbed.errors]).toEqual([]);
     expect(undisturbed.longestGapMs).toBeLessThan(stallMaxMs / 2);
 
@@ -168,14 +187,17 @@ describe('failover under load', () => {
     const { primary, other } = await nodesOf(shard);
     const writers = startWriters(1, 4);
     const readers = startReaders(1, 2);
-    await running(writers, readers);
+    const fanOuts = startFanOuts(1);
+    await running(writers, readers, fanOuts);
     await served.console('failover b');
-    await running(writers, readers);
+    await running(writers, readers, fanOuts);
+    const fannedOut = await Load.stopAll(fanOuts.loads);
     const written = await Load.stopAll(writers.loads);
     const read = await Load.stopAll(readers.loads);
     expect(await missing(written)).toEqual([]);
     expect(written.longestGapMs).toBeLessThan(stallMaxMs);
     expect([...read.errors]).toEqual([]);
+    expect([...fannedOut.errors]).toEqual([]);
     expect([...written.errors]).toEqual([]);
     expect(await shardRow('b')).toMatchObject({ primary: other.id });
     await served.lab.rebuild(primary);

@@ -15,7 +15,7 @@ export type LoadReport = {
   readonly failed: readonly { readonly id: number; readonly code: string }[];
   /** How often each SQLSTATE (or message, without one) was answered. */
   readonly errors: ReadonlyMap<string, number>;
-  /** The longest time without an answer that was good. */
+  /** The longest time without an answer that was good, from the first one on. */
   readonly longestGapMs: number;
 };
 
@@ -62,7 +62,9 @@ export class Load {
   async #stop(): Promise<Omit<LoadReport, 'errors'>> {
     this.#stopped = true;
     await this.#running;
-    const times = [this.#startedAt, ...this.#written.map(({ atMs }) => atMs), systemClock.now()];
+    // The first answer waits for the login as well.
+    const answered = this.#written.map(({ atMs }) => atMs);
+    const times = [answered[0] ?? this.#startedAt, ...answered, systemClock.now()];
     const gaps = times.slice(1).map((at, index) => at - (times[index] ?? at));
     return { written: this.#written, failed: this.#failed, longestGapMs: Math.max(...gaps) };
   }
@@ -77,13 +79,22 @@ export class Load {
         this.#written.push({ id, startedMs, atMs: systemClock.now() });
       } catch (error) {
         this.#failed.push({ id, code: codeOf(error) });
-        const broken: Client | null = client;
-        client = null;
-        await broken?.end().catch(() => {});
+        client = client === null ? null : await goneOn(client);
         await sleep(5);
       }
     }
     await client?.end();
+  }
+}
+
+/** The same client, out of its failed transaction; null: its connection is no good any more. */
+async function goneOn(client: Client): Promise<Client | null> {
+  try {
+    await client.query('rollback');
+    return client;
+  } catch {
+    await client.end().catch(() => {});
+    return null;
   }
 }
 

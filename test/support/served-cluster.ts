@@ -25,6 +25,8 @@ export type ServedOptions = TestClusterOptions & {
   readonly files?: { readonly [name: string]: string };
   /** YAML of whole sections, added at the end. */
   readonly more?: string;
+  /** A module that pgweave loads before its own. */
+  readonly preload?: string;
   /** `host:port` under which pgweave knows a node; default: its own. */
   readonly prepare?: (lab: LabCluster) => Promise<(node: PostgresServer) => string>;
 };
@@ -40,19 +42,21 @@ export class ServedCluster {
   #run: ChildRun;
   readonly configPath: string;
   readonly configText: string;
+  readonly #preload: string | undefined;
   #port: number;
   readonly adminPort: number;
 
   private constructor(
     lab: LabCluster,
     run: ChildRun,
-    place: { readonly configPath: string; readonly configText: string },
+    place: { readonly configPath: string; readonly configText: string; readonly preload?: string },
     ports: { readonly port: number; readonly adminPort: number },
   ) {
     this.lab = lab;
     this.#run = run;
     this.configPath = place.configPath;
     this.configText = place.configText;
+    this.#preload = place.preload;
     this.#port = ports.port;
     this.adminPort = ports.adminPort;
   }
@@ -68,10 +72,12 @@ export class ServedCluster {
     for (const [name, text] of Object.entries(options.files ?? {})) {
       await writeFile(join(directory, name), text);
     }
-    const run = new ChildRun(['serve', '--config', configPath]);
+    const { preload } = options;
+    const run = serve(configPath, preload);
     try {
       const port = Number(new URL(await run.ready()).port);
-      return new ServedCluster(lab, run, { configPath, configText }, { port, adminPort });
+      const place = { configPath, configText, ...(preload === undefined ? {} : { preload }) };
+      return new ServedCluster(lab, run, place, { port, adminPort });
     } catch (error) {
       await run.stop();
       await lab.stop();
@@ -91,7 +97,7 @@ export class ServedCluster {
   /** Again after it was killed; the port is another one. */
   async restart(): Promise<void> {
     await this.#run.ended();
-    this.#run = new ChildRun(['serve', '--config', this.configPath]);
+    this.#run = serve(this.configPath, this.#preload);
     this.#port = Number(new URL(await this.#run.ready()).port);
   }
 
@@ -174,6 +180,12 @@ export class ServedCluster {
       return (await this.busyConnections()) === 0;
     });
   }
+}
+
+function serve(configPath: string, preload: string | undefined): ChildRun {
+  const words = ['serve', '--config', configPath];
+  if (preload === undefined) return new ChildRun(words);
+  return new ChildRun(words, { env: { ...process.env, NODE_OPTIONS: `--import=${preload}` } });
 }
 
 function servedConfig(
