@@ -11,6 +11,7 @@ import { decodeErrorResponse } from '../protocol/error-response.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClientOutput } from './client-output.ts';
+import { clientGone, giveBack } from './give-back.ts';
 import { internalExchange } from './internal-exchange.ts';
 import { lostInTransaction } from './lost-in-transaction.ts';
 import type { Participant } from './participant.ts';
@@ -52,6 +53,8 @@ export class Transaction {
   #block: 'none' | 'implicit' | 'explicit' = 'none';
   #failed = false;
   #ending = false;
+  /** The client is gone: a connection that comes now is nobody's. */
+  #abandoned = false;
   #beganAt = 0;
   #beginText = 'BEGIN';
   readonly #script = new TransactionScript();
@@ -196,6 +199,10 @@ export class Transaction {
 
   /** Returns a function that gives up waiting. */
   acquire(request: ConnectionRequest): () => void {
+    if (this.#abandoned) {
+      request.onRefused(clientGone());
+      return nothing;
+    }
     if (this.#block === 'none') return this.#lease(request);
     const participant = this.#participants.get(request.shard);
     const refusal = this.#refusal(request, participant);
@@ -303,6 +310,7 @@ export class Transaction {
     }
     this.#participants = nobody;
     this.#block = 'none';
+    this.#abandoned = true;
   }
 
   #begin(block: 'implicit' | 'explicit', text: string, isolation: string | null): void {
@@ -320,8 +328,10 @@ export class Transaction {
       user: this.#user,
       settings: this.#settings,
       mode: request.share ? 'shared' : 'exclusive',
-      onLease(connection) {
-        request.onConnection(connection, request.share ? nothing : () => connection.release());
+      onLease: (connection) => {
+        const release = request.share ? nothing : () => connection.release();
+        if (this.#abandoned) giveBack(request, release);
+        else request.onConnection(connection, release);
       },
       onRefused: request.onRefused,
     });
@@ -347,7 +357,10 @@ export class Transaction {
       user: this.#user,
       settings: this.#settingsAtBegin,
       mode: 'exclusive',
-      onLease: (connection) => this.#begun(connection, request),
+      onLease: (connection) => {
+        if (this.#abandoned) giveBack(request, () => connection.release());
+        else this.#begun(connection, request);
+      },
       onRefused: request.onRefused,
     });
   }
