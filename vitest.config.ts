@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** Failures must be noticed within fractions of a second here, or memory is counted: nobody beside them. */
 const alone = [
   'test/chaos/**/*.test.ts',
+  'test/endurance/**/*.test.ts',
   'test/integration/failover*.test.ts',
   'test/integration/{demo,hostile,lost-commit,lost-write,rejoin-hook}.test.ts',
 ];
