@@ -15,6 +15,7 @@ export const showSubjects = [
   'durability',
   'failovers',
   'transactions',
+  'drift',
   'pools',
   'clients',
   'workers',

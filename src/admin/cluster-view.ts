@@ -1,5 +1,6 @@
 import type { PoolCounts } from '../backend/pool.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import type { Drift } from '../cluster/drift/find-drift.ts';
 import type { Rehearsal } from '../cluster/dry-run.ts';
 import type { OperatorCommand } from '../cluster/operator-command.ts';
 import type { PastFailover } from '../cluster/past-failover.ts';
@@ -50,6 +51,8 @@ export type ClusterView = {
   transactions(): Promise<readonly InDoubtTransaction[]>;
   /** Resolves with what was done, in words; rejects with 55000 and the reason, or 42704. */
   resolve(id: GlobalId, outcome: TransactionOutcome): Promise<string>;
+  /** Where the shards' schemas differ, as of now; rejects when a shard cannot be asked. */
+  drift(): Promise<readonly Drift[]>;
   /** Why clients cannot be served now, a line each; empty: ready. */
   obstacles(): readonly string[];
   metrics(): Promise<MetricsPage>;

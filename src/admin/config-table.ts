@@ -41,6 +41,8 @@ export function configTable(config: Config, configPath: string): Table {
     ['failover.resolve_writes', failover.resolvesWrites ? 'on' : 'off', 'reload'],
     ['failover.state_directory', failover.stateDirectory, 'restart'],
     ...hookEntries(failover.hooks),
+    ['safe_writes', config.safeWrites ? 'on' : 'off', 'reload'],
+    ['drift_interval', milliseconds(config.driftIntervalMs), 'reload'],
     ['log.level', config.log.level, 'reload'],
   ];
   return { columns: ['name', 'value', 'changes_with'], rows: entries };

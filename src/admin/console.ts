@@ -6,6 +6,7 @@ import type { AdminConsole, AdminResult } from '../frontend/admin-console.ts';
 import { type AdminCommand, parseAdminCommand, type ShowSubject } from './admin-command.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { configTable } from './config-table.ts';
+import { driftTable } from './drift-table.ts';
 import { durabilityTable, failoversTable } from './failover-tables.ts';
 import { operate } from './operator-console.ts';
 import type { ResolveWords } from './resolve-words.ts';
@@ -69,6 +70,8 @@ async function show(view: ClusterView, subject: ShowSubject): Promise<Table> {
       return failoversTable(view.pastFailovers());
     case 'transactions':
       return transactionsTable(await view.transactions());
+    case 'drift':
+      return driftTable(await view.drift());
     case 'pools':
       return poolsTable(view.config(), await view.workers({ clients: false }));
     case 'clients':

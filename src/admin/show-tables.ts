@@ -184,6 +184,7 @@ const commands: readonly (readonly [string, string])[] = [
   ['SHOW DURABILITY', 'what each shard promises about acknowledged commits'],
   ['SHOW FAILOVERS', 'changes of primaries, the latest first'],
   ['SHOW TRANSACTIONS', 'transactions over several shards that were left prepared'],
+  ['SHOW DRIFT', 'where the schemas of the shards differ, and what to do'],
   ['SHOW POOLS', 'server connections per node, over all workers'],
   ['SHOW CLIENTS', 'client sessions'],
   ['SHOW WORKERS', 'worker processes'],

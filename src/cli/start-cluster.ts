@@ -6,6 +6,7 @@ import type { Telemetry } from '../base/telemetry.ts';
 import { CatalogueReader, type CatalogueReading } from '../cluster/catalogue-reader.ts';
 import { ClusterMonitor } from '../cluster/cluster-monitor.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import { readDrift } from '../cluster/drift/read-drift.ts';
 import { FileJournal } from '../cluster/file-journal.ts';
 import { FileRecordStore } from '../cluster/file-record-store.ts';
 import type { HookCall, HookOutcome } from '../cluster/hook-call.ts';
@@ -82,6 +83,8 @@ export async function startCluster(
       if (reading.needsAdjusting) await adjuster.adjust(current);
       return reading.snapshot;
     },
+    readDrift: (config, catalogue) =>
+      readDrift({ config, catalogue, primaryOf: (shard) => primaryOf(monitor, config, shard) }),
     recovery: new TransactionRecovery({
       clock,
       telemetry,

@@ -102,6 +102,7 @@ class Worker implements WorkerHandlers {
       limits: this.#config.limits,
       resolvesCommits: this.#config.failover.resolvesCommits,
       resolvesWrites: this.#config.failover.resolvesWrites,
+      safeWrites: this.#config.safeWrites,
       catalogue: configuration.catalogue,
       schemaChanged: () => link.schemaChanged(),
       globalIds: new GlobalIds(randomBytes(8).toString('hex')),
@@ -155,6 +156,7 @@ class Worker implements WorkerHandlers {
     this.#world.limits = config.limits;
     this.#world.resolvesCommits = config.failover.resolvesCommits;
     this.#world.resolvesWrites = config.failover.resolvesWrites;
+    this.#world.safeWrites = config.safeWrites;
     this.#log.setLevel(config.log.level);
     this.#servers.reconfigure(config.nodes, config.limits);
     this.#servers.update(configuration.shardStates);

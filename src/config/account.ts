@@ -12,5 +12,6 @@ export function accountOf(name: string, password: string | null, options: Passwo
     serverUser: name,
     admin: false,
     stats: false,
+    safeWrites: null,
   };
 }

@@ -97,6 +97,7 @@ const user = z.strictObject({
   server_password: nonEmpty('the password').optional(),
   admin: flag().prefault('false'),
   stats: flag().prefault('false'),
+  safe_writes: flag().optional(),
 });
 
 /** `all`, one name, or a list of them. */
@@ -158,6 +159,8 @@ export const configFile = z.strictObject({
   hba: z.array(hbaRule).prefault([]),
   ident: z.record(z.string(), z.array(identMapping)).prefault({}),
   allow_md5: flag().prefault('false'),
+  safe_writes: flag().prefault('false'),
+  drift_interval: duration({ min: second, max: day }).prefault('5min'),
   users: z.record(z.string(), user).prefault({}),
   users_file: nonEmpty('the file').optional(),
   auth_query: z

@@ -28,6 +28,8 @@ export type User = {
   readonly admin: boolean;
   /** May look at the admin console's tables. */
   readonly stats: boolean;
+  /** null: as for everybody. */
+  readonly safeWrites: boolean | null;
 };
 
 /** `keys` are those that the client's own login has shown. */
@@ -190,6 +192,10 @@ export type Config = {
   readonly tls: ClientTls | null;
   readonly limits: Limits;
   readonly failover: Failover;
+  /** UPDATE and DELETE of all rows of all shards are refused, unless the session wants them. */
+  readonly safeWrites: boolean;
+  /** How often the shards' schemas are compared. */
+  readonly driftIntervalMs: number;
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' };
 };
 

@@ -48,6 +48,8 @@ const plainSections = [
   'workers',
   'authentication',
   'allow_md5',
+  'safe_writes',
+  'drift_interval',
   'users_file',
   'auth_query',
   'control',
@@ -205,6 +207,8 @@ function configOf(sections: PlainSections, { topology, hba, users, map, path }: 
     tls: tls === undefined ? null : clientTlsOf(tls, inDirectory),
     limits: limitsOf(sections.limits),
     failover: failoverOf(sections.failover, inDirectory),
+    safeWrites: sections.safe_writes,
+    driftIntervalMs: sections.drift_interval,
     log: sections.log,
   };
 }

@@ -39,6 +39,7 @@ export function readUsers(source: ConfigSource, options: UserOptions): ReadonlyM
           : { kind: 'password', password: entry.server_password },
       admin: entry.admin,
       stats: entry.stats || entry.admin,
+      safeWrites: entry.safe_writes ?? null,
     });
   }
   const { hba, hasOtherUsers } = options;

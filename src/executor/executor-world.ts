@@ -26,6 +26,8 @@ export type ExecutorWorld = {
   /** See Failover. */
   resolvesCommits: boolean;
   resolvesWrites: boolean;
+  /** See Config. */
+  safeWrites: boolean;
   /** A statement changed tables. Resolves when the catalogue has been read again. */
   schemaChanged(): Promise<void>;
   /** For the transactions that this worker commits on several shards. */

@@ -62,6 +62,7 @@ export class QueriedAccounts implements Accounts {
       serverSecret: password === null ? { kind: 'none' } : { kind: 'password', password },
       admin: false,
       stats: false,
+      safeWrites: null,
     };
   }
 

@@ -12,6 +12,8 @@ export type ClusterReading = {
   readonly status: ClusterStatus;
   /** Transactions over several shards that were left prepared. */
   readonly inDoubt: readonly Pick<InDoubtTransaction, 'ageMs'>[];
+  /** Objects that are not alike on all shards; null: not compared yet. */
+  readonly driftCount: number | null;
   readonly shardMapVersion: number;
   readonly clientsMax: number;
   readonly clientsRefused: number;
@@ -36,6 +38,7 @@ export async function clusterMetrics(reading: ClusterReading): Promise<MetricsSn
   addNodes(registry, reading.status);
   addPools(registry, reading.pools);
   addTransactions(registry, reading.inDoubt);
+  addDrift(registry, reading.driftCount);
   return await takeSnapshot(registry);
 }
 
@@ -197,4 +200,13 @@ function addTransactions(registry: Registry, inDoubt: ClusterReading['inDoubt'])
     help: 'Of the oldest one of them; its locks are held.',
     registers,
   }).set(Math.max(0, ...inDoubt.map(({ ageMs }) => ageMs)) / 1000);
+}
+
+function addDrift(registry: Registry, driftCount: number | null): void {
+  if (driftCount === null) return;
+  new Gauge({
+    name: 'pgweave_schema_drift',
+    help: 'Tables, types, functions and others that are not alike on all shards: SHOW DRIFT.',
+    registers: [registry],
+  }).set(driftCount);
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import type { Telemetry } from '../base/telemetry.ts';
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { Config } from '../config/config.ts';
@@ -10,6 +11,9 @@ export type CatalogueKeeperParts = {
   /** Resolves when all workers plan with it. */
   readonly onChanged: (catalogue: CatalogueSnapshot) => Promise<void>;
 };
+
+/** At start, until every shard that must be asked has answered. */
+const retryMs = 500;
 
 /**
  * Holds the catalogue of the shards and notices when it changed. One read at a time; whoever asks
@@ -39,6 +43,19 @@ export class CatalogueKeeper {
     this.#current = catalogue;
     this.#currentText = text;
     return true;
+  }
+
+  /** Reads until there is a catalogue; `goOn` throws when nobody waits for it any more. */
+  async readFirst(clock: Clock, goOn: () => void): Promise<void> {
+    await this.refresh();
+    while (this.#current === null) {
+      goOn();
+      await new Promise<void>((resolve) => {
+        clock.after(retryMs, resolve);
+      });
+      await this.refresh();
+    }
+    goOn();
   }
 
   /** Never rejects: after a failed read the old catalogue stays. */

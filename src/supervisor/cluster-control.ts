@@ -1,5 +1,6 @@
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import type { Drift } from '../cluster/drift/find-drift.ts';
 import type { Rehearsal } from '../cluster/dry-run.ts';
 import type { OperatorCommand } from '../cluster/operator-command.ts';
 import type { PastFailover } from '../cluster/past-failover.ts';
@@ -30,6 +31,8 @@ export type ClusterControl = {
   reconfigure(config: Config): Promise<void>;
   /** Rejects when a server that has to be asked does not answer. */
   readCatalogue(config: Config): Promise<CatalogueSnapshot>;
+  /** Where the shards' schemas differ; rejects when one cannot be asked. */
+  readDrift(config: Config, catalogue: CatalogueSnapshot): Promise<readonly Drift[]>;
   /** For transactions that were left prepared. */
   readonly recovery: Recovery;
   stop(): Promise<void>;

@@ -1,6 +1,7 @@
 import type { WorkerView } from '../admin/cluster-view.ts';
 import { totalsByNode } from '../admin/show-tables.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
+import type { Drift } from '../cluster/drift/find-drift.ts';
 import type { InDoubtTransaction } from '../cluster/transactions/in-doubt.ts';
 import { allNodes } from '../config/all-nodes.ts';
 import type { Config } from '../config/config.ts';
@@ -20,6 +21,8 @@ export type SupervisorReading = {
   readonly config: Config;
   readonly status: ClusterStatus;
   readonly inDoubt: readonly InDoubtTransaction[];
+  /** null: not compared yet. */
+  readonly drift: readonly Drift[] | null;
   readonly clientsRefused: number;
   readonly workers: Workers;
   readonly phase: 'starting' | 'running' | 'stopping';
@@ -69,6 +72,7 @@ export async function metricsPage(reading: SupervisorReading): Promise<MetricsPa
     version: reading.version,
     status: reading.status,
     inDoubt: reading.inDoubt,
+    driftCount: reading.drift?.length ?? null,
     shardMapVersion: config.shardMap.version,
     clientsMax: config.limits.clientsMax,
     clientsRefused: reading.clientsRefused,

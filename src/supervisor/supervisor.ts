@@ -15,6 +15,7 @@ import { CatalogueKeeper } from './catalogue-keeper.ts';
 import { ClientListener } from './client-listener.ts';
 import type { ClusterControl, StartCluster } from './cluster-control.ts';
 import { DeadlockWatch } from './deadlock-watch.ts';
+import { DriftWatch } from './drift-watch.ts';
 import { credentialFiles, FileWatch, marksOf } from './file-watch.ts';
 import { toWireError, type WireError, type WorkerConfiguration } from './messages.ts';
 import { restartWarnings } from './restart-warnings.ts';
@@ -26,8 +27,6 @@ import { type ApplyOutcome, type RequestOfWorker, Workers } from './workers.ts';
 
 /** Tables made behind the proxy's back are seen after this time at the latest. */
 const cataloguePeriodMs = 5_000;
-/** At start, until every shard that must be asked has answered. */
-const catalogueRetryMs = 500;
 
 export type LoadedConfiguration = { readonly text: string; readonly config: Config };
 
@@ -55,6 +54,7 @@ export class Supervisor {
   readonly #listener: ClientListener;
   readonly #admissions = new Admissions();
   readonly #keeper: CatalogueKeeper;
+  readonly #drift: DriftWatch;
   readonly #console: AdminConsole;
   readonly #view: ClusterView;
   #configuration: LoadedConfiguration;
@@ -96,6 +96,13 @@ export class Supervisor {
       config: () => this.#config,
       read: (config) => this.#demandCluster().readCatalogue(config),
       onChanged: (catalogue) => this.#publishCatalogue(catalogue),
+    });
+    this.#drift = new DriftWatch({
+      clock,
+      telemetry,
+      periodMs: () => this.#config.driftIntervalMs,
+      read: async () =>
+        await this.#demandCluster().readDrift(this.#config, started(this.#keeper.current)),
     });
     this.#view = this.#createView();
     this.#console = createAdminConsole(this.#view, telemetry);
@@ -155,7 +162,7 @@ export class Supervisor {
     this.#http = await startAdminHttp(() => this.#config.admin, this.#view, telemetry);
     this.#demandNotStopping();
     this.#cluster = await startCluster({ onShardStates: (states) => this.#publishStates(states) });
-    await this.#readFirstCatalogue();
+    await this.#keeper.readFirst(clock, () => this.#demandNotStopping());
     const { recovery } = this.#cluster;
     const settleMaxMs = () => this.#config.limits.holdMaxMs;
     this.#transactions = new TransactionKeeper({ clock, recovery, settleMaxMs });
@@ -183,19 +190,8 @@ export class Supervisor {
       // refresh() never rejects.
       void this.#keeper.refresh();
     });
+    this.#drift.start();
     telemetry.log('info', 'accepting clients', { ...this.#config.listen, port: this.#clientPort });
-  }
-
-  async #readFirstCatalogue(): Promise<void> {
-    await this.#keeper.refresh();
-    while (this.#keeper.current === null) {
-      this.#demandNotStopping();
-      await new Promise<void>((resolve) => {
-        this.#parts.clock.after(catalogueRetryMs, resolve);
-      });
-      await this.#keeper.refresh();
-    }
-    this.#demandNotStopping();
   }
 
   async #stopAll(): Promise<void> {
@@ -210,6 +206,7 @@ export class Supervisor {
     this.#listener.close();
     this.#watch?.close();
     this.#deadlocks?.stop();
+    this.#drift.stop();
     this.#transactions?.stop();
     await this.#cluster?.stop();
     await this.#http?.close();
@@ -276,14 +273,12 @@ export class Supervisor {
   }
 
   #workerConfiguration(): WorkerConfiguration {
-    const catalogue = this.#keeper.current;
-    if (catalogue === null) throw new PgError(SqlState.internalError, 'no catalogue was read');
     return {
       version: this.#config.shardMap.version,
       configText: this.#configuration.text,
       configPath: this.#parts.configPath,
       shardStates: this.#demandCluster().shardStates(),
-      catalogue,
+      catalogue: started(this.#keeper.current),
       mockSecret: this.#parts.mockSecret,
       fileUsers: this.#fileUsers,
     };
@@ -361,6 +356,7 @@ export class Supervisor {
       config: this.#config,
       status: this.#cluster?.status() ?? { shards: [], nodes: [] },
       inDoubt: this.#transactions?.inDoubt ?? [],
+      drift: this.#drift.found,
       clientsRefused: this.#listener.refusedTotal,
       workers: this.#workers,
       phase: this.#phase,
@@ -377,23 +373,27 @@ export class Supervisor {
       pastFailovers: () => this.#cluster?.pastFailovers() ?? [],
       transactions: async () => (await this.#demandTransactions().look()).inDoubt,
       resolve: (id, outcome) => this.#demandTransactions().resolve(id, outcome),
+      drift: () => this.#drift.look(),
       obstacles: () => obstacles(reading()),
       metrics: () => metricsPage(reading()),
     };
   }
 
   #demandCluster(): ClusterControl {
-    if (this.#cluster !== null) return this.#cluster;
-    throw new PgError(SqlState.cannotConnectNow, 'the proxy is starting up');
+    return started(this.#cluster);
   }
 
   #demandTransactions(): TransactionKeeper {
-    if (this.#transactions !== null) return this.#transactions;
-    throw new PgError(SqlState.cannotConnectNow, 'the proxy is starting up');
+    return started(this.#transactions);
   }
 
   #demandNotStopping(): void {
     if (this.#phase !== 'stopping') return;
     throw new PgError(SqlState.adminShutdown, 'stopped while starting up');
   }
+}
+
+function started<Part>(part: Part | null): Part {
+  if (part !== null) return part;
+  throw new PgError(SqlState.cannotConnectNow, 'the proxy is starting up');
 }

@@ -36,7 +36,7 @@ function pool(connectionsMax = 2, allowCleartext = false): ConnectionPool {
 function roleWith(name: string, serverPassword: string | null): User {
   const serverSecret: User['serverSecret'] =
     serverPassword === null ? { kind: 'none' } : { kind: 'password', password: serverPassword };
-  const rights = { admin: false, stats: false };
+  const rights = { admin: false, stats: false, safeWrites: null };
   return { name, verifier: null, md5Hash: null, serverUser: name, serverSecret, ...rights };
 }
 

@@ -1,9 +1,9 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSchemaObjects, type SchemaObject } from '../../src/cluster/drift/schema-objects.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { withSession } from '../../src/lab/sql.ts';
 import { BothSides, type Seen } from '../support/both-sides.ts';
-import { readSchemaObjects, type SchemaObject } from '../support/schema-objects.ts';
 
 // Shard a, the home shard, has the ids from 0, b those from 1000000, c those from 2000000.
 let sides: BothSides;
@@ -28,7 +28,9 @@ afterAll(async () => {
 function objectsOf(server: PostgresServer): Promise<readonly SchemaObject[]> {
   return withSession(server, sides.served.lab.login, async (session) => {
     await session.query('set search_path to pg_catalog');
-    return readSchemaObjects({ query: async (sql) => (await session.query(sql)).rows });
+    const query = async (sql: string, values: readonly string[]) =>
+      (await session.query(sql, [...values])).rows;
+    return readSchemaObjects({ query }, []);
   });
 }
 
@@ -290,6 +292,48 @@ describe('DDL', () => {
     await client.query('drop index concurrently if exists stray');
     await client.end();
     await demandSame(['public.note', 'public.notes', 'public.note_id_seq']);
+  });
+
+  it('leaves no drift, and what is changed on a server itself is shown as drift', async () => {
+    const { served } = sides;
+    const onServer = (shard: string, sql: string) =>
+      withSession(served.lab.shard(shard).primary, served.lab.login, (session) =>
+        session.query(sql),
+      );
+    expect(await served.console('SHOW DRIFT')).toEqual([]);
+    expect(await served.metric('pgweave_schema_drift')).toBe(0);
+    await onServer(
+      'b',
+      'create index odd on part (body); alter table line drop column note cascade',
+    );
+    await onServer('c', 'create table loose_end (id int primary key)');
+    await onServer('a', "create type odd as enum ('one')");
+    const found = await served.console('SHOW DRIFT');
+    expect(found.map(({ kind, name, shards }) => `${kind} ${name} on ${shards}`)).toEqual([
+      'column public.line.note on b',
+      'index public.line_note on b',
+      'index public.line_note_idx on b',
+      'type public.odd on b, c',
+      'view public.rich on b',
+      'index public.odd on a, c',
+      'table public.loose_end on c',
+    ]);
+    expect(found[3]).toMatchObject({
+      difference: 'does not exist, on a it does',
+      remedy: 'create it on b, c, or drop it elsewhere',
+    });
+    expect(await served.metric('pgweave_schema_drift')).toBe(7);
+    await onServer('a', 'drop type odd');
+    await onServer('c', 'drop table loose_end');
+    await onServer('b', 'drop index odd; alter table line add column note text');
+    await onServer('b', 'create index on line (note)');
+    await onServer('b', 'create unique index line_note on line (account_id, note)');
+    await onServer(
+      'b',
+      'create view rich as select a.id, l.note from account a join line l on l.account_id = a.id',
+    );
+    await onServer('b', 'alter view rich owner to app; alter index line_note_idx owner to app');
+    expect(await served.console('SHOW DRIFT')).toEqual([]);
   });
 
   it('drops what it has made', async () => {

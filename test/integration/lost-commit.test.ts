@@ -231,6 +231,7 @@ function logIn(server: PostgresServer, identity: PrimaryIdentity): Promise<strin
     serverSecret: { kind: 'none' } as const,
     admin: false,
     stats: false,
+    safeWrites: null,
   };
   const how = { clock: systemClock, timeoutMs: 2000, allowCleartext: false, tls: noServerTls };
   return new Promise((resolve) => {

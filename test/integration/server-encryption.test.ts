@@ -45,7 +45,7 @@ function nodeAt(host: string): NodeAddress {
 }
 
 function roleCalled(name: string): User {
-  const rights = { admin: false, stats: false };
+  const rights = { admin: false, stats: false, safeWrites: null };
   const serverSecret = { kind: 'password', password: name } as const;
   return { name, verifier: null, md5Hash: null, serverUser: name, serverSecret, ...rights };
 }

@@ -2,6 +2,7 @@ import type { ClusterView, WorkerView } from '../../src/admin/cluster-view.ts';
 import { PgError } from '../../src/base/pg-error.ts';
 import { SqlState } from '../../src/base/sql-state.ts';
 import type { ClusterStatus } from '../../src/cluster/cluster-status.ts';
+import type { Drift } from '../../src/cluster/drift/find-drift.ts';
 import type { PastFailover } from '../../src/cluster/past-failover.ts';
 import type { GlobalId } from '../../src/cluster/transactions/global-id.ts';
 import type { InDoubtTransaction } from '../../src/cluster/transactions/in-doubt.ts';
@@ -88,6 +89,14 @@ const inDoubt: InDoubtTransaction = {
   verdict: 'unknown',
 };
 
+const drift: Drift = {
+  kind: 'column',
+  name: 'public.customer.name',
+  shards: [secondShard],
+  difference: 'is "text", on a_m it is "text not null"',
+  remedy: 'make it on n_z as on a_m, or the other way round',
+};
+
 const counts = { idle: 2, active: 1, reserved: 0, connecting: 0, waiting: 3, waitMs: 12.34 };
 
 export const workersFixture: readonly WorkerView[] = [
@@ -165,6 +174,7 @@ export function clusterViewFixture(changes: Partial<ClusterView> = {}): {
       changed.push(`resolve ${id} ${outcome}`);
       return 'the transaction is ended';
     },
+    drift: async () => [drift],
     obstacles: () => [],
     metrics: async () => ({ contentType: 'text/plain', body: 'pgweave_up 1\n' }),
     ...changes,

@@ -98,6 +98,7 @@ export function configFixture(changes: Partial<Config> = {}): Config {
           serverSecret: { kind: 'password', password: 'hunter2' },
           admin: false,
           stats: false,
+          safeWrites: null,
         },
       ],
     ]),
@@ -131,6 +132,8 @@ export function configFixture(changes: Partial<Config> = {}): Config {
       preparedStatementsPerServerMax: 500,
     },
     failover: failoverFixture,
+    safeWrites: false,
+    driftIntervalMs: 300_000,
     log: { level: 'info' },
     ...changes,
   };

@@ -18,6 +18,7 @@ const user: User = {
   serverSecret: { kind: 'none' },
   admin: false,
   stats: false,
+  safeWrites: null,
 };
 const servers: FakeServer[] = [];
 

@@ -19,6 +19,7 @@ export const app: User = {
   serverSecret: { kind: 'none' },
   admin: false,
   stats: false,
+  safeWrites: null,
 };
 export const other: User = { ...app, name: 'lee', serverUser: 'other' };
 

@@ -35,6 +35,7 @@ const user: User = {
   serverSecret: { kind: 'none' },
   admin: false,
   stats: false,
+  safeWrites: null,
 };
 
 /** Real pools to the shards of a test cluster, and plans written by hand run over them. */

@@ -44,6 +44,7 @@ const app: User = {
   serverSecret: { kind: 'none' },
   admin: true,
   stats: true,
+  safeWrites: null,
 };
 
 /**
@@ -113,6 +114,7 @@ export class SessionStage {
       limits: config.limits,
       resolvesCommits: false,
       resolvesWrites: false,
+      safeWrites: false,
       catalogue: {
         version: 1,
         defaultCollation: 'linguistic',

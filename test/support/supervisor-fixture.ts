@@ -4,6 +4,7 @@ import { PgError } from '../../src/base/pg-error.ts';
 import { SqlState } from '../../src/base/sql-state.ts';
 import type { LogLevel } from '../../src/base/telemetry.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from '../../src/cluster/catalogue-snapshot.ts';
+import type { Drift } from '../../src/cluster/drift/find-drift.ts';
 import type { ShardState } from '../../src/cluster/shard-state.ts';
 import type { LockWait } from '../../src/cluster/transactions/lock-waits.ts';
 import type { RecoveryReport } from '../../src/cluster/transactions/transaction-recovery.ts';
@@ -25,6 +26,7 @@ export class SupervisorFixture {
   states: readonly ShardState[] = [shardState('127.0.0.1:5433')];
   relations: readonly RelationSnapshot[] = [];
   catalogueFails = false;
+  drift: readonly Drift[] = [];
   lockWaits: ReadonlyMap<ShardId, readonly LockWait[]> = new Map();
   /** What every look at transactions in doubt finds. */
   report: RecoveryReport = { inDoubt: [], unread: new Set(), outcomes: new Map() };
@@ -100,6 +102,7 @@ export class SupervisorFixture {
         this.told.push(`reconfigure ${config.shardMap.version}`);
       },
       readCatalogue: async () => this.#readCatalogue(),
+      readDrift: async () => this.drift,
       recovery: {
         recover: async () => this.report,
         lockWaits: async () => this.lockWaits,

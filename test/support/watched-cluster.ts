@@ -194,6 +194,8 @@ export function watchConfig(
       cooldownMs: 0,
       ...failover,
     },
+    safeWrites: false,
+    driftIntervalMs: 300_000,
     log: { level: 'info' },
   };
 }

@@ -80,6 +80,18 @@ describe('the admin console', () => {
     expect(columns).toHaveLength(rows[0]?.length ?? 0);
   });
 
+  it('shows where the schemas of the shards differ', async () => {
+    expect((await run('show drift')).rows).toEqual([
+      [
+        'column',
+        'public.customer.name',
+        'n_z',
+        'is "text", on a_m it is "text not null"',
+        'make it on n_z as on a_m, or the other way round',
+      ],
+    ]);
+  });
+
   it('shows workers and statements', async () => {
     expect((await run('show workers')).rows).toEqual([
       ['0', '100', 'ready', '1', '0'],

@@ -52,6 +52,7 @@ function logIn(node: NodeAddress, options: Options = {}): Promise<LoggedInSocket
     serverSecret: password === null ? { kind: 'none' } : { kind: 'password', password },
     admin: false,
     stats: false,
+    safeWrites: null,
   };
   return new Promise((resolve, reject) => {
     const request = {

@@ -20,6 +20,7 @@ const kim: User = {
   serverSecret: { kind: 'none' },
   admin: false,
   stats: false,
+  safeWrites: null,
 };
 const locked: User = { ...kim, name: 'locked', verifier: null };
 const scram: Partial<Config> = {

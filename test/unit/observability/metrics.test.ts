@@ -20,6 +20,7 @@ const reading = {
     [1, 6],
   ]),
   inDoubt: [{ ageMs: 12_500 }, { ageMs: 300 }],
+  driftCount: 2,
   workerRestarts: 1,
   pools: [
     {
@@ -96,6 +97,7 @@ describe('the metrics', () => {
     const expected: readonly (readonly [string, number])[] = [
       ['pgweave_build{version="1.2.3"}', 1],
       ['pgweave_shard_map_version', 7],
+      ['pgweave_schema_drift', 2],
       ['pgweave_clients{worker="1"}', 6],
       ['pgweave_clients_refused_total', 2],
       ['pgweave_shard_available{shard="a_m"}', 1],

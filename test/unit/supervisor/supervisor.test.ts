@@ -45,6 +45,7 @@ const relation: RelationSnapshot = {
   estimatedRows: null,
   definition: null,
   hasRowTriggers: false,
+  hasUserTriggers: false,
   referringColumns: [],
   parents: [],
   reads: [],

@@ -11,14 +11,44 @@ export type SchemaObject = {
 
 /** A server session; rows are objects by column name. */
 export type ObjectSession = {
-  query(sql: string): Promise<readonly { readonly [column: string]: unknown }[]>;
+  query(
+    sql: string,
+    values: readonly string[],
+  ): Promise<readonly { readonly [column: string]: unknown }[]>;
 };
 
-/** What the database of a server consists of, but for rows. The search path must be pg_catalog. */
-export async function readSchemaObjects(session: ObjectSession): Promise<readonly SchemaObject[]> {
-  const [row] = await session.query(objectsSql);
+/**
+ * What the database of a server consists of, but for rows, and for what belongs to the relations
+ * (`schema.name`) of `without`. The search path must be pg_catalog.
+ */
+export async function readSchemaObjects(
+  session: ObjectSession,
+  without: readonly string[],
+): Promise<readonly SchemaObject[]> {
+  const [row] = await session.query(
+    `${objectsSql} select coalesce(json_agg(json_build_object('kind', kind, 'name', name,
+      'relation', relation, 'definition', definition) ${order}), '[]')::text as answer
+    from wanted`,
+    [JSON.stringify(without)],
+  );
   return JSON.parse(String(row?.['answer'] ?? '[]')) as readonly SchemaObject[];
 }
+
+/** Equal texts: `readSchemaObjects` would give the same. */
+export async function readSchemaDigest(
+  session: ObjectSession,
+  without: readonly string[],
+): Promise<string> {
+  const [row] = await session.query(
+    `${objectsSql} select coalesce(md5(string_agg(md5(concat_ws(E'\\n', kind, name, definition)), ''
+      ${order})), '') as answer from wanted`,
+    [JSON.stringify(without)],
+  );
+  return String(row?.['answer'] ?? '');
+}
+
+/** The same under every locale. */
+const order = 'order by kind collate "C", name collate "C"';
 
 /**
  * Where values of a sequence begin and how they grow differs from shard to shard on purpose. What
@@ -39,7 +69,7 @@ const objectsSql = `
   ),
   object(kind, name, relation, definition) as (
     select 'schema', nspname::text, null::text,
-      concat_ws(' ', 'owned by', pg_get_userbyid(nspowner), nspacl::text)
+      concat_ws(' ', 'owned by', pg_get_userbyid(nspowner), ${grants('nspacl')})
     from space
     union all
     select 'extension', extname::text, null, extversion from pg_extension
@@ -47,7 +77,7 @@ const objectsSql = `
     select 'role', rolname::text, null, concat_ws(' ',
       case when rolsuper then 'superuser' end, case when not rolinherit then 'noinherit' end,
       case when rolcreaterole then 'createrole' end, case when rolcreatedb then 'createdb' end,
-      case when rolcanlogin then 'login' end, case when rolreplication then 'replication' end,
+      case when rolcanlogin then 'login' else 'nologin' end, case when rolreplication then 'replication' end,
       case when rolbypassrls then 'bypassrls' end, rolconfig::text)
     from pg_roles where rolname !~ '^pg_'
     union all
@@ -81,7 +111,7 @@ const objectsSql = `
         select concat_ws(' ', g.aggtransfn::text, g.aggfinalfn::text, format_type(g.aggtranstype, null),
           g.agginitval)
         from pg_aggregate g where g.aggfnoid = p.oid)
-      else pg_get_functiondef(p.oid) end
+      else concat_ws(' ', pg_get_functiondef(p.oid), ${grants('p.proacl')}) end
     from pg_proc p join space s on s.oid = p.pronamespace
     where not exists (
       select from member m where m.classid = 'pg_proc'::regclass and m.objid = p.oid)
@@ -104,7 +134,7 @@ const objectsSql = `
         pg_get_expr(r.relpartbound, r.oid),
         case when r.relrowsecurity then 'row level security' end,
         case when r.relforcerowsecurity then 'forced' end, r.reloptions::text,
-        'owned by ' || pg_get_userbyid(r.relowner), r.relacl::text,
+        'owned by ' || pg_get_userbyid(r.relowner), ${grants('r.relacl')},
         case when r.relkind = 'v' then pg_get_viewdef(r.oid) end,
         (select concat_ws(' ', format_type(q.seqtypid, null), q.seqmin, q.seqmax,
           case when q.seqcycle then 'cycle' end)
@@ -119,7 +149,7 @@ const objectsSql = `
         case when a.attnotnull then 'not null' end,
         case when a.attgenerated <> '' then 'generated' end,
         case a.attidentity when 'a' then 'identity always' when 'd' then 'identity' end,
-        'default ' || pg_get_expr(d.adbin, d.adrelid), a.attacl::text)
+        'default ' || pg_get_expr(d.adbin, d.adrelid), ${grants('a.attacl')})
     from relation r
       join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
       left join pg_attrdef d on d.adrelid = r.oid and d.adnum = a.attnum
@@ -149,8 +179,14 @@ const objectsSql = `
     union all
     select 'rule', r.full_name || '.' || w.rulename, r.full_name, pg_get_ruledef(w.oid)
     from relation r join pg_rewrite w on w.ev_class = r.oid and w.rulename <> '_RETURN'
-  )
-  select coalesce(json_agg(json_build_object(
-      'kind', kind, 'name', name, 'relation', relation, 'definition', coalesce(definition, ''))
-    order by kind, name), '[]')::text as answer
-  from object`;
+  ),
+  wanted as (
+    select kind, name, relation, coalesce(definition, '') as definition from object
+    where relation is null
+      or relation not in (select value from json_array_elements_text($1::json))
+  )`;
+
+/** Of an ACL, in an order that does not tell who was granted first. */
+function grants(column: string): string {
+  return `(select 'granted ' || string_agg(item::text, ', ' order by item::text) from unnest(${column}) item)`;
+}
