@@ -31,6 +31,7 @@ export const SqlState = {
   syntaxError: '42601',
   insufficientPrivilege: '42501',
   undefinedColumn: '42703',
+  undefinedFunction: '42883',
   undefinedObject: '42704',
   undefinedTable: '42P01',
   duplicateCursor: '42P03',

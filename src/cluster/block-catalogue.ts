@@ -83,10 +83,13 @@ function functionsOf(base: CatalogueSnapshot, home: BlockCatalogue): readonly Fu
   const keyOf = ({ schema, name, isHidden }: FunctionSchema) =>
     JSON.stringify([schema, name, isHidden]);
   const before = new Map(base.functions.map((each) => [keyOf(each), each]));
-  return home.functions.map((each) => ({
-    ...each,
-    isImmutable: each.isImmutable && before.get(keyOf(each))?.isImmutable !== false,
-  }));
+  return home.functions.map(({ procedures, ...each }) => {
+    const known = before.get(keyOf(each));
+    const isImmutable = each.isImmutable && known?.isImmutable !== false;
+    const differed = known !== undefined && known.procedures === undefined;
+    const merged = { ...each, isImmutable };
+    return procedures === undefined || differed ? merged : { ...merged, procedures };
+  });
 }
 
 /** What the transaction has done that cannot hold over shards; what was so before is left alone. */

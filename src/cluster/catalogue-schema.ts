@@ -14,11 +14,13 @@ export function schemaFromSnapshot(
   const relations: Relations = new Map(
     snapshot.relations.map((relation) => [fullName(relation), relation]),
   );
+  const families = familiesOf(snapshot.relations);
   const schemas = new Map<string, Map<string, RelationSchema>>();
   const indexes = new Map<string, Map<string, RelationSchema>>();
   for (const relation of snapshot.relations) {
     const { schema, name, kind, columns, uniqueKeys, hasRowTriggers, referringColumns } = relation;
-    const { estimatedRows, definition } = relation;
+    const { estimatedRows, definition, hasUserTriggers } = relation;
+    const family = families.get(fullName(relation));
     const known: RelationSchema = {
       schema,
       name,
@@ -28,6 +30,8 @@ export function schemaFromSnapshot(
       estimatedRows,
       definition,
       hasRowTriggers,
+      hasUserTriggers,
+      ...(family === undefined ? {} : { family }),
       referringColumns,
       isInterleaved: relation.usedBy.some(
         (table) => shardMap.tables.get(table)?.kind === 'distributed',
@@ -151,4 +155,21 @@ function readsDistributed(
     if (shardingOf(relation, relations, shardMap).kind === 'distributed') return true;
     return relation.kind === 'view' && readsDistributed(relation, relations, shardMap, seen);
   });
+}
+
+/** One name for all tables that are parts of each other, or of the same; by `schema.name`. */
+function familiesOf(relations: readonly RelationSnapshot[]): ReadonlyMap<string, string> {
+  const families = new Map<string, string>();
+  const familyOf = (name: string): string => {
+    const next = families.get(name) ?? name;
+    return next === name ? name : familyOf(next);
+  };
+  for (const relation of relations) {
+    for (const parent of relation.parents) {
+      const family = familyOf(parent);
+      families.set(familyOf(fullName(relation)), family);
+      families.set(family, family);
+    }
+  }
+  return new Map([...families.keys()].map((name) => [name, familyOf(name)]));
 }

@@ -27,6 +27,8 @@ export type RelationSnapshot = {
   readonly definition: string | null;
   /** Of users, or of foreign keys that refer to it. */
   readonly hasRowTriggers: boolean;
+  /** Of users, for rows or statements. */
+  readonly hasUserTriggers: boolean;
   /** Columns of foreign keys to other tables. */
   readonly referringColumns: readonly string[];
   /** `schema.name` of what it is a partition of or inherits from, directly. */

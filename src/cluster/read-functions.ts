@@ -14,6 +14,8 @@ export type FunctionRow = {
   readonly builtin: boolean;
   readonly hidden: boolean;
   readonly definition: string;
+  /** Definitions of procedures; null: none of that name is one. */
+  readonly procedures: readonly string[] | null;
 };
 
 /** Functions of users and extensions, with all overloads of a name together. */
@@ -25,9 +27,10 @@ export async function readFunctions(
 }
 
 export function functionOf({ immutable, builtin, hidden, ...row }: FunctionRow): ServerFunction {
-  const { schema, name, kind, definition } = row;
+  const { schema, name, kind, definition, procedures } = row;
   const isOf = { isImmutable: immutable, isBuiltinName: builtin, isHidden: hidden };
-  return { schema, name, kind, ...isOf, definition };
+  const known = { schema, name, kind, ...isOf, definition };
+  return procedures === null ? known : { ...known, procedures };
 }
 
 /** The home shard's; what is not the same on all shards may be anything. */
@@ -40,9 +43,10 @@ export function mergeFunctions(
   const shards = [...byShard.values()].map(
     (functions) => new Map(functions.map((each) => [keyOf(each), each.definition])),
   );
-  return (byShard.get(home) ?? []).map(({ definition, isImmutable, ...rest }) => {
+  return (byShard.get(home) ?? []).map(({ definition, isImmutable, procedures, ...rest }) => {
     const isSame = shards.every((functions) => functions.get(keyOf(rest)) === definition);
-    return { ...rest, isImmutable: isImmutable && isSame };
+    const known = { ...rest, isImmutable: isImmutable && isSame };
+    return procedures === undefined || !isSame ? known : { ...known, procedures };
   });
 }
 
@@ -53,6 +57,7 @@ export function mergeFunctions(
 export const functionsSql = `
   with own as (
     select n.nspname, p.proname, p.oid, p.proargtypes,
+      case p.prokind when 'p' then pg_get_functiondef(p.oid) end as procedure,
       case p.prokind
         when 'f' then case when p.proretset then 'set' else 'function' end
         when 'a' then 'aggregate' else 'other' end as kind,
@@ -80,5 +85,6 @@ export const functionsSql = `
   select nspname as schema, proname as name, hidden, bool_or(builtin) as builtin,
     bool_and(immutable) as immutable,
     case when count(distinct kind) = 1 then min(kind) else 'other' end as kind,
-    md5(string_agg(definition, ',' order by definition collate "C")) as definition
+    md5(string_agg(definition, ',' order by definition collate "C")) as definition,
+    json_agg(procedure) filter (where procedure is not null) as procedures
   from seen group by 1, 2, 3 order by 1, 2, 3`;

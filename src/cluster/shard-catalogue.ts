@@ -79,6 +79,7 @@ export type RelationRow = {
   readonly reads: readonly string[];
   readonly rows: number;
   readonly row_triggers: boolean;
+  readonly user_triggers: boolean;
   readonly referring: readonly string[];
   readonly definition: string | null;
 };
@@ -194,6 +195,7 @@ export function relationOf(
     reads: row.reads,
     estimatedRows: row.rows > 0 ? row.rows : null,
     hasRowTriggers: row.row_triggers,
+    hasUserTriggers: row.user_triggers,
     referringColumns: row.referring,
     definition: row.definition,
   };
@@ -278,6 +280,9 @@ export const relationsSql = (condition: string): string => `
         and (not g.tgisinternal or exists (
           select from pg_constraint k where k.oid = g.tgconstraint and k.confrelid = r.oid))
     ) as row_triggers,
+    exists (
+      select from pg_trigger g where g.tgrelid = r.oid and not g.tgisinternal
+    ) as user_triggers,
     coalesce((
       select json_agg(distinct a.attname)
       from pg_constraint k

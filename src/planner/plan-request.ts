@@ -12,4 +12,6 @@ export type PlanRequest = {
   readonly tables: ReadonlyMap<string, TableSharding>;
   /** The session's schemas, `$user` already replaced. */
   readonly searchPath: readonly string[];
+  /** The procedures in whose bodies the statement stands, from the outermost one on. */
+  readonly callers?: readonly string[];
 };

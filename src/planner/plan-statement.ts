@@ -7,12 +7,14 @@ import { Anchors } from './intermediate/anchors.ts';
 import { IntermediateResults } from './intermediate-results.ts';
 import { withLeftovers } from './leftovers.ts';
 import { markFunctions } from './mark-functions.ts';
+import { refuseSessionFunctions } from './note-session-function.ts';
 import type { Plan } from './plan.ts';
 import type { PlanRequest } from './plan-request.ts';
 import { planSelect } from './plan-select.ts';
 import { planUtility } from './plan-utility.ts';
 import { refuse, rejectOf } from './refuse.ts';
 import { StatementContext } from './statement-context.ts';
+import { planCall, planDo } from './utility/plan-routine.ts';
 import { planSetval } from './write/plan-setval.ts';
 import { planTruncate } from './write/plan-truncate.ts';
 import { planWrite } from './write/plan-write.ts';
@@ -76,7 +78,12 @@ function planTree(request: PlanRequest, statement: SqlNode, allSlotsFound: boole
   }
   const command = writeCommand(statement);
   if (command !== null) return planWrite(source, statement, command);
+  if ('DoStmt' in statement) return planDo(request, statement.DoStmt, planStatement);
   const context = new StatementContext(source, statement);
+  if ('CallStmt' in statement) {
+    refuseSessionFunctions(statement);
+    return planCall(request, statement.CallStmt, planStatement);
+  }
   const truncate = planTruncate(context, statement);
   return truncate ?? planUtility(request, context, statement);
 }

@@ -29,9 +29,7 @@ const anywhere: {
 };
 
 const hints: { readonly [tag: string]: string } = {
-  DoStmt: 'The proxy cannot see which tables it touches; run its statements one by one.',
   CreateSchemaStmt: 'Create its objects in statements of their own.',
-  CallStmt: 'The proxy cannot see which tables it touches; run its statements one by one.',
 };
 
 const everyShard = 'Run it on every shard, connected to the server itself.';

@@ -65,6 +65,10 @@ export type RelationSchema = {
   readonly uniqueKeys: readonly (readonly string[])[];
   /** It has row triggers, or foreign keys refer to it: adding and removing rows does more. */
   readonly hasRowTriggers?: boolean;
+  /** It has triggers of users, for rows or statements. */
+  readonly hasUserTriggers?: boolean;
+  /** The same for tables that are parts of each other, or of one; not given: it is by itself. */
+  readonly family?: string;
   /** It is of one session, whose own catalogue has it. */
   readonly isTemporary?: boolean;
   /** Columns of foreign keys to other tables. */
@@ -81,6 +85,8 @@ export type FunctionSchema = {
   readonly kind: 'function' | 'set' | 'aggregate' | 'other';
   /** Every one is IMMUTABLE (so is all that an aggregate calls), and all shards have the same. */
   readonly isImmutable: boolean;
+  /** Of procedures their definitions, CREATE OR REPLACE PROCEDURE ..., if all shards have the same. */
+  readonly procedures?: readonly string[];
   /** pg_catalog has functions of that name, too. */
   readonly isBuiltinName: boolean;
   /** It has each of them with the same arguments, so that these are called with their schema only. */

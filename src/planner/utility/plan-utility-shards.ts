@@ -34,7 +34,7 @@ export function planUtilityShards(
     kind: 'utility',
     tag: name,
     changesSchema: !unseen.has(tag),
-    everyShard: everyShardOf(statement, residence),
+    everyShard: everyShardOf(request, statement, residence),
   };
 }
 
@@ -142,7 +142,11 @@ function ofQuery(request: PlanRequest, statement: SqlNode): Residence | null {
   return 'CreateTableAsStmt' in statement ? { kind: 'home' } : null;
 }
 
-function everyShardOf(statement: SqlNode, residence: StatementResidence): EveryShard | null {
+function everyShardOf(
+  request: PlanRequest,
+  statement: SqlNode,
+  residence: StatementResidence,
+): EveryShard | null {
   const how = howOf(statement);
   switch (residence.kind) {
     case 'home':
@@ -151,13 +155,20 @@ function everyShardOf(statement: SqlNode, residence: StatementResidence): EveryS
       const { lacking } = residence;
       // Where it is to be made it is missing.
       const isNew = 'CreateStmt' in statement || 'CreateSeqStmt' in statement;
-      return { how, lacking: isNew ? [] : lacking, elsewhere: { kind: 'as-received' } };
+      return { how, lacking: isNew ? [] : lacking, elsewhere: elsewhereOf(request, statement) };
     }
     case 'mixed':
       return { how, lacking: [], elsewhere: residence.text };
     default:
       return unreachable(residence);
   }
+}
+
+/** The home shard has checked the body of a routine, whose tables others may not have. */
+function elsewhereOf({ lexed, text }: PlanRequest, statement: SqlNode): ShardQuery {
+  if (!('CreateFunctionStmt' in statement)) return { kind: 'as-received' };
+  const unchecked = 'SET LOCAL check_function_bodies TO off; ';
+  return { kind: 'rewritten', pieces: [unchecked, text.slice(lexed.start, lexed.end)] };
 }
 
 function howOf(statement: SqlNode): EveryShard['how'] {
