@@ -67,6 +67,17 @@ export function askFirstShard(
   }
 }
 
+/** Asks in front of what is sent next; `failed` hears that floating point would lose digits. */
+export function demandFloatDigits(
+  connection: ServerConnection,
+  failed: (error: PgError | { readonly frame: Buffer }) => void,
+): void {
+  readFloatDigits(connection, (outcome) => {
+    if (outcome.kind === 'failed') failed(outcome.error);
+    else if (outcome.extraFloatDigits < 1) failed(shortFloats());
+  });
+}
+
 function shortFloats(): PgError {
   return new PgError(
     SqlState.featureNotSupported,

@@ -4,6 +4,7 @@ import type {
   MultiShardPlan,
   PlanNode,
   ShardQuery,
+  WritePart,
   WriteStep,
 } from '../planner/plan.ts';
 import type { Distribution } from '../sharding/distribution.ts';
@@ -48,16 +49,26 @@ export type PathQuestion = {
   readonly paths: readonly PathRun[];
 };
 
-/** A write over several shards. */
-export type WriteTarget = {
-  readonly kind: 'write';
+/** A step of a write, with its shards. */
+export type StepRun = {
   readonly step: WriteStep;
-  /** To be collected first, in this order; the last one may be the image that the write makes. */
-  readonly intermediate: readonly IntermediateRun[];
   /** Where it is done, in map order; all that may own a row when that is not known yet. */
   readonly shards: readonly ShardId[];
   /** Of the rows; null when they have no keys. */
   readonly distribution: Distribution | null;
+};
+
+export type PartRun =
+  | Extract<WritePart, { readonly kind: 'query' }>
+  | (Extract<WritePart, { readonly kind: 'write' }> & StepRun);
+
+/** A write over several shards. */
+export type WriteTarget = StepRun & {
+  readonly kind: 'write';
+  /** Of its WITH, done before. */
+  readonly before: readonly PartRun[];
+  /** To be collected first, in this order; the last one may be the image that the write makes. */
+  readonly intermediate: readonly IntermediateRun[];
   /** It has every table of the statement, and computes what is computed once. */
   readonly home: ShardId;
   readonly isUnconditional: boolean;

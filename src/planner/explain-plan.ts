@@ -20,6 +20,7 @@ import type {
   SettingCommand,
   ShardQuery,
   SortKey,
+  WritePart,
   WriteStep,
 } from './plan.ts';
 import { isOfOneKey } from './write/is-of-one-key.ts';
@@ -140,7 +141,19 @@ function explainPath({ intermediate, last }: MultiShardPath): readonly string[] 
 
 function explainModify(multi: MultiShardWrite | Reject): readonly string[] {
   if (multi.kind === 'reject') return explainReject(multi);
-  return [...explainIntermediate(multi.intermediate), ...explainWrite(multi.step)];
+  return [
+    ...explainIntermediate(multi.intermediate),
+    ...multi.before.flatMap(explainPart),
+    ...explainWrite(multi.step),
+  ];
+}
+
+/** Of WITH. */
+export function explainPart(part: WritePart): readonly string[] {
+  if (part.kind === 'query') return ['Before the writes', ...indent(queryText(part.reader.query))];
+  const { step, result } = part;
+  const kept = result === null ? '' : `, which returns result ${result.number}`;
+  return [`Write of WITH${kept}`, ...indent(explainWrite(step))];
 }
 
 /** What each shard does, as text. */

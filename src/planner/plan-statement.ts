@@ -18,6 +18,7 @@ import { planCall, planDo } from './utility/plan-routine.ts';
 import { planSetval } from './write/plan-setval.ts';
 import { planTruncate } from './write/plan-truncate.ts';
 import { planWrite } from './write/plan-write.ts';
+import { planWritingSelect } from './write/plan-writing-select.ts';
 
 /** The protocol's limit for `$n`; what lies above stands for literals in our trees. */
 const parametersMax = 65_535;
@@ -74,7 +75,11 @@ function planTree(request: PlanRequest, statement: SqlNode, allSlotsFound: boole
   const anchors = new Anchors();
   const source = { schema, searchPath, lexed, statement, allSlotsFound, results, anchors };
   if ('SelectStmt' in statement) {
-    return planSetval(source, statement.SelectStmt) ?? planSelect(source, statement.SelectStmt);
+    return (
+      planSetval(source, statement.SelectStmt) ??
+      planWritingSelect(source, statement) ??
+      planSelect(source, statement.SelectStmt)
+    );
   }
   const command = writeCommand(statement);
   if (command !== null) return planWrite(source, statement, command);

@@ -205,6 +205,8 @@ export type RouteNode = Extract<PlanNode, { readonly kind: 'route' }>;
 /** A write that concerns several shards, in one transaction over all of them. */
 export type MultiShardWrite = {
   readonly kind: 'write';
+  /** Of its WITH, in this order. */
+  readonly before: readonly WritePart[];
   /** What it reads, in the order in which it must be collected. */
   readonly intermediate: readonly IntermediateResult[];
   readonly step: WriteStep;
@@ -215,6 +217,17 @@ export type MultiShardWrite = {
   /** It may change rows that are there already, and has to wait for others who do. */
   readonly changesRows: boolean;
 };
+
+/** What is done before the rest of a statement. A `reader` reads all of an intermediate result. */
+export type WritePart =
+  /** A query of WITH, whose rows must be those of before the writes. */
+  | { readonly kind: 'query'; readonly reader: RouteNode }
+  /** A write of WITH; `result`: what it returns, null: nothing. */
+  | {
+      readonly kind: 'write';
+      readonly step: WriteStep;
+      readonly result: { readonly number: number; readonly reader: RouteNode } | null;
+    };
 
 export type WriteStep =
   /** Each shard writes its own rows; their answers are put together. */
@@ -350,7 +363,8 @@ export type Plan =
    */
   | {
       readonly kind: 'modify';
-      readonly command: 'insert' | 'update' | 'delete' | 'merge' | 'truncate' | 'setval';
+      /** `select`: its WITH writes. */
+      readonly command: 'insert' | 'update' | 'delete' | 'merge' | 'truncate' | 'setval' | 'select';
       readonly routing: Routing;
       readonly isWhole: boolean;
       readonly multi: MultiShardWrite | Reject;

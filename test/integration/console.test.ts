@@ -159,3 +159,25 @@ describe('the admin pages', () => {
     expect(await served.metric('pgweave_clients{')).toBe(1);
   });
 });
+
+it('keeps whole tables safe as the configuration says, for a user, and for a session', async () => {
+  await served.reconfigure((text) =>
+    `${text}\nsafe_writes: true\n`.replace(
+      'server_user: app,',
+      'server_user: app, safe_writes: false,',
+    ),
+  );
+  const client = await connect();
+  await expect(client.query('delete from entry')).rejects.toMatchObject({ code: '55000' });
+  await client.query('delete from entry where true');
+  await client.query('set pgweave.safe_writes to off');
+  await client.query('delete from entry');
+  await client.query('reset pgweave.safe_writes');
+  await expect(client.query('update entry set note = null')).rejects.toMatchObject({
+    code: '55000',
+  });
+  const reader = await connect({ user: 'reader', password: 'reader' });
+  await reader.query('delete from entry');
+  await served.reconfigure((text) => text);
+  await client.query('delete from entry');
+});

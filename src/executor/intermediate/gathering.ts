@@ -37,6 +37,8 @@ export type GatherRequest = Pick<
 > & {
   /** In order; those that the query of `root` needs are gathered. */
   readonly intermediate: readonly IntermediateRun[];
+  /** Results that are here already. */
+  readonly given?: readonly (GatheredResult | null)[];
   /** A server that has all the tables of the statement. */
   readonly describedOn: ShardId;
   /** Like `acquire`, for a question about types, which takes no snapshot. */
@@ -104,9 +106,10 @@ export class Gathering {
     this.#request = request;
     this.#events = events;
     this.#watcher = watcher;
-    this.#needed = neededResults(request.intermediate, queryOf(request.root));
+    this.#needed = neededResults(request.intermediate, queryOf(request.root), request.given);
     this.#budget = new GatherBudget(request.gatherBytesMax);
-    this.#results = request.intermediate.map(() => null);
+    const { given = [] } = request;
+    this.#results = request.intermediate.map((_, number) => given[number] ?? null);
   }
 
   /** All of it. */

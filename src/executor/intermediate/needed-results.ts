@@ -11,10 +11,11 @@ export type NeededResults = {
   readonly columns: readonly number[];
 };
 
-/** What the query needs of the statement's results; some are for other routings only. */
+/** What the query needs of the statement's results, `given` ones included; some are for other routings only. */
 export function neededResults(
   results: readonly IntermediateRun[],
   query: ShardQuery,
+  given: readonly unknown[] = [],
 ): NeededResults {
   const rows = new Set<number>();
   const columns = new Set<number>();
@@ -29,7 +30,8 @@ export function neededResults(
     assert(result !== undefined, 'results are counted from 0');
     if (rows.has(number)) {
       columns.add(number);
-      need(queryOf(result.root));
+      // What is here needs nothing more.
+      if ((given[number] ?? null) === null) need(queryOf(result.root));
     }
     if (columns.has(number))
       for (const other of resultsOf(result.whole).mentioned) columns.add(other);

@@ -6,7 +6,7 @@ import { ResultRows } from '../intermediate/result-rows.ts';
 import type { ShardWrite } from './shard-writes.ts';
 import { rowsByOwner } from './split-by-key.ts';
 import type { WriteRun } from './write-run.ts';
-import type { Known, WriteSteps } from './write-steps.ts';
+import { type Known, oneWrite, type WriteSteps } from './write-steps.ts';
 
 type Image = { readonly shard: ShardId; readonly rows: ResultRows };
 type Part = { readonly from: ResultRows; readonly rows: readonly number[] };
@@ -24,7 +24,8 @@ export function changeKeys(
 ): void {
   const { shards, intermediate } = run.target;
   const names = intermediate.at(-1)?.columns ?? [];
-  steps.learnImage(step.removal, (columns, parameterOids) => {
+  const number = intermediate.length - 1;
+  steps.learnImage({ reader: step.removal, number }, (columns, parameterOids) => {
     const typed = { ...known, parameterOids };
     const images: Image[] = [];
     const next = (index: number) => {
@@ -35,7 +36,7 @@ export function changeKeys(
       }
       const [write] = steps.alike([shard], step.image, typed);
       assert(write !== undefined, 'one shard');
-      steps.writeImage(write, names, columns, (image) => {
+      steps.writeImage(oneWrite(write), names, columns, (image) => {
         images.push({ shard, rows: new ResultRows(image) });
         next(index + 1);
       });

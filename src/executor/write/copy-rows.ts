@@ -3,7 +3,7 @@ import type { WriteStep } from '../../planner/plan.ts';
 import { writeRoute } from '../../planner/write/write-route.ts';
 import type { ShardWrite } from './shard-writes.ts';
 import type { WriteRun } from './write-run.ts';
-import type { Known, WriteSteps } from './write-steps.ts';
+import { type Known, oneWrite, type WriteSteps } from './write-steps.ts';
 
 type CopyStep = Extract<WriteStep, { readonly kind: 'copies' | 'new-copies' }>;
 
@@ -31,12 +31,13 @@ export function copyRows(
       return;
     }
     const names = intermediate.at(-1)?.columns ?? [];
-    steps.learnImage(step.route, (columns, parameterOids) => {
+    const number = intermediate.length - 1;
+    steps.learnImage({ reader: step.route, number }, (columns, parameterOids) => {
       const [first] = steps.alike([home], step.image, known);
       assert(first !== undefined, 'the home shard');
-      steps.writeImage(first, names, columns, (image) => {
+      steps.writeImage(oneWrite(first), names, columns, (image) => {
         const results = [...known.results];
-        results[intermediate.length - 1] = image;
+        results[number] = image;
         const copies = steps.alike(others, step.route, { parameterOids, results });
         writeCopies(steps, copies, step.tables, done);
       });

@@ -1,6 +1,6 @@
 import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
-import { explainWrite } from '../../planner/explain-plan.ts';
+import { explainPart, explainWrite } from '../../planner/explain-plan.ts';
 import { queryText, type TextSource } from '../intermediate/query-text.ts';
 import type { PlannedStatement } from '../planned-statement.ts';
 import { noParameters } from '../statement-run.ts';
@@ -33,6 +33,7 @@ export function explainedWrite(
   return {
     lines: [
       `pgweave: a write on up to ${shards.length} shards in one transaction: ${shards.join(', ')}`,
+      ...target.before.flatMap(explainPart).map((line) => `  ${line}`),
       ...explainWrite(target.step).map((line) => `  ${line}`),
     ],
     texts: writes.map(({ shard, route, source }) => ({
@@ -44,10 +45,10 @@ export function explainedWrite(
 
 function knownWrites(
   planned: PlannedStatement,
-  { step, shards, intermediate, distribution }: WriteTarget,
+  { before, step, shards, intermediate, distribution }: WriteTarget,
   timeZone: string | null,
 ): readonly ShardWrite[] {
-  if (intermediate.length > 0) return [];
+  if (intermediate.length > 0 || before.length > 0) return [];
   const source: TextSource = {
     statementText: planned.text,
     literalText: (slot) => planned.literalText(slot),

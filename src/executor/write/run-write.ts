@@ -7,16 +7,15 @@ import { type Gathered, Gathering } from '../intermediate/gathering.ts';
 import { neededResults, queryOf } from '../intermediate/needed-results.ts';
 import type { ShardFailure } from '../merge/shard-stream.ts';
 import { canceled, type SessionExecutor } from '../session-executor.ts';
+import type { PartRun } from '../target.ts';
 import { endImplicitBlock } from '../transaction-commands.ts';
 import { changeKeys } from './change-keys.ts';
 import { copyRows } from './copy-rows.ts';
 import { advances, gatherRequest } from './gather-request.ts';
-import { listedWrites } from './listed-writes.ts';
 import { lostWhileWriting } from './lost-while-writing.ts';
-import type { ShardWrite } from './shard-writes.ts';
-import { splitByKey } from './split-by-key.ts';
+import { isPlainStep, plannedWrites } from './planned-writes.ts';
 import type { WriteRun } from './write-run.ts';
-import { type Known, WriteSteps } from './write-steps.ts';
+import { type Known, type PlannedWrites, WriteSteps } from './write-steps.ts';
 
 type Done = (ok: boolean) => void;
 
@@ -51,17 +50,19 @@ class WriteStatement {
   }
 
   begin(): void {
-    const { step } = this.#run.target;
+    const { step, before } = this.#run.target;
     const first =
       step.kind === 'key-change' || step.kind === 'new-copies' ? step.image : step.route;
     // A sequence's values are gone whatever comes of the write. Taken in front of it they need not
     // be committed together with a row of another shard.
-    const isBefore = this.#isAlone && advances(this.#run, first);
+    const isBefore = this.#isAlone && before.length === 0 && advances(this.#run, first);
     if (!isBefore) this.#beginAlone();
     this.#executor.runs(() => this.#cancel(), true);
-    this.#gather(first, (known) => {
-      if (isBefore) this.#beginAlone();
-      this.#write(known);
+    this.#writeParts(before, [], (given) => {
+      this.#gather(first, given, (known) => {
+        if (isBefore) this.#beginAlone();
+        this.#write(known);
+      });
     });
   }
 
@@ -69,78 +70,87 @@ class WriteStatement {
     if (this.#isAlone) this.#executor.transaction.beginImplicit();
   }
 
+  /** One after the other; `done` hears of all results that are here by then. */
+  #writeParts(
+    parts: readonly PartRun[],
+    given: Known['results'],
+    done: (given: Known['results']) => void,
+  ): void {
+    const [part, ...rest] = parts;
+    if (part === undefined) {
+      done(given);
+      return;
+    }
+    const next = (results: Known['results']) => this.#writeParts(rest, results, done);
+    if (part.kind === 'query') this.#gather(part.reader, given, ({ results }) => next(results));
+    else {
+      const { step, result } = part;
+      assert(isPlainStep(step), 'writes in WITH are one round');
+      this.#gather(step.route, given, (known) => {
+        this.#guarded(() => {
+          const writes = plannedWrites(this.#steps, this.#run, { ...part, step }, known);
+          if (result === null) this.#steps.writeQuietly(writes.writes, () => next(known.results));
+          else this.#keep(writes, result, known, next);
+        });
+      });
+    }
+  }
+
+  #keep(
+    writes: PlannedWrites,
+    { number, reader }: { readonly number: number; readonly reader: RouteNode },
+    known: Known,
+    done: (results: Known['results']) => void,
+  ): void {
+    const { intermediate } = this.#run.target;
+    const names = intermediate[number]?.columns ?? [];
+    this.#steps.learnImage({ reader, number }, (columns) => {
+      this.#steps.writeImage(writes, names, columns, (image) => {
+        done(intermediate.map((_, at) => (at === number ? image : (known.results[at] ?? null))));
+      });
+    });
+  }
+
   #write(known: Known): void {
-    const { target, values } = this.#run;
-    const { step, shards, distribution, changesRows: inTurn } = target;
-    const all = { kind: 'all' } as const;
+    const { target } = this.#run;
+    const { step } = target;
     const complete = (count: number) => this.#complete(count);
-    const source = this.#steps.source(known);
+    this.#guarded(() => {
+      if (isPlainStep(step)) {
+        const run = { ...target, step };
+        const { writes, returned, inTurn } = plannedWrites(this.#steps, this.#run, run, known);
+        this.#steps.write(writes, returned, complete, { inTurn });
+      } else if (step.kind === 'key-change') {
+        changeKeys(this.#steps, this.#run, step, known, complete);
+      } else copyRows(this.#steps, this.#run, step, known, complete);
+    });
+  }
+
+  /** What a row's key or a value says may be an error. */
+  #guarded(step: () => void): void {
     try {
-      switch (step.kind) {
-        case 'own-rows':
-          this.#steps.write(this.#alike(shards, step.route, known), all, complete, { inTurn });
-          return;
-        case 'listed-rows': {
-          assert(distribution !== null, 'rows with keys');
-          const { writes, returned } = listedWrites(
-            step,
-            distribution,
-            values,
-            source,
-            known.parameterOids,
-          );
-          const waits = inTurn && !target.returnsRows;
-          this.#steps.write(writes, waits ? all : returned, complete, { inTurn: waits });
-          return;
-        }
-        case 'collected-rows': {
-          assert(distribution !== null, 'rows with keys');
-          const parts = splitByKey(known.results, step.key, distribution, values.timeZone);
-          const writes = parts.flatMap(({ shard, results }) =>
-            this.#alike([shard], step.route, { ...known, results }),
-          );
-          // Without any row some shard must still say what RETURNING would give.
-          const some =
-            writes.length === 0 ? this.#alike(shards.slice(0, 1), step.route, known) : writes;
-          this.#steps.write(some, all, complete, { inTurn });
-          return;
-        }
-        case 'copies':
-        case 'new-copies':
-          copyRows(this.#steps, this.#run, step, known, complete);
-          return;
-        case 'key-change':
-          changeKeys(this.#steps, this.#run, step, known, complete);
-          return;
-        default:
-          unreachable(step);
-      }
+      step();
     } catch (error) {
       if (!(error instanceof PgError)) throw error;
       this.#fail(error);
     }
   }
 
-  #alike(
-    shards: WriteRun['target']['shards'],
-    route: RouteNode,
-    known: Known,
-  ): readonly ShardWrite[] {
-    return this.#steps.alike(shards, route, known);
-  }
-
   /** What the query reads; nothing is asked when it reads nothing and all types are plain. */
-  #gather(route: RouteNode, gathered: (known: Known) => void): void {
+  #gather(route: RouteNode, given: Known['results'], gathered: (known: Known) => void): void {
     const { target, values } = this.#run;
     const needed = neededResults(target.intermediate, queryOf(route));
     const isUntyped = values.values.some((_, index) => (values.typeOids[index] ?? 0) === 0);
-    const needsTypes =
-      isUntyped && target.step.kind === 'listed-rows' && target.step.sharesParameters;
+    const sharesParameters =
+      target.before.length > 0 ||
+      (target.step.kind === 'listed-rows' && target.step.sharesParameters);
+    const needsTypes = isUntyped && sharesParameters;
     if (needed.rows.length === 0 && !needsTypes) {
-      gathered({ results: [], parameterOids: values.typeOids });
+      gathered({ results: given, parameterOids: values.typeOids });
       return;
     }
-    this.#gathering = new Gathering(gatherRequest(this.#executor, this.#run, route), {
+    const request = { ...gatherRequest(this.#executor, this.#run, route), given };
+    this.#gathering = new Gathering(request, {
       gathered: ({ results, parameterOids }: Gathered) => gathered({ results, parameterOids }),
       failed: (error) => this.#fail(error),
       notice: (frame) => this.#executor.output.write(frame, 0, frame.length),
@@ -185,6 +195,7 @@ function tagOf(command: WriteRun['command'], count: number): string {
     case 'truncate':
       return 'TRUNCATE TABLE';
     case 'setval':
+    case 'select':
       return `SELECT ${count}`;
     case 'insert':
       return `INSERT 0 ${count}`;
@@ -199,11 +210,16 @@ function tagOf(command: WriteRun['command'], count: number): string {
 
 const safeWrites = 'pgweave.safe_writes';
 
-/** The session has asked to be kept from changing whole tables by mistake. */
-function unsafe({ settings }: SessionExecutor, { target, command }: WriteRun): PgError | null {
+/** The session, or the configuration, keeps from changing whole tables by mistake. */
+function unsafe(executor: SessionExecutor, { target, command }: WriteRun): PgError | null {
   if (!target.isUnconditional) return null;
-  const value = settings.values.get(safeWrites) ?? 'off';
-  if (!/^'?(?:on|true|yes|1)'?$/i.test(value)) return null;
+  const { settings, user, world } = executor;
+  const value = settings.values.get(safeWrites);
+  const isOn =
+    value === undefined
+      ? (user.safeWrites ?? world.safeWrites)
+      : /^'?(?:on|true|yes|1)'?$/i.test(value);
+  if (!isOn) return null;
   return new PgError(
     SqlState.objectNotInPrerequisiteState,
     `${command.toUpperCase()} without WHERE over all shards, while ${safeWrites} is on`,

@@ -1,10 +1,11 @@
+import type { Plan } from '../../planner/plan.ts';
 import type { StatementValues } from '../../planner/statement-values.ts';
 import type { WriteTarget } from '../target.ts';
 
 /** The statement that is run, as its client sent it. */
 export type WriteRun = {
   readonly target: WriteTarget;
-  readonly command: 'insert' | 'update' | 'delete' | 'merge' | 'truncate' | 'setval';
+  readonly command: Extract<Plan, { readonly kind: 'modify' }>['command'];
   readonly statementText: string;
   literalText(slot: number): string;
   readonly values: StatementValues;

@@ -6,11 +6,13 @@ import type { RouteNode } from '../../planner/plan.ts';
 import { noData } from '../../protocol/constant-messages.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
 import { acquireInOrder } from '../acquire-in-order.ts';
+import { demandFloatDigits } from '../first-shard-questions.ts';
 import { CollectedRows } from '../intermediate/collected-rows.ts';
 import { GatherBudget } from '../intermediate/gather-budget.ts';
 import { Gathering } from '../intermediate/gathering.ts';
 import type { TextSource } from '../intermediate/query-text.ts';
 import type { GatheredResult, ResultColumn } from '../intermediate/result-column.ts';
+import { StyleCheck, textStyles } from '../intermediate/text-styles.ts';
 import type { ShardFailure } from '../merge/shard-stream.ts';
 import type { SessionExecutor } from '../session-executor.ts';
 import { gatherRequest } from './gather-request.ts';
@@ -24,6 +26,18 @@ export type Known = {
   /** As far as they are known. */
   readonly parameterOids: readonly number[];
 };
+
+/** The texts of one step. */
+export type PlannedWrites = {
+  readonly writes: readonly ShardWrite[];
+  readonly returned: ReturnedRows;
+  readonly inTurn: boolean;
+};
+
+/** One write, whose rows are all wanted. */
+export function oneWrite(write: ShardWrite): PlannedWrites {
+  return { writes: [write], returned: { kind: 'all' }, inTurn: true };
+}
 
 /** The steps that writes over several shards are made of; one runs at a time. */
 export class WriteSteps {
@@ -78,7 +92,8 @@ export class WriteSteps {
     const { output } = this.executor;
     const { resultFormats, wantsDescription, describesPortal, target } = this.#run;
     if (describesPortal && !target.returnsRows) output.push(noData);
-    this.#begin({ writes, returned, inTurn, resultFormats, wantsDescription }, lock, {
+    const prepare = lock.length === 0 ? null : locking(lock);
+    this.#begin({ writes, returned, inTurn, resultFormats, wantsDescription }, prepare, {
       description: (frame) => output.push(frame),
       rows: (frames) => output.push(frames),
       get writable() {
@@ -99,7 +114,7 @@ export class WriteSteps {
         resultFormats: [],
         wantsDescription: false,
       },
-      [],
+      null,
       {
         ...ignored,
         complete: () => done(),
@@ -107,23 +122,17 @@ export class WriteSteps {
     );
   }
 
-  /** Writes on one shard, and keeps what RETURNING gives as a result with these columns. */
+  /** Keeps what RETURNING gives as a result with these columns. */
   writeImage(
-    write: ShardWrite,
+    { writes, returned, inTurn }: PlannedWrites,
     names: readonly string[],
     columns: readonly ResultColumn[],
     done: (image: GatheredResult) => void,
   ): void {
     const rows = new CollectedRows(names, this.#budget);
     this.#begin(
-      {
-        writes: [write],
-        returned: { kind: 'all' },
-        inTurn: true,
-        resultFormats: [],
-        wantsDescription: false,
-      },
-      [],
+      { writes, returned, inTurn, resultFormats: [], wantsDescription: false },
+      exactly(columns),
       {
         ...ignored,
         rows: (frames, count) => rows.add(frames, count),
@@ -133,22 +142,21 @@ export class WriteSteps {
   }
 
   /**
-   * The columns of the last intermediate result, which `reader` reads, and the types of all of the
+   * The columns of an intermediate result, which `reader` reads, and the types of all of the
    * client's parameters: not every text of the write has them all.
    */
   learnImage(
-    reader: RouteNode,
+    { reader, number }: { readonly reader: RouteNode; readonly number: number },
     done: (columns: readonly ResultColumn[], parameterOids: readonly number[]) => void,
   ): void {
     const request = gatherRequest(this.executor, this.#run, reader);
-    const last = request.intermediate.length - 1;
     const gathering = new Gathering(request, {
       gathered() {},
       failed: (error) => this.#failed(error),
       notice: (frame) => this.executor.output.write(frame, 0, frame.length),
     });
     gathering.learn((statement) => {
-      const columns = statement.results.get(last);
+      const columns = statement.results.get(number);
       assert(columns !== undefined, 'the reader reads the image');
       this.#guarded(() => done(columns, statement.parameterOids));
     });
@@ -172,18 +180,16 @@ export class WriteSteps {
 
   #begin(
     request: Omit<ConstructorParameters<typeof ShardWrites>[0], 'acquire' | 'prepare'>,
-    lock: readonly string[],
+    prepare: Prepare | null,
     sink: Omit<ConstructorParameters<typeof ShardWrites>[1], 'failed' | 'notice'>,
   ): void {
     const { output } = this.executor;
-    const prepare = (connection: ServerConnection, failed: (error: ShardFailure) => void) => {
-      if (lock.length === 0) return;
-      lockTables(connection, lock, (failure) => {
-        if (failure !== null) failed(failure);
-      });
-    };
     const writes = new ShardWrites(
-      { ...request, acquire: acquireInOrder(this.executor, { write: true }), prepare },
+      {
+        ...request,
+        acquire: acquireInOrder(this.executor, { write: true }),
+        ...(prepare === null ? {} : { prepare }),
+      },
       {
         description: (frame) => sink.description(frame),
         rows: (frames, count) => sink.rows(frames, count),
@@ -227,6 +233,27 @@ export class WriteSteps {
       },
     );
   }
+}
+
+type Prepare = (connection: ServerConnection, failed: (error: ShardFailure) => void) => void;
+
+function locking(tables: readonly string[]): Prepare {
+  return (connection, failed) => {
+    lockTables(connection, tables, (failure) => {
+      if (failure !== null) failed(failure);
+    });
+  };
+}
+
+/** What travels as text must be read back the same. */
+function exactly(columns: readonly ResultColumn[]): Prepare {
+  const styles = textStyles(columns);
+  const check = new StyleCheck(styles);
+  return (connection, failed) => {
+    const error = check.errorOf(connection.parameters);
+    if (error !== null) throw error;
+    if (styles.floats) demandFloatDigits(connection, failed);
+  };
 }
 
 const ignored = { description() {}, rows() {}, writable: true, onDrain() {} };

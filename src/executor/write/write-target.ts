@@ -2,7 +2,7 @@ import { unreachable } from '../../base/assert.ts';
 import type { MultiShardWrite, Routing, WriteStep } from '../../planner/plan.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
 import type { ShardMap } from '../../sharding/shard-map.ts';
-import type { IntermediateRun, WriteTarget } from '../target.ts';
+import type { IntermediateRun, PartRun, StepRun, WriteTarget } from '../target.ts';
 
 /** Where a write goes. `shardsOf` resolves a routing with the statement's values, or throws. */
 export function writeTarget(
@@ -11,15 +11,20 @@ export function writeTarget(
   shardMap: ShardMap,
   shardsOf: (routing: Routing) => readonly ShardId[],
 ): WriteTarget {
-  const { step, isUnconditional, returnsRows, changesRows } = plan;
-  const name = 'distribution' in step ? step.distribution : '';
-  const distribution = shardMap.distributions.get(name) ?? null;
+  const { before, step, isUnconditional, returnsRows, changesRows } = plan;
+  const runOf = (each: WriteStep): StepRun => {
+    const name = 'distribution' in each ? each.distribution : '';
+    const distribution = shardMap.distributions.get(name) ?? null;
+    const shards = stepShards(each, shardMap, shardsOf, distribution?.shards ?? []);
+    return { step: each, shards, distribution };
+  };
   return {
     kind: 'write',
-    step,
+    before: before.map(
+      (part): PartRun => (part.kind === 'query' ? part : { ...part, ...runOf(part.step) }),
+    ),
+    ...runOf(step),
     intermediate,
-    shards: stepShards(step, shardMap, shardsOf, distribution?.shards ?? []),
-    distribution,
     home: shardMap.home,
     isUnconditional,
     returnsRows,

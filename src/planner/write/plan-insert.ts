@@ -50,7 +50,15 @@ function asPlan(source: StatementSource, node: InsertNode, step: WriteStep): Mul
   const intermediate = source.results.plans;
   const returnsRows = node.returningClause !== undefined;
   const changesRows = node.onConflictClause?.action === 'ONCONFLICT_UPDATE';
-  return { kind: 'write', intermediate, step, isUnconditional: false, returnsRows, changesRows };
+  return {
+    kind: 'write',
+    before: [],
+    intermediate,
+    step,
+    isUnconditional: false,
+    returnsRows,
+    changesRows,
+  };
 }
 
 /** null: DEFAULT VALUES. */

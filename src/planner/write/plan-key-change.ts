@@ -59,6 +59,7 @@ export function planKeyChange(
   const write = (tree: SqlNode) => orThrow(rewriteWrite(new StatementContext(source, tree), tree));
   return {
     kind: 'write',
+    before: [],
     intermediate: intermediate(),
     isUnconditional: node.whereClause === undefined,
     returnsRows: returned.length > 0,

@@ -29,6 +29,7 @@ export function planMerge(source: StatementSource, node: MergeNode): MultiShardW
   }
   return {
     kind: 'write',
+    before: [],
     intermediate: [],
     step: {
       kind: 'own-rows',

@@ -50,6 +50,7 @@ export function planNewCopies(
   if (copy.kind === 'reject') return copy;
   return {
     kind: 'write',
+    before: [],
     intermediate: source.results.plans,
     isUnconditional: false,
     returnsRows: node.returningClause !== undefined,

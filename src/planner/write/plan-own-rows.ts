@@ -46,7 +46,15 @@ export function planOwnRows(
       ? ({ kind: 'copies', tables: [fullName(facts.relation)], route } as const)
       : ({ kind: 'own-rows', routing: routingOf(settled.context), route } as const);
   const returnsRows = node.returningClause !== undefined;
-  return { kind: 'write', intermediate, step, isUnconditional, returnsRows, changesRows: true };
+  return {
+    kind: 'write',
+    before: [],
+    intermediate,
+    step,
+    isUnconditional,
+    returnsRows,
+    changesRows: true,
+  };
 }
 
 /** All copies must get the same value. */

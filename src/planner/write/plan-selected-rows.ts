@@ -51,8 +51,9 @@ export function planSelectedRows(
   const isOneList = rows.op === 'SETOP_NONE' && rows.valuesLists === undefined;
   if (staysOnShard(analysis, position, distribution) && (complete === null || isOneList)) {
     const inserted = complete?.(tailed) ?? tailed;
-    const query =
-      inserted === node ? ({ kind: 'as-received' } as const) : written(source, inserted);
+    const query = isClients(source, inserted)
+      ? ({ kind: 'as-received' } as const)
+      : written(source, inserted);
     if (query.kind === 'reject') return query;
     return { kind: 'own-rows', routing: routingOf(analysis.context), route: writeRoute(query) };
   }
@@ -189,4 +190,9 @@ function notCollected(source: StatementSource, select: SelectNode) {
 function written(source: StatementSource, node: InsertNode): ShardQuery | Reject {
   const tree = { InsertStmt: node };
   return rewriteWrite(new StatementContext(source, tree), tree);
+}
+
+/** The client's own text does it. */
+function isClients({ statement }: StatementSource, node: InsertNode): boolean {
+  return 'InsertStmt' in statement && statement.InsertStmt === node;
 }

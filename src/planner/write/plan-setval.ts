@@ -54,6 +54,7 @@ export function planSetval(source: StatementSource, select: SelectNode): Plan | 
     isWhole: false,
     multi: {
       kind: 'write',
+      before: [],
       intermediate: source.results.plans,
       step: { kind: 'copies', tables: locked, route: writeRoute(query) },
       isUnconditional: false,

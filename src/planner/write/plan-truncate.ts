@@ -31,6 +31,7 @@ export function planTruncate(context: StatementContext, statement: SqlNode): Pla
     isWhole: false,
     multi: {
       kind: 'write',
+      before: [],
       intermediate: [],
       step: { kind: 'copies', tables, route },
       isUnconditional: false,
