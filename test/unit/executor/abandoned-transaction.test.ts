@@ -17,6 +17,7 @@ const user: User = {
   serverSecret: { kind: 'none' },
   admin: false,
   stats: false,
+  safeWrites: null,
 };
 const shard = 'a' as ShardId;
 
