@@ -38,7 +38,8 @@ type Done = (ok: boolean) => void;
 export function runStatement(executor: SessionExecutor, run: StatementRun, done: Done): void {
   const { planned } = run;
   const { plan } = planned;
-  const aborted = abortedError(executor, plan);
+  // The text is read before the transaction is looked at: a server tells the mistake in it.
+  const aborted = isMistaken(plan) ? null : abortedError(executor, plan);
   if (aborted !== null) {
     executor.fail(aborted, done);
     return;
@@ -106,6 +107,11 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
     default:
       unreachable(plan);
   }
+}
+
+/** It cannot be read, and goes to a server as it is: that one says where the mistake is. */
+export function isMistaken(plan: Plan): boolean {
+  return plan.kind === 'utility' && plan.tag === '';
 }
 
 /** In a failed transaction only its end is possible. */

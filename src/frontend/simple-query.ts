@@ -1,7 +1,7 @@
 import { countStatement } from '../executor/count-statement.ts';
 import { oneByOne } from '../executor/one-by-one.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
-import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
+import { abortedError, isMistaken, noteExecuted, runStatement } from '../executor/run-statement.ts';
 import { isPlain } from '../executor/session-effects.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import { noParameters, type StatementRun } from '../executor/statement-run.ts';
@@ -31,7 +31,7 @@ export function runSimpleQuery(executor: SessionExecutor, text: string, done: ()
     return;
   }
   // PostgreSQL reads the whole string first: with a mistake in it nothing is run.
-  const mistaken = statements.find(({ plan }) => plan.kind === 'utility' && plan.tag === '');
+  const mistaken = statements.find(({ plan }) => isMistaken(plan));
   if (mistaken !== undefined) {
     runStatement(executor, simpleRun(mistaken, paddingOf(mistaken)), done);
     return;

@@ -50,6 +50,31 @@ describe('errors of shards', () => {
     expect(errors[0]).toEqual(errors[1]);
   });
 
+  it.each([
+    ['before a shard was asked', ['begin', 'selec 1', 'selec 2', '', 'rollback']],
+    [
+      'of one shard',
+      [
+        'begin',
+        'select 1 / (id - 1) from entry where id = 1',
+        'selec 1',
+        'select 1',
+        ';',
+        'select 1; selec 1',
+        'commit',
+        'select 1',
+      ],
+    ],
+    ['of several shards', ['begin', 'select id, nothing from entry', 'selec 1', 'select 1', 'end']],
+  ])(
+    'leave a transaction failed, in which mistakes of the grammar are still told (%s)',
+    async (_, statements) => {
+      const { served, plain } = await sides.run(statements);
+      expect(served).toEqual(plain);
+      expect(plain.filter((seen) => 'error' in seen).length).toBeGreaterThan(1);
+    },
+  );
+
   it('stop the other shards at once', async () => {
     const client = await sides.served.connect();
     const startedAt = systemClock.now();
