@@ -203,3 +203,43 @@ describe('columns of every type, gathered', () => {
     await expectSame({ protocol: 'simple', text });
   });
 });
+
+describe('columns of every type, gathered while settings change their text', () => {
+  /** Values in values: they are refused. */
+  const composed = ['pair', 'pair[]', 'mood[]', 'floatrange'];
+  const ofDates = except('tstzrange', 'datemultirange', ...composed);
+  const ofNumbers = except('point', 'path', ...composed);
+  const withOids = names.filter((name) => !except('regclass', ...composed).includes(name));
+  const both = async (text: string) => {
+    for (const side of [client, reference]) await side.request({ protocol: 'simple', text });
+  };
+
+  it.each([
+    ["DateStyle to 'SQL, DMY'", ofDates],
+    ["DateStyle to 'SQL, MDY'; set TimeZone to 'America/New_York'", ofDates],
+    ["DateStyle to 'German, DMY'; set TimeZone to 'Asia/Kolkata'", ofDates],
+    ["DateStyle to 'Postgres, MDY'; set IntervalStyle to 'sql_standard'", ofDates],
+    ["IntervalStyle to 'iso_8601'; set bytea_output to 'escape'", names],
+    ['extra_float_digits to 0', ofNumbers],
+    ['extra_float_digits to -15', ofNumbers],
+  ])('set %s', async (settings, list) => {
+    await both(`set ${settings}`);
+    try {
+      await expectSame({ protocol: 'simple', text: everything(list) });
+      await expectSame(extended(everything(list.filter((name) => !withOids.includes(name))), true));
+      const kept = list.map((name) => `${name}::text`);
+      await expectSame({ protocol: 'simple', text: everything(kept) });
+    } finally {
+      await both('reset all');
+    }
+  });
+
+  it('are refused where values are within values', async () => {
+    const range = `k${columns.findIndex(([type]) => type === 'tstzrange')}`;
+    await client.request({ protocol: 'simple', text: 'set DateStyle to German' });
+    const answer = await client.request({ protocol: 'simple', text: everything([range]) });
+    await client.request({ protocol: 'simple', text: 'reset DateStyle' });
+    expect(answer.error?.sqlState).toBe('0A000');
+    expect(answer.error?.message).toContain('DateStyle');
+  });
+});

@@ -102,12 +102,16 @@ export function answeredColumns(
     if (isAmbiguous === 't') throw ambiguous(name);
     const { typeOid, typeModifier } = field;
     const own = { collation: collation ?? null, inputFunction: inputFunction ?? null };
-    const column = { typeOid, typeName, castName: typeName, ...own };
+    const isComposed = typeOid >= composedMin && kind !== 'e';
+    const column = { typeOid, typeName, castName: typeName, ...own, isComposed };
     // A domain brings the modifier of what it is over.
     const isModified = kind !== 'd' && typeModifier !== -1;
     return { column, modified: isModified ? { typeOid: ownOid, typeModifier } : null };
   });
 }
+
+/** FirstGenbkiObjectId: row types of catalogue tables, and all that users and extensions made. */
+const composedMin = 10_000;
 
 /** Reads the answer about the modifiers that some of the columns lack, in order. */
 export function completeColumns(

@@ -13,6 +13,7 @@ import type {
 } from '../multi-shard-select.ts';
 import type { IntermediateRun } from '../target.ts';
 import { CollectedRows } from './collected-rows.ts';
+import { valueReaders } from './exact-values.ts';
 import { GatherBudget } from './gather-budget.ts';
 import { learn } from './learn.ts';
 import type { LearnedStatement, LearnedStatements } from './learned-statements.ts';
@@ -219,7 +220,7 @@ export class Gathering {
   ): void {
     const columns = statement.results.get(number);
     assert(columns !== undefined, 'what is gathered is known');
-    const rows = new CollectedRows(run.columns, this.#budget);
+    const rows = new CollectedRows(run.columns, valueReaders(columns), this.#budget);
     const { statementText, inTransaction, mergeBytesMax, open } = this.#request;
     const read = {
       statementText,

@@ -11,6 +11,7 @@ import type { RowSink } from '../row-sink.ts';
 import type { IntermediateRun } from '../target.ts';
 import { userOidMin } from './bound-query.ts';
 import type { CollectedRows } from './collected-rows.ts';
+import { formatsToRead } from './exact-values.ts';
 import type { ResultColumn } from './result-column.ts';
 import { textStyles } from './text-styles.ts';
 
@@ -51,7 +52,7 @@ export function openResult(
     ...request,
     root: run.root,
     shards: run.shards,
-    resultFormats: [],
+    resultFormats: formatsToRead(columns),
     wantsDescription: true,
     floatsMustBeExact: textStyles(columns).floats,
   };

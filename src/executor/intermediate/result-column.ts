@@ -11,6 +11,8 @@ export type ResultColumn = {
   readonly collation: string | null;
   /** The type's input function where a cast from text does something else; takes a cstring. */
   readonly inputFunction: string | null;
+  /** Of a type that users or extensions made, which may hold values of any others; no enum. */
+  readonly isComposed: boolean;
 };
 
 /** An intermediate result as far as it is known: its columns, and its rows once they are here. */

@@ -6,6 +6,10 @@ const firstChunkBytes = 1024;
 const chunkBytesMax = 256 * 1024;
 const headerBytes = 20;
 
+export const shortBytesMax = 60;
+/** A length word and an element, on their way. */
+const short = Buffer.alloc(4 + shortBytesMax);
+
 /**
  * Builds the binary form of a one-dimensional text[] (array_recv in PostgreSQL's arrayfuncs.c): a
  * header, then each element as its length and its bytes, or the length -1 for NULL. That is how a
@@ -24,6 +28,14 @@ export class TextArray {
     this.#count++;
     if (length < 0) this.#hasNull = true;
     this.#copy(bytes, start - 4, start + Math.max(0, length));
+  }
+
+  /** An element of ASCII characters, at most `shortBytesMax` of them. */
+  addShort(text: string): void {
+    this.#count++;
+    short.writeInt32BE(text.length);
+    short.write(text, 4, 'latin1');
+    this.#copy(short, 0, 4 + text.length);
   }
 
   /** The value; nothing can be added any more. */

@@ -2,29 +2,26 @@ import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import type { ResultColumn } from './result-column.ts';
 
-/** Settings that decide how a value looks as text, and whether it can be read again. */
+/** Settings that decide how a value looks as text, and whether it can be read again exactly. */
 export type TextStyles = {
   readonly dates: boolean;
   readonly intervals: boolean;
   readonly floats: boolean;
 };
 
-/** OIDs in PostgreSQL's pg_type.dat, each type with its array; ranges of them, too. */
+/** OIDs in PostgreSQL's pg_type.dat: arrays and ranges; single values come as in exact-values.ts. */
 const dates: ReadonlySet<number> = new Set([
-  1082, 1182, 1114, 1115, 1184, 1185, 3908, 3909, 3910, 3911, 3912, 3913, 4533, 4534, 4535, 6152,
-  6153, 6155,
+  1182, 1115, 1185, 3908, 3909, 3910, 3911, 3912, 3913, 4533, 4534, 4535, 6152, 6153, 6155,
 ]);
 const intervals: ReadonlySet<number> = new Set([1186, 1187]);
-/** Geometric types are made of float8. */
+/** Arrays, and geometric types, which are made of float8. */
 const floats: ReadonlySet<number> = new Set([
-  700, 1021, 701, 1022, 600, 1017, 601, 1018, 602, 1019, 603, 1020, 604, 1027, 628, 629, 718, 719,
+  1021, 1022, 600, 1017, 601, 1018, 602, 1019, 603, 1020, 604, 1027, 628, 629, 718, 719,
 ]);
-/** FirstGenbkiObjectId: row types of catalogue tables and all that users made can have anything in them. */
-const composedMin = 10_000;
 
 export function textStyles(columns: readonly ResultColumn[]): TextStyles {
   const some = (types: ReadonlySet<number>) =>
-    columns.some(({ typeOid }) => typeOid >= composedMin || types.has(typeOid));
+    columns.some(({ typeOid, isComposed }) => isComposed || types.has(typeOid));
   return { dates: some(dates), intervals: some(intervals), floats: some(floats) };
 }
 

@@ -8,6 +8,7 @@ import type { ShardId } from '../../sharding/shard-id.ts';
 import { acquireInOrder } from '../acquire-in-order.ts';
 import { demandFloatDigits } from '../first-shard-questions.ts';
 import { CollectedRows } from '../intermediate/collected-rows.ts';
+import { formatsToRead, valueReaders } from '../intermediate/exact-values.ts';
 import { GatherBudget } from '../intermediate/gather-budget.ts';
 import { Gathering } from '../intermediate/gathering.ts';
 import type { TextSource } from '../intermediate/query-text.ts';
@@ -129,9 +130,9 @@ export class WriteSteps {
     columns: readonly ResultColumn[],
     done: (image: GatheredResult) => void,
   ): void {
-    const rows = new CollectedRows(names, this.#budget);
+    const rows = new CollectedRows(names, valueReaders(columns), this.#budget);
     this.#begin(
-      { writes, returned, inTurn, resultFormats: [], wantsDescription: false },
+      { writes, returned, inTurn, resultFormats: formatsToRead(columns), wantsDescription: false },
       exactly(columns),
       {
         ...ignored,

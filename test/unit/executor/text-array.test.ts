@@ -30,7 +30,7 @@ const unbounded = () => new GatherBudget(Number.MAX_SAFE_INTEGER);
 
 describe('rows that are collected', () => {
   it('become one array for each column, NULL and empty text apart', () => {
-    const collected = new CollectedRows(['a', 'b'], unbounded());
+    const collected = new CollectedRows(['a', 'b'], [], unbounded());
     collected.add(Buffer.concat([encodeDataRow(['x', null]), encodeDataRow(['', 'ä'])]), 2);
     collected.add(encodeDataRow([null, 'z']), 1);
     expect([collected.rowCount, collected.bytes]).toEqual([3, 6 * 4 + 1 + 2 + 1]);
@@ -41,11 +41,11 @@ describe('rows that are collected', () => {
   });
 
   it('of no rows are empty arrays', () => {
-    expect(new CollectedRows(['a'], unbounded()).finish().map(elements)).toEqual([[]]);
+    expect(new CollectedRows(['a'], [], unbounded()).finish().map(elements)).toEqual([[]]);
   });
 
   it('stay whole across the borders of the pieces that they are kept in', () => {
-    const collected = new CollectedRows(['a'], unbounded());
+    const collected = new CollectedRows(['a'], [], unbounded());
     const values = Array.from({ length: 3000 }, (_, index) => `${index}`.repeat(index % 97));
     values.push('long'.repeat(200_000));
     for (const value of values) collected.add(encodeDataRow([value]), 1);
@@ -56,8 +56,8 @@ describe('rows that are collected', () => {
 
   it('are refused when all results together have too many bytes', () => {
     const budget = new GatherBudget(20);
-    const first = new CollectedRows(['a'], budget);
-    const second = new CollectedRows(['b', 'c'], budget);
+    const first = new CollectedRows(['a'], [], budget);
+    const second = new CollectedRows(['b', 'c'], [], budget);
     first.add(encodeDataRow(['12345']), 1);
     second.add(encodeDataRow(['1', '23']), 1);
     expect(() => second.add(encodeDataRow([null, null]), 1)).toThrow(
@@ -66,7 +66,7 @@ describe('rows that are collected', () => {
   });
 
   it('of another width than planned are refused', () => {
-    const collected = new CollectedRows(['a'], unbounded());
+    const collected = new CollectedRows(['a'], [], unbounded());
     expect(() => collected.add(encodeDataRow(['1', '2']), 1)).toThrow('number of columns');
   });
 });

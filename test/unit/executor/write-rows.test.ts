@@ -74,6 +74,7 @@ function result(rows: readonly (readonly (string | null)[])[]) {
     castName: 'text',
     collation: null,
     inputFunction: null,
+    isComposed: false,
   };
   return { columns: arrays.map(() => column), arrays };
 }
