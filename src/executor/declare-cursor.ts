@@ -115,7 +115,7 @@ function open(
   }
 }
 
-function refusedOverShards({ scroll, hold }: Declare, { plan }: PlannedStatement): PgError | null {
+function refusedOverShards({ hold }: Declare, { plan }: PlannedStatement): PgError | null {
   if (hold) {
     return new PgError(
       SqlState.featureNotSupported,
@@ -123,20 +123,11 @@ function refusedOverShards({ scroll, hold }: Declare, { plan }: PlannedStatement
       { hint: 'Fetch in a transaction, or restrict the query to one key.' },
     );
   }
-  if (scroll === 'scroll') {
-    return new PgError(
-      SqlState.featureNotSupported,
-      'a SCROLL cursor over several shards is not supported',
-      { hint: 'Declare it NO SCROLL and read it forward, or restrict the query to one key.' },
-    );
-  }
-  if (plan.kind === 'select' && !plan.readOnly) {
-    // Rows are read ahead of FETCH: they would be locked, and functions called, too early.
-    return new PgError(
-      SqlState.featureNotSupported,
-      'a cursor over several shards that locks or writes is not supported',
-      { hint: 'Run the query without a cursor, or restrict it to one key.' },
-    );
-  }
-  return null;
+  if (plan.kind !== 'select' || plan.readOnly) return null;
+  // Rows are read ahead of FETCH: they would be locked, and functions called, too early.
+  return new PgError(
+    SqlState.featureNotSupported,
+    'a cursor over several shards that locks or writes is not supported',
+    { hint: 'Run the query without a cursor, or restrict it to one key.' },
+  );
 }

@@ -1,13 +1,13 @@
-import { unreachable } from '../base/assert.ts';
+import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { CursorCommand } from '../planner/cursor-command.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { cursorFlight } from './cursor-flight.ts';
-import { cursorWalk } from './cursor-walk.ts';
+import { type CursorStep, type CursorWalk, cursorWalk } from './cursor-walk.ts';
 import { findCursor } from './find-cursor.ts';
-import type { ForwardCursor } from './forward-cursor.ts';
 import type { SessionExecutor } from './session-executor.ts';
+import type { ShardsCursor } from './shards-cursor.ts';
 import type { StatementRun } from './statement-run.ts';
 
 type Done = (ok: boolean) => void;
@@ -47,40 +47,68 @@ export function fetchCursor(
 function fetchOverShards(
   executor: SessionExecutor,
   run: StatementRun,
-  wanted: { readonly command: Fetch; readonly cursor: ForwardCursor },
+  wanted: { readonly command: Fetch; readonly cursor: ShardsCursor },
   done: Done,
 ): void {
   const { command, cursor } = wanted;
   const { move } = command;
   const walk = cursorWalk(command, cursor.place);
-  const refusal = refused(run, wanted) ?? (walk.kind === 'backward' ? notBack(cursor) : null);
-  if (refusal !== null || walk.kind === 'backward') {
-    executor.fail(refusal ?? notBack(cursor), done);
+  const cannot = walk.kind === 'backward' && !cursor.scrolls ? notBack() : null;
+  const refusal = refused(run, wanted) ?? cannot;
+  if (refusal !== null) {
+    executor.fail(refusal, done);
     return;
   }
   if (run.describe && !move) executor.output.push(cursor.description(cursor.format));
-  const complete = (rows: number) => {
-    executor.succeed(encodeCommandComplete(`${move ? 'MOVE' : 'FETCH'} ${rows}`), done);
+  const complete = (rows: number | null) => {
+    if (rows === null) done(false);
+    else executor.succeed(encodeCommandComplete(`${move ? 'MOVE' : 'FETCH'} ${rows}`), done);
   };
-  if (walk.kind === 'stay') {
-    complete(walk.rows);
-    return;
-  }
-  cursor.advance(walk.skip, false, (skipped) => {
-    if (skipped === null) {
-      done(false);
+  if (walk.kind === 'stay') complete(walk.rows);
+  else takeSteps(cursor, stepsOf(walk), !move, complete);
+}
+
+function stepsOf(walk: Exclude<CursorWalk, { readonly kind: 'stay' }>): readonly CursorStep[] {
+  if (walk.kind === 'backward') return walk.steps;
+  const { skip, count } = walk;
+  return [
+    { kind: 'forward', count: skip },
+    { kind: 'forward', count },
+  ];
+}
+
+/** Only the rows of the last step are shown; `done` hears how many these are, as in `advance`. */
+function takeSteps(
+  cursor: ShardsCursor,
+  [step, ...more]: readonly CursorStep[],
+  isShown: boolean,
+  done: (rows: number | null) => void,
+): void {
+  assert(step !== undefined, 'a walk has a step');
+  const isLast = more.length === 0;
+  const taken = (rows: number | null) => {
+    if (isLast || rows === null) done(rows);
+    else takeSteps(cursor, more, isShown, done);
+  };
+  switch (step.kind) {
+    case 'forward':
+      cursor.advance(step.count, isLast && isShown, taken);
       return;
-    }
-    cursor.advance(walk.count, !move, (rows) => {
-      if (rows === null) done(false);
-      else complete(rows);
-    });
-  });
+    case 'backward':
+      taken(step.count === 0 ? 0 : cursor.goBack(step.count, isLast && isShown));
+      return;
+    case 'rewind':
+      cursor.rewind();
+      taken(0);
+      return;
+    default:
+      unreachable(step);
+  }
 }
 
 function refused(
   run: StatementRun,
-  { command, cursor }: { readonly command: Fetch; readonly cursor: ForwardCursor },
+  { command, cursor }: { readonly command: Fetch; readonly cursor: ShardsCursor },
 ): PgError | null {
   if (cursor.hasFailed) {
     const message = `portal "${command.name}" cannot be run`;
@@ -95,15 +123,8 @@ function refused(
 }
 
 /** Where PostgreSQL itself refuses, in its words. */
-function notBack(cursor: ForwardCursor): PgError {
-  if (cursor.isNoScroll) {
-    return new PgError(SqlState.objectNotInPrerequisiteState, 'cursor can only scan forward', {
-      hint: 'Declare it with SCROLL option to enable backward scan.',
-    });
-  }
-  return new PgError(
-    SqlState.featureNotSupported,
-    'a cursor over several shards can only scan forward',
-    { hint: 'Read it forward, or restrict its query to one key.' },
-  );
+function notBack(): PgError {
+  return new PgError(SqlState.objectNotInPrerequisiteState, 'cursor can only scan forward', {
+    hint: 'Declare it with SCROLL option to enable backward scan.',
+  });
 }

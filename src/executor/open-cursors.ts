@@ -1,10 +1,10 @@
 import type { ShardId } from '../sharding/shard-id.ts';
-import type { ForwardCursor } from './forward-cursor.ts';
+import type { ShardsCursor } from './shards-cursor.ts';
 
 export type OpenCursor =
   /** The shard's server has it, under the same name. */
   | { readonly kind: 'shard'; readonly shard: ShardId; readonly hold: boolean }
-  | { readonly kind: 'multi-shard'; readonly cursor: ForwardCursor };
+  | { readonly kind: 'multi-shard'; readonly cursor: ShardsCursor };
 
 type Entry = {
   readonly cursor: OpenCursor;

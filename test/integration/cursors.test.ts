@@ -192,10 +192,67 @@ describe('SQL cursors answer as those of one PostgreSQL', () => {
     await client.end();
   });
 
-  it('over several shards refuse to scroll, to hold and to lock', async () => {
+  it.each([
+    ['over several shards', overShards],
+    ['gathered', 'select id, row_number() over (order by note desc, id) from entry'],
+    ['of no rows', 'select id from entry where id > 9 and note is null'],
+  ])('that scroll go back and forth, %s', async (_, query) => {
+    const { served, plain } = await sides.run([
+      'begin',
+      `declare c scroll cursor for ${query}`,
+      'fetch backward 2 from c',
+      'fetch 5 from c',
+      'fetch prior from c',
+      'fetch 0 from c',
+      'move 0 in c',
+      'fetch backward all from c',
+      'fetch next from c',
+      'fetch absolute 990 from c',
+      'fetch backward 3 from c',
+      'fetch relative -2 from c',
+      'fetch relative 4 from c',
+      'fetch last from c',
+      'fetch next from c',
+      'fetch 0 from c',
+      'fetch prior from c',
+      'fetch absolute -3 from c',
+      'move backward 2 in c',
+      'fetch first from c',
+      'fetch absolute 0 from c',
+      'move forward all in c',
+      'move backward all in c',
+      'fetch absolute 2000 from c',
+      'fetch absolute -2000 from c',
+      'fetch forward 2 from c',
+      'fetch forward -1 from c',
+      'fetch backward -1 from c',
+      'move relative -7 in c',
+      'savepoint s',
+      'move 3 in c',
+      'rollback to s',
+      'fetch next from c',
+      'fetch all from c',
+      'close c',
+      'fetch c',
+      'rollback',
+    ]);
+    expect(served).toEqual(plain);
+  });
+
+  it('that do not scroll say so as PostgreSQL does', async () => {
+    const { served, plain } = await sides.run([
+      'begin',
+      `declare c no scroll cursor for ${overShards}`,
+      'fetch 2 from c',
+      'fetch prior from c',
+      'rollback',
+    ]);
+    expect(served).toEqual(plain);
+  });
+
+  it('over several shards refuse to hold and to lock', async () => {
     const client = await sides.served.connect();
     for (const declare of [
-      `declare c scroll cursor for ${overShards}`,
       `declare c cursor with hold for ${overShards}`,
       `declare c cursor for select id from entry for update`,
     ]) {

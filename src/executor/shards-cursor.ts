@@ -1,11 +1,12 @@
 import type { CursorPlace } from './cursor-walk.ts';
 
-/** An open cursor over several shards, which is read forward only. */
-export type ForwardCursor = {
+/** An open cursor over several shards. */
+export type ShardsCursor = {
   readonly place: CursorPlace;
   /** What FETCH of the simple protocol gives: 0 text, 1 binary. */
   readonly format: 0 | 1;
-  readonly isNoScroll: boolean;
+  /** It was declared SCROLL: it goes back, and from the start again, too. */
+  readonly scrolls: boolean;
   /** Reading it has failed: it cannot be used any more. */
   readonly hasFailed: boolean;
   /** Whether its rows are in the formats that a Bind asks for. */
@@ -17,5 +18,9 @@ export type ForwardCursor = {
    * `done` hears how many there were, or null when the client has been told of an error.
    */
   advance(count: number, isShown: boolean, done: (rows: number | null) => void): void;
+  /** Reads `count` rows (Infinity: all) before the current one, the last first; how many there were. */
+  goBack(count: number, isShown: boolean): number;
+  /** To before the first row. */
+  rewind(): void;
   close(): void;
 };
