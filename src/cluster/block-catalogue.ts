@@ -1,10 +1,14 @@
-import type { FunctionSchema } from '../planner/schema.ts';
 import type { ShardMap } from '../sharding/shard-map.ts';
 import type { CatalogueSnapshot, LeftoverNames, RelationSnapshot } from './catalogue-snapshot.ts';
 import type { CallingObject, LeavingFunction } from './leftovers/find-leftovers.ts';
 import { leavingSql, leftoversOf, mergeLeftovers, objectsSql } from './leftovers/read-leftovers.ts';
 import { type PlacementMistake, placementMistakes, placementText } from './placement-mistakes.ts';
-import { type FunctionRow, functionOf, functionsSql } from './read-functions.ts';
+import {
+  type FunctionRow,
+  type FunctionSnapshot,
+  functionOf,
+  functionsSql,
+} from './read-functions.ts';
 import { readSequences, type SequenceSession } from './sequences/read-sequences.ts';
 import {
   fullName,
@@ -16,7 +20,7 @@ import {
 } from './shard-catalogue.ts';
 
 export type BlockCatalogue = RelationCatalogue & {
-  readonly functions: readonly FunctionSchema[];
+  readonly functions: readonly FunctionSnapshot[];
   readonly leftovers: LeftoverNames;
 };
 
@@ -42,7 +46,10 @@ export async function readBlockCatalogue(
   const leftovers = await leftoversOf(leaving, () => rowsOf<CallingObject>(session, objectsSql));
   return {
     ...relationCatalogue(rows, sequences, defaultCollation),
-    functions: functions.map(functionOf),
+    functions: functions.map((row) => {
+      const { definition: _, ...own } = functionOf(row);
+      return { ...own, isAlike: true };
+    }),
     leftovers,
   };
 }
@@ -79,16 +86,16 @@ export function blockSnapshot(
 }
 
 /** One that was not the same on all shards may be so still. */
-function functionsOf(base: CatalogueSnapshot, home: BlockCatalogue): readonly FunctionSchema[] {
-  const keyOf = ({ schema, name, isHidden }: FunctionSchema) =>
+function functionsOf(base: CatalogueSnapshot, home: BlockCatalogue): readonly FunctionSnapshot[] {
+  const keyOf = ({ schema, name, isHidden }: FunctionSnapshot) =>
     JSON.stringify([schema, name, isHidden]);
   const before = new Map(base.functions.map((each) => [keyOf(each), each]));
   return home.functions.map(({ procedures, ...each }) => {
     const known = before.get(keyOf(each));
     const isImmutable = each.isImmutable && known?.isImmutable !== false;
-    const differed = known !== undefined && known.procedures === undefined;
-    const merged = { ...each, isImmutable };
-    return procedures === undefined || differed ? merged : { ...merged, procedures };
+    const isAlike = known?.isAlike !== false;
+    const merged = { ...each, isImmutable, isAlike };
+    return procedures === undefined || !isAlike ? merged : { ...merged, procedures };
   });
 }
 

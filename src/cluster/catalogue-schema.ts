@@ -45,10 +45,11 @@ export function schemaFromSnapshot(
     for (const index of relation.indexes) put(indexes, schema, index, known);
   }
   const functions = new Map<string, FunctionSchema[]>();
-  for (const each of snapshot.functions) {
-    const named = functions.get(each.name);
-    if (named === undefined) functions.set(each.name, [each]);
-    else named.push(each);
+  for (const { isAlike, ...each } of snapshot.functions) {
+    const isDeclared = isAlike && shardMap.functions.has(fullName(each));
+    const named = functions.get(each.name) ?? [];
+    named.push({ ...each, isDeclared });
+    functions.set(each.name, named);
   }
   return {
     version,
@@ -60,12 +61,18 @@ export function schemaFromSnapshot(
     functions(schema, name, searchPath) {
       const named = functions.get(name) ?? [];
       if (schema !== null) return named.filter((each) => each.schema === schema);
-      return named.filter((each) => !each.isHidden && searchPath.includes(each.schema));
+      return named.filter((each) => isVisible(each, searchPath));
     },
     defaultCollation: snapshot.defaultCollation,
     relation: (schema, name, searchPath) => find(schemas, schema, name, searchPath),
     indexed: (schema, name, searchPath) => find(indexes, schema, name, searchPath),
   };
+}
+
+/** pg_catalog comes first unless it is listed. */
+function isVisible({ schema, isHidden }: FunctionSchema, searchPath: readonly string[]): boolean {
+  const place = searchPath.indexOf(schema);
+  return place !== -1 && (!isHidden || place < searchPath.indexOf('pg_catalog'));
 }
 
 type BySchema = Map<string, Map<string, RelationSchema>>;

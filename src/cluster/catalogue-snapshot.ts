@@ -1,11 +1,7 @@
 import type { NodeId } from '../config/config.ts';
-import type {
-  CollationKind,
-  ColumnSchema,
-  FunctionSchema,
-  RelationKind,
-} from '../planner/schema.ts';
+import type { CollationKind, ColumnSchema, RelationKind } from '../planner/schema.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import type { FunctionSnapshot } from './read-functions.ts';
 import type { TypeDifferences } from './server-types.ts';
 
 /** A relation as its server describes it; which shard owns it is not the server's business. */
@@ -53,7 +49,7 @@ export type CatalogueSnapshot = {
   readonly defaultCollation: CollationKind;
   readonly relations: readonly RelationSnapshot[];
   /** Of users and extensions. */
-  readonly functions: readonly FunctionSchema[];
+  readonly functions: readonly FunctionSnapshot[];
   readonly leftovers: LeftoverNames;
   /** What does not fit the shard map on the home shard; see `placementMistakes`. */
   readonly misplaced: readonly string[];

@@ -2,8 +2,14 @@ import type { FunctionSchema } from '../planner/schema.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ControlConnection } from './control-connection.ts';
 
-/** Functions of one name as a server has them; `definition` is equal where they are the same. */
-export type ServerFunction = FunctionSchema & { readonly definition: string };
+/** Functions of one name as the servers have them. */
+export type FunctionSnapshot = Omit<FunctionSchema, 'isDeclared'> & {
+  /** All shards have the same. */
+  readonly isAlike: boolean;
+};
+
+/** As one server has them; `definition` is equal where they are the same. */
+export type ServerFunction = Omit<FunctionSnapshot, 'isAlike'> & { readonly definition: string };
 
 /** What `functionsSql` returns. */
 export type FunctionRow = {
@@ -37,16 +43,16 @@ export function functionOf({ immutable, builtin, hidden, ...row }: FunctionRow):
 export function mergeFunctions(
   home: ShardId,
   byShard: ReadonlyMap<ShardId, readonly ServerFunction[]>,
-): readonly FunctionSchema[] {
-  const keyOf = ({ schema, name, isHidden }: Omit<FunctionSchema, 'isImmutable'>) =>
+): readonly FunctionSnapshot[] {
+  const keyOf = ({ schema, name, isHidden }: Omit<ServerFunction, 'isImmutable' | 'definition'>) =>
     JSON.stringify([schema, name, isHidden]);
   const shards = [...byShard.values()].map(
     (functions) => new Map(functions.map((each) => [keyOf(each), each.definition])),
   );
   return (byShard.get(home) ?? []).map(({ definition, isImmutable, procedures, ...rest }) => {
-    const isSame = shards.every((functions) => functions.get(keyOf(rest)) === definition);
-    const known = { ...rest, isImmutable: isImmutable && isSame };
-    return procedures === undefined || !isSame ? known : { ...known, procedures };
+    const isAlike = shards.every((functions) => functions.get(keyOf(rest)) === definition);
+    const known = { ...rest, isImmutable: isImmutable && isAlike, isAlike };
+    return procedures === undefined || !isAlike ? known : { ...known, procedures };
   });
 }
 
@@ -60,7 +66,9 @@ export const functionsSql = `
       case p.prokind when 'p' then pg_get_functiondef(p.oid) end as procedure,
       case p.prokind
         when 'f' then case when p.proretset then 'set' else 'function' end
-        when 'a' then 'aggregate' else 'other' end as kind,
+        when 'a' then case when exists (select from pg_aggregate a
+          where a.aggfnoid = p.oid and a.aggsortop <> 0) then 'extreme' else 'aggregate' end
+        else 'other' end as kind,
       p.provolatile = 'i' and not exists (
         select from pg_aggregate a
           join pg_proc f on f.oid in (a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn)

@@ -3,6 +3,7 @@ import type { ColumnSchema } from '../planner/schema.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ShardMap, TableSharding } from '../sharding/shard-map.ts';
 import type { RelationSnapshot } from './catalogue-snapshot.ts';
+import { functionMistakes } from './function-mistakes.ts';
 import { placementMistakes } from './placement-mistakes.ts';
 import { comparedSettings, preparedMax, type ShardCatalogue } from './shard-catalogue.ts';
 
@@ -33,6 +34,9 @@ export function findSchemaMistakes(
     ...settingMistakes(shardMap, catalogues),
     ...[...shardMap.tables].flatMap(([table, sharding]) =>
       tableMistakes(table, sharding, shardMap, catalogues),
+    ),
+    ...functionMistakes(shardMap, catalogues).map(
+      (mistake) => ({ ...mistake, severity: 'warning', table: null }) as const,
     ),
     ...[...catalogues].flatMap(([shard, catalogue]) =>
       placementMistakes(shardMap, catalogue)

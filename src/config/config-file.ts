@@ -91,6 +91,8 @@ const table = z.strictObject({
   reference: flag().prefault('false'),
 });
 
+const declaredFunction = z.strictObject({ shards: z.enum(['any']) });
+
 const user = z.strictObject({
   password: nonEmpty('the password').optional(),
   server_user: nonEmpty('the user').optional(),
@@ -155,6 +157,7 @@ export const configFile = z.strictObject({
   combine: z.strictObject({ nodes: z.array(z.string()).prefault([]) }).prefault({}),
   distributions: z.record(z.string(), distribution).prefault({}),
   tables: z.record(z.string(), table).prefault({}),
+  functions: z.record(z.string(), declaredFunction).prefault({}),
   authentication: z.enum(['scram-sha-256', 'trust']).prefault('scram-sha-256'),
   hba: z.array(hbaRule).prefault([]),
   ident: z.record(z.string(), z.array(identMapping)).prefault({}),

@@ -9,6 +9,7 @@ import { ConfigSource } from './config-source.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import type { Environment } from './overrides.ts';
 import { readDistributions } from './read-distributions.ts';
+import { readFunctions } from './read-functions.ts';
 import { type HbaContext, readHba } from './read-hba.ts';
 import { readShape } from './read-shape.ts';
 import { readTables } from './read-tables.ts';
@@ -77,6 +78,7 @@ export function loadConfig(text: string, options: LoadOptions): LoadedConfig {
     home: topology.home,
     distributions: readDistributions(source),
     tables: readTables(source),
+    functions: readFunctions(source),
   };
   const hba = readHba(source, {
     authentication: sections?.authentication ?? 'trust',

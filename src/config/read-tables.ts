@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { TableDescription } from '../sharding/build-shard-map.ts';
 import { configFile } from './config-file.ts';
 import type { ConfigPath, ConfigSource } from './config-source.ts';
+import { qualifiedName } from './qualified-name.ts';
 import { readEntries } from './read-shape.ts';
 import { suggest } from './suggest.ts';
 
@@ -13,7 +14,7 @@ export function readTables(source: ConfigSource): readonly TableDescription[] {
   const tables = new Map<string, TableDescription>();
   for (const [name, entry] of readEntries(source, ['tables'], entrySchema)) {
     const path = ['tables', name];
-    const table = qualified(source, path, name);
+    const table = qualifiedName(source, path, 'table');
     const description = table === null ? null : readTable(source, path, { table, entry });
     if (description === null) continue;
     if (tables.has(description.table)) {
@@ -23,14 +24,6 @@ export function readTables(source: ConfigSource): readonly TableDescription[] {
     tables.set(description.table, description);
   }
   return [...tables.values()];
-}
-
-function qualified(source: ConfigSource, path: ConfigPath, name: string): string | null {
-  if (/^[^."\s]+$/.test(name)) return `public.${name}`;
-  if (/^[^."\s]+\.[^."\s]+$/.test(name)) return name;
-  const remedy = 'write table or schema.table, without quotes, as the catalogue spells them';
-  source.reportName(path, `"${name}" is not a table name`, remedy);
-  return null;
 }
 
 function readTable(

@@ -20,13 +20,15 @@ const scalar = `
   like_escape ln log log10 lower lower_inc lower_inf lpad ltrim macaddr8_set7bit make_date
   make_interval make_time make_timestamp make_timestamptz masklen md5 min_scale mod multirange
   netmask network normalize num_nonnulls num_nulls numnode numrange octet_length overlaps overlay
-  parse_ident pi position power quote_ident quote_literal quote_nullable radians range_merge
+  parse_ident pg_collation_for pi position power quote_ident quote_literal quote_nullable radians range_merge
   regexp_count regexp_instr regexp_like regexp_match regexp_replace regexp_split_to_array
   regexp_substr repeat replace reverse right round row_to_json rpad rtrim scale set_bit set_byte
   set_masklen sha224 sha256 sha384 sha512 sign similar_escape similar_to_escape sin sind sinh
   split_part sqrt starts_with string_to_array strpos substr substring tan tand tanh textlen
   timezone to_ascii to_bin to_char to_date to_hex to_json to_jsonb to_number to_oct to_timestamp
   translate trim_array trim_scale trunc unistr upper upper_inc upper_inf width_bucket
+  xml_is_well_formed xml_is_well_formed_content xml_is_well_formed_document xmlcomment xmlexists
+  xmltext xpath xpath_exists
 `;
 
 const setReturning = `
@@ -47,7 +49,7 @@ const orderedAggregates = `
   any_value array_agg json_agg json_agg_strict json_object_agg json_object_agg_strict
   json_object_agg_unique json_object_agg_unique_strict jsonb_agg jsonb_agg_strict jsonb_object_agg
   jsonb_object_agg_strict jsonb_object_agg_unique jsonb_object_agg_unique_strict string_agg
-  percentile_cont percentile_disc mode range_agg range_intersect_agg
+  percentile_cont percentile_disc mode range_agg range_intersect_agg xmlagg
 `;
 
 const windows = `
@@ -76,6 +78,9 @@ function names(list: string): ReadonlySet<string> {
 export const deterministicFunctions = names(scalar + setReturning + aggregates + windows);
 export const setReturningFunctions = names(setReturning);
 export const orderedAggregateFunctions = names(orderedAggregates);
+export const scalarFunctions = names(scalar);
+/** Those whose result the order of the rows does not change. */
+export const aggregateFunctions = names(aggregates);
 /** No effect on data, locks or the session, though two servers may answer differently. */
 export const harmlessFunctions = names(
   scalar + setReturning + aggregates + orderedAggregates + windows + harmless,

@@ -1,4 +1,4 @@
-import type { SqlNode } from '../sql/ast.ts';
+import type { FunctionCallNode, SqlNode } from '../sql/ast.ts';
 import { slotOf } from '../sql/bind-slots.ts';
 import { builtinName } from '../sql/names.ts';
 import { simpleTypeName } from './key-operand.ts';
@@ -60,8 +60,10 @@ export function mayBeText(
   if ('CaseExpr' in node) return some([...resultsOf(node), node.CaseExpr.defresult]);
   if ('BoolExpr' in node || 'NullTest' in node || 'BooleanTest' in node) return false;
   if (!('FuncCall' in node)) return true;
-  const name = builtinName(node.FuncCall.funcname) ?? '';
-  if (['min', 'max', 'any_value'].includes(name)) return some(node.FuncCall.args);
+  const call: FunctionCallNode = node.FuncCall;
+  if (call.userFunction !== undefined) return true;
+  const name = builtinName(call.funcname) ?? '';
+  if (['min', 'max', 'any_value'].includes(name)) return some(call.args);
   return !withoutText.has(name);
 }
 

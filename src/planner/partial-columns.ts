@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import type { FunctionCallNode, SqlNode } from '../sql/ast.ts';
 import { builtinName } from '../sql/names.ts';
 import { callsIn, isAggregateCall } from './aggregate-calls.ts';
+import { isBuiltinAggregate } from './builtin-aggregate.ts';
 import { arithmeticType } from './combine/arithmetic-type.ts';
 import { columnTypeOf } from './expression-collation.ts';
 import type { AggregateOutput, SortKey } from './plan.ts';
@@ -104,6 +105,9 @@ export class PartialColumns {
 
   #aggregate(node: FunctionCallNode, expression: SqlNode): void {
     const name = builtinName(node.funcname);
+    if (!isBuiltinAggregate(this.#context, this.#scope, node)) {
+      throw unmergeable(expression, 'an aggregate that users have made');
+    }
     if (node.agg_distinct === true || (node.agg_order ?? []).length > 0) {
       throw unmergeable(expression, 'DISTINCT or ORDER BY inside an aggregate');
     }

@@ -2,12 +2,14 @@ import type { SqlNode } from '../sql/ast.ts';
 
 const ignoredFields = [
   'location',
+  'name_location',
   'list_start',
   'list_end',
   'rexpr_list_start',
   'rexpr_list_end',
   'funcformat',
   'userFunction',
+  'readsReference',
 ];
 
 /** Equal wherever they stand in the text; the same literals, not merely equal ones. */

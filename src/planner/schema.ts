@@ -81,15 +81,23 @@ export type RelationSchema = {
 export type FunctionSchema = {
   readonly schema: string;
   readonly name: string;
-  /** `other`: window functions, procedures, and where not all are of one kind. */
-  readonly kind: 'function' | 'set' | 'aggregate' | 'other';
+  /**
+   * `extreme`: aggregates that take the first value in a sort order (CREATE AGGREGATE ... SORTOP).
+   * `other`: window functions, procedures, and where not all are of one kind.
+   */
+  readonly kind: 'function' | 'set' | 'aggregate' | 'extreme' | 'other';
   /** Every one is IMMUTABLE (so is all that an aggregate calls), and all shards have the same. */
   readonly isImmutable: boolean;
   /** Of procedures their definitions, CREATE OR REPLACE PROCEDURE ..., if all shards have the same. */
   readonly procedures?: readonly string[];
+  /** All shards have the same, and the shard map says that any of them may run it (ShardMap). */
+  readonly isDeclared: boolean;
   /** pg_catalog has functions of that name, too. */
   readonly isBuiltinName: boolean;
-  /** It has each of them with the same arguments, so that these are called with their schema only. */
+  /**
+   * It has each of them with the same arguments, so that these are called with their schema only,
+   * unless the search path names pg_catalog after it.
+   */
   readonly isHidden: boolean;
 };
 

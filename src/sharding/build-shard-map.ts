@@ -33,6 +33,8 @@ export type ShardMapDescription = {
   readonly home: ShardId;
   readonly distributions: readonly DistributionDescription[];
   readonly tables: readonly TableDescription[];
+  /** `schema.function`; none if left out. */
+  readonly functions?: readonly string[];
 };
 
 export function buildShardMap(description: ShardMapDescription): ShardMap {
@@ -44,7 +46,8 @@ export function buildShardMap(description: ShardMapDescription): ShardMap {
   const tables = new Map(
     description.tables.map((each) => [each.table, tableSharding(each, distributions)]),
   );
-  return { version, shards, home, distributions, tables };
+  const functions = new Set(description.functions);
+  return { version, shards, home, distributions, tables, functions };
 }
 
 function buildDistribution(

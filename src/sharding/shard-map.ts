@@ -18,4 +18,9 @@ export type ShardMap = {
   readonly home: ShardId;
   readonly distributions: ReadonlyMap<string, Distribution>;
   readonly tables: ReadonlyMap<string, TableSharding>;
+  /**
+   * `schema.function`, likewise: any shard may run them, since they read nothing but their arguments,
+   * reference tables and settings, and change nothing.
+   */
+  readonly functions: ReadonlySet<string>;
 };

@@ -128,19 +128,21 @@ const relations: readonly RelationSchema[] = [
   }),
 ];
 
-/** `product` is an aggregate; `nightly_rate` may read tables. */
+/** `product` is an aggregate; `nightly_rate` may read tables, `discount` reference tables only. */
 const functions: readonly FunctionSchema[] = (
   [
     ['initials', 'function', true],
     ['words', 'set', true],
     ['product', 'aggregate', true],
     ['nightly_rate', 'function', false],
+    ['discount', 'function', false, 'declared'],
   ] as const
-).map(([name, kind, isImmutable]) => ({
+).map(([name, kind, isImmutable, declared]) => ({
   schema: 'public',
   name,
   kind,
   isImmutable,
+  isDeclared: declared === 'declared',
   isBuiltinName: false,
   isHidden: false,
 }));

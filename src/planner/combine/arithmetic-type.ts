@@ -1,4 +1,4 @@
-import type { OperatorNode, SqlNode } from '../../sql/ast.ts';
+import type { FunctionCallNode, OperatorNode, SqlNode } from '../../sql/ast.ts';
 import { slotOf } from '../../sql/bind-slots.ts';
 import { builtinName } from '../../sql/names.ts';
 import { simpleTypeName } from '../key-operand.ts';
@@ -45,7 +45,9 @@ function typeOf(context: StatementContext, scope: Scope, node: SqlNode | undefin
     return commonType([...results, ...(defresult === undefined ? [] : [inner(defresult)])]);
   }
   if (!('FuncCall' in node)) return null;
-  const { funcname, args = [] } = node.FuncCall;
+  const call: FunctionCallNode = node.FuncCall;
+  const { funcname, args = [], userFunction } = call;
+  if (userFunction !== undefined) return null;
   return functionType(builtinName(funcname) ?? '', inner(args[0]), args.length);
 }
 

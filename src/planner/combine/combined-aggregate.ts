@@ -1,6 +1,7 @@
 import type { FunctionCallNode, SqlNode } from '../../sql/ast.ts';
 import { builtinName } from '../../sql/names.ts';
 import { callsIn } from '../aggregate-calls.ts';
+import { isBuiltinAggregate } from '../builtin-aggregate.ts';
 import type { Scope } from '../scope.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { call, cast, integer, nullValue, operator } from '../tree-builders.ts';
@@ -53,6 +54,7 @@ export function combinedAggregate(parts: AggregateParts, node: FunctionCallNode)
   const isFoldable = foldable.some((each) => each === name);
   const isOnce = parts.countsKeysOnce && isOfKey(parts.scope, node);
   if (node.agg_distinct === true && !isFoldable && !isOnce) return overDistinctValues(parts, node);
+  if (!isBuiltinAggregate(parts.context, parts.scope, node)) return null;
   if (name === 'count') return totalOf(parts, { FuncCall: node });
   const [argument, ...more] = args;
   if (argument === undefined || more.length > 0) return null;

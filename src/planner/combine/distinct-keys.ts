@@ -21,10 +21,16 @@ export function countsKeysOnce(body: KnownBody): boolean {
 /** `count(DISTINCT key)`, `sum(DISTINCT key)`. */
 export function isOfKey(
   scope: Scope,
-  { funcname, args = [], agg_order }: FunctionCallNode,
+  { funcname, args = [], agg_order, userFunction }: FunctionCallNode,
 ): boolean {
   const [argument, ...more] = args;
-  if (argument === undefined || more.length > 0 || agg_order !== undefined) return false;
+  if (
+    userFunction !== undefined ||
+    argument === undefined ||
+    more.length > 0 ||
+    agg_order !== undefined
+  )
+    return false;
   if (!['count', 'sum'].includes(builtinName(funcname) ?? '')) return false;
   const column = resolveColumn({ from: scope.from, parent: null }, argument);
   return column?.keys.some((key) => key.exact) === true;

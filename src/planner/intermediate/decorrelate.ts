@@ -86,7 +86,10 @@ function scalarOf({ targetList = [] }: SelectNode): SqlNode | null {
   if (value === undefined) return null;
   const { aggregates, windows } = callsIn(value);
   if (windows.length > 0 || aggregates.length === 0) return null;
-  const isNull = aggregates.every((call) => nullOverNothing.has(builtinName(call.funcname) ?? ''));
+  const isNull = aggregates.every(
+    ({ funcname, userFunction }) =>
+      userFunction === undefined && nullOverNothing.has(builtinName(funcname) ?? ''),
+  );
   return isNull && isStrict(value) ? value : null;
 }
 
