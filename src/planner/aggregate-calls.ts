@@ -1,4 +1,4 @@
-import type { FunctionCallNode, SqlNode } from '../sql/ast.ts';
+import type { FunctionCallNode, JsonArrayAggNode, SqlNode } from '../sql/ast.ts';
 import { builtinName } from '../sql/names.ts';
 import { walk } from '../sql/walk.ts';
 
@@ -24,6 +24,40 @@ export function isAggregateCall(call: FunctionCallNode): boolean {
   return aggregates.has(builtinName(call.funcname) ?? '') || (call.agg_order ?? []).length > 0;
 }
 
+/**
+ * JSON_ARRAYAGG or JSON_OBJECTAGG as the call of a function that reads the same rows in the same way;
+ * null for every other node.
+ */
+export function standardAggregate(node: SqlNode): FunctionCallNode | null {
+  if ('JsonArrayAgg' in node) {
+    const { constructor: clauses, arg } = node.JsonArrayAgg;
+    return callLike('json_agg', arg?.raw_expr, clauses);
+  }
+  if (!('JsonObjectAgg' in node)) return null;
+  const { constructor: clauses, arg } = node.JsonObjectAgg;
+  return callLike(
+    'json_object_agg',
+    arg === undefined ? undefined : { JsonKeyValue: arg },
+    clauses,
+  );
+}
+
+function callLike(
+  name: string,
+  argument: SqlNode | undefined,
+  clauses: JsonArrayAggNode['constructor'],
+): FunctionCallNode {
+  const { agg_filter, agg_order, over } = clauses ?? {};
+  return {
+    funcname: [{ String: { sval: name } }],
+    args: argument === undefined ? [] : [argument],
+    ...(agg_filter === undefined ? {} : { agg_filter }),
+    ...(agg_order === undefined ? {} : { agg_order }),
+    ...(over === undefined ? {} : { over }),
+    funcformat: 'COERCE_EXPLICIT_CALL',
+  };
+}
+
 export type Calls = {
   readonly aggregates: readonly FunctionCallNode[];
   readonly windows: readonly FunctionCallNode[];
@@ -36,9 +70,10 @@ export function callsIn(expressions: unknown): Calls {
     // What is looked for in a subquery's rows is computed outside of it.
     if ('SubLink' in node) walk(node.SubLink.testexpr, visit);
     if ('SubLink' in node || 'SelectStmt' in node) return false;
-    if ('FuncCall' in node) {
-      if (node.FuncCall.over !== undefined) found.windows.push(node.FuncCall);
-      else if (isAggregateCall(node.FuncCall)) found.aggregates.push(node.FuncCall);
+    const call = 'FuncCall' in node ? node.FuncCall : standardAggregate(node);
+    if (call !== null) {
+      if (call.over !== undefined) found.windows.push(call);
+      else if (isAggregateCall(call)) found.aggregates.push(call);
     }
     return true;
   };

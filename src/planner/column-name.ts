@@ -1,5 +1,6 @@
 import type { SqlNode } from '../sql/ast.ts';
 import { stringsOf } from '../sql/names.ts';
+import { tagOf } from '../sql/walk.ts';
 
 const unnamed = '?column?';
 
@@ -27,7 +28,33 @@ function strongName(node: SqlNode): string | null {
   if ('A_ArrayExpr' in node) return 'array';
   if ('RowExpr' in node) return 'row';
   if ('SubLink' in node) return subLinkName(node);
-  return null;
+  if ('SQLValueFunction' in node) return wordOf(node.SQLValueFunction.op, 'SVFOP_');
+  if ('JsonFuncExpr' in node) return wordOf(node.JsonFuncExpr.op, '');
+  if ('XmlExpr' in node) {
+    return node.XmlExpr.op === 'IS_DOCUMENT' ? null : wordOf(node.XmlExpr.op, 'IS_');
+  }
+  return standardNames[tagOf(node)] ?? null;
+}
+
+const standardNames: { readonly [tag: string]: string } = {
+  XmlSerialize: 'xmlserialize',
+  JsonParseExpr: 'json',
+  JsonScalarExpr: 'json_scalar',
+  JsonSerializeExpr: 'json_serialize',
+  JsonObjectConstructor: 'json_object',
+  JsonArrayConstructor: 'json_array',
+  JsonArrayQueryConstructor: 'json_array',
+  JsonObjectAgg: 'json_objectagg',
+  JsonArrayAgg: 'json_arrayagg',
+};
+
+/** `SVFOP_CURRENT_TIME_N`, `JSON_VALUE_OP`: the word in it, as it is written in SQL. */
+function wordOf(op: string | undefined, prefix: string): string | null {
+  if (op === undefined) return null;
+  return op
+    .slice(prefix.length)
+    .replace(/_(?:N|OP)$/, '')
+    .toLowerCase();
 }
 
 function subLinkName(node: Extract<SqlNode, { SubLink: unknown }>): string | null {

@@ -16,6 +16,7 @@ import {
 } from './scope.ts';
 import type { StatementContext, ViewReference } from './statement-context.ts';
 import { noteStatementFacts } from './statement-facts.ts';
+import { tableExpression } from './table-expression.ts';
 import { viewQuery } from './view-query.ts';
 
 /** What the elements of a FROM clause are analysed with. */
@@ -67,9 +68,13 @@ function analyzeItem(
     }
     return item;
   }
-  // XMLTABLE and JSON_TABLE: rows from expressions.
   surroundings.blocks.subLinks(context, node, { from: before, parent }, surroundings.ctes);
-  return openItem('', 'replicated', start, context.ties.count);
+  const { count: end } = context.ties;
+  const expression = tableExpression(node);
+  if (expression === null) return openItem('', 'replicated', start, end);
+  const columns = expression.columnNames.map(plainColumn);
+  const rows = { columns, open: false, shape: 'replicated', isSorted: false } as const;
+  return subqueryItem(rows, expression.alias, start, end);
 }
 
 function rangeVar(surroundings: FromSurroundings, reference: ViewReference['node']): FromItem {

@@ -1,4 +1,3 @@
-import { deparseSync } from 'pgsql-deparser';
 import { assert } from '../base/assert.ts';
 import type { SelectNode, SqlNode, WithNode } from '../sql/ast.ts';
 import { slotOf } from '../sql/bind-slots.ts';
@@ -7,6 +6,7 @@ import { resultName, resultsIn } from './intermediate-results.ts';
 import type { QueryPiece, Reject, ResultValue, ShardQuery } from './plan.ts';
 import { refuse } from './refuse.ts';
 import { canonical } from './same-expression.ts';
+import { printed, printedString, withSlots } from './sql-printer.ts';
 import type { StatementContext } from './statement-context.ts';
 import { hiddenPrefix, plainSelect, target } from './tree-builders.ts';
 
@@ -16,8 +16,11 @@ type WithHolder = { readonly withClause?: WithNode };
 const resultBase = 3_000_000;
 
 const slotPattern = /\$([123]\d{6})\b/;
-const piecePattern =
-  /\$([123]\d{6})\b|\b__pgweave_type_(\d+)_(\d+)\b|\b__pgweave_value_(\d+)_(\d+)_(\d+)\b/;
+const piecePattern = new RegExp(
+  String.raw`\$([123]\d{6})\b|${printedString}|\b__pgweave_type_(\d+)_(\d+)\b|` +
+    String.raw`\b__pgweave_value_(\d+)_(\d+)_(\d+)\b`,
+  'g',
+);
 
 /**
  * Writes a changed tree as SQL again. The text is parsed once more and must give the same tree, so
@@ -47,7 +50,7 @@ function rewritten(context: StatementContext, statement: SqlNode): ShardQuery | 
   const { fingerprint } = context.lexed;
   const ambiguous = slotPattern.test(fingerprint) || fingerprint.includes(hiddenPrefix);
   if (!context.source.allSlotsFound || ambiguous) return cannotRewrite();
-  const text = 'SelectStmt' in statement ? selectText(statement.SelectStmt) : deparse(statement);
+  const text = 'SelectStmt' in statement ? selectText(statement.SelectStmt) : printed(statement);
   const exact = spellings(text, statement).find((each) => means(each, statement));
   if (exact === undefined) return cannotRewrite();
   return { kind: 'rewritten', pieces: piecesOf(exact) };
@@ -55,14 +58,16 @@ function rewritten(context: StatementContext, statement: SqlNode): ShardQuery | 
 
 /** A utility statement without literals. */
 export function rewriteUtility(statement: SqlNode): ShardQuery | Reject {
-  const text = deparse(statement);
+  const text = printed(statement);
   if (text === null || !means(text, statement)) return cannotRewrite();
   return { kind: 'rewritten', pieces: [text] };
 }
 
 function means(text: string, statement: SqlNode): boolean {
   const outcome = parseStatement(text, text);
-  return outcome.kind === 'parsed' && canonical(outcome.statement) === canonical(statement);
+  return (
+    outcome.kind === 'parsed' && withSlots(canonical(outcome.statement)) === canonical(statement)
+  );
 }
 
 /** The printer leaves the DISTINCT of GROUP BY DISTINCT out, which belongs to one GROUP BY of all. */
@@ -77,7 +82,7 @@ function spellings(text: string | null, statement: SqlNode): readonly string[] {
 
 /** An expression as a person would write it; `?` stands for literals. */
 export function expressionText(expression: SqlNode): string {
-  return (deparse(expression) ?? '?').replace(/\$[123]\d{6}\b/g, '?');
+  return (printed(expression) ?? '?').replace(/\$[123]\d{6}\b/g, '?');
 }
 
 /** The client's own text where that is what runs. */
@@ -89,23 +94,14 @@ export function receivedQuery(context: StatementContext, select: SelectNode): Sh
 function selectText(select: SelectNode): string | null {
   const { limitCount, limitOption } = select;
   if (limitOption !== 'LIMIT_OPTION_WITH_TIES' || limitCount === undefined) {
-    return deparse({ SelectStmt: select });
+    return printed({ SelectStmt: select });
   }
   const { limitCount: _, ...others } = select;
   const isPlain = select.limitOffset === undefined;
   const option = isPlain ? 'LIMIT_OPTION_DEFAULT' : 'LIMIT_OPTION_COUNT';
-  const text = deparse({ SelectStmt: { ...others, limitOption: option } });
-  const count = deparse(limitCount);
+  const text = printed({ SelectStmt: { ...others, limitOption: option } });
+  const count = printed(limitCount);
   return text === null || count === null ? null : `${text} FETCH FIRST (${count}) ROWS WITH TIES`;
-}
-
-function deparse(node: SqlNode): string | null {
-  try {
-    return deparseSync(node, { pretty: false });
-  } catch {
-    // The printer knows fewer constructs than the grammar.
-    return null;
-  }
 }
 
 function cannotRewrite(): Reject {
@@ -138,7 +134,7 @@ function withResults<Holder extends WithHolder>(context: StatementContext, holde
 function piecesOf(text: string): readonly QueryPiece[] {
   const pieces: QueryPiece[] = [];
   let end = 0;
-  for (const match of text.matchAll(new RegExp(piecePattern, 'g'))) {
+  for (const match of text.matchAll(piecePattern)) {
     pieces.push(text.slice(end, match.index), ...pieceOf(match));
     end = match.index + match[0].length;
   }
@@ -151,15 +147,17 @@ export function valueName({ result, column, row }: ResultValue): string {
   return `${hiddenPrefix}value_${result}_${column}_${row}`;
 }
 
-function pieceOf([, parameter, result, column, ...value]: RegExpMatchArray): readonly QueryPiece[] {
+function pieceOf(match: RegExpMatchArray): readonly QueryPiece[] {
+  const [, parameter, string, result, column, ...value] = match;
   const [of, at, row] = value.map(Number);
   if (value[0] !== undefined && of !== undefined && at !== undefined && row !== undefined) {
     return [{ kind: 'intermediate-value', result: of, column: at, row }];
   }
-  if (parameter === undefined) {
+  const slot = parameter ?? string;
+  if (slot === undefined) {
     return [{ kind: 'intermediate-type', result: Number(result), column: Number(column) }];
   }
-  const number = Number(parameter);
+  const number = Number(slot);
   if (number >= resultBase) return [{ kind: 'intermediate-rows', result: number - resultBase }];
   const ref = slotOf(number);
   assert(ref !== null, 'a slot');

@@ -15,6 +15,7 @@ export function routingOf(context: StatementContext): Routing {
     );
   }
   if (groups.length > 0) return { kind: 'by-key', groups, withHome: context.usesHome };
-  if (context.usesReference && !context.usesHome) return { kind: 'any' };
-  return { kind: 'home', anywhere: !context.usesHome && context.multiRefusal === null };
+  const isOfHome = context.usesHome || context.readsTableOid;
+  if (context.usesReference && !isOfHome) return { kind: 'any' };
+  return { kind: 'home', anywhere: !isOfHome && context.multiRefusal === null };
 }

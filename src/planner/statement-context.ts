@@ -62,6 +62,8 @@ export class StatementContext {
   /** A table of the home shard, or of the catalogue, is in it. */
   usesHome = false;
   usesReference = false;
+  /** It names the OIDs of tables: what is read at last is read on the home shard, which has its own. */
+  readsTableOid = false;
   /** A function that must run on the home shard: its name. */
   homeFunction: string | null = null;
   /** See SessionEffect. */

@@ -4,27 +4,31 @@ import { builtinName, stringsOf } from '../sql/names.ts';
 import { tagOf, walk } from '../sql/walk.ts';
 import { isDeterministicCall, isHarmlessCall, isOrderedAggregate } from './function-traits.ts';
 import { noteSessionFunction } from './note-session-function.ts';
+import { insideOfStandardValues, standardTables, standardValues } from './standard-syntax.ts';
 import type { StatementContext } from './statement-context.ts';
+import { tableOidName } from './table-oid-name.ts';
 
 /** Constructs whose meaning over several shards is understood; everything else is refused there. */
-const understood = new Set(
-  (
+const understood = new Set([
+  ...standardValues,
+  ...insideOfStandardValues,
+  ...standardTables,
+  ...(
     'SelectStmt ResTarget RangeVar RangeSubselect RangeFunction JoinExpr CommonTableExpr SortBy ' +
     'WindowDef List String Integer Float Boolean A_Const A_Star A_Expr A_Indirection A_Indices ' +
     'A_ArrayExpr ColumnRef ParamRef TypeCast CollateClause BoolExpr NullTest BooleanTest FuncCall ' +
     'RowExpr CaseExpr CaseWhen CoalesceExpr MinMaxExpr SubLink SQLValueFunction GroupingSet ' +
     'MultiAssignRef MergeSupportFunc'
   ).split(' '),
-);
+]);
 
 const titles: { readonly [tag: string]: string } = {
   LockingClause: 'FOR UPDATE or FOR SHARE',
   RangeTableSample: 'TABLESAMPLE',
-  NamedArgExpr: 'a named argument',
   GroupingFunc: 'GROUPING()',
-  RangeTableFunc: 'XMLTABLE',
-  JsonTable: 'JSON_TABLE',
-  XmlExpr: 'an XML function',
+  JsonArrayAgg: 'JSON_ARRAYAGG',
+  JsonObjectAgg: 'JSON_OBJECTAGG',
+  JsonArrayQueryConstructor: 'JSON_ARRAY of a query',
   InsertStmt: 'INSERT in WITH',
   UpdateStmt: 'UPDATE in WITH',
   DeleteStmt: 'DELETE in WITH',
@@ -36,7 +40,7 @@ const boundToShards = new Set(
   'LockingClause RangeTableSample InsertStmt UpdateStmt DeleteStmt MergeStmt'.split(' '),
 );
 
-const systemColumns = ['tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax'];
+const systemColumns = ['ctid', 'xmin', 'xmax', 'cmin', 'cmax'];
 const sameForAll = ['SVFOP_CURRENT_USER', 'SVFOP_USER', 'SVFOP_SESSION_USER', 'SVFOP_CURRENT_ROLE'];
 const oneKey = 'Restrict every distributed table in it to one key.';
 
@@ -50,6 +54,8 @@ export function noteStatementFacts(context: StatementContext, statement: SqlNode
   const locks = 'SelectStmt' in statement ? (statement.SelectStmt.lockingClause ?? []) : [];
   walk(statement, (node) => {
     const tag = tagOf(node);
+    // The name of a row's table, asked for by the planner.
+    if ('ResTarget' in node && node.ResTarget.name === tableOidName) return false;
     if (locks.includes(node)) {
       harmless = false;
       return false;
@@ -105,20 +111,25 @@ function noteFunction(context: StatementContext, call: FunctionCallNode): boolea
   const name = builtinName(call.funcname);
   if (name !== null) noteSessionFunction(context, call, name);
   if (name === 'nextval') context.advances = true;
+  if (call.readsReference === true) context.usesReference = true;
   if (name === 'now' || name?.endsWith('_timestamp') === true) {
     if (name !== 'to_timestamp' && name !== 'make_timestamp') refuseTime(context, `${written}()`);
   }
   const known = isDeterministicCall(call) || isOrderedAggregate(call);
   const isHarmless = isHarmlessCall(call);
-  // Of one that is not IMMUTABLE nobody knows which tables it reads.
-  if (!isHarmless) context.refuseAlways(notAcross(`function ${written}`), oneKeyOrImmutable(call));
+  // Of others nobody knows which tables they read.
+  if (!isHarmless) context.refuseAlways(notAcross(`function ${written}`), oneKeyOrDeclared(call));
   else if (!known) context.refuseMulti(notAcross(`function ${written}`), oneKey);
   return isHarmless;
 }
 
-function oneKeyOrImmutable({ userFunction }: FunctionCallNode): string {
+function oneKeyOrDeclared({ userFunction, funcname }: FunctionCallNode): string {
   if (userFunction === undefined) return oneKey;
-  return `${oneKey} A function that reads no table can be declared IMMUTABLE, on all shards alike.`;
+  const name = stringsOf(funcname).join('.');
+  return (
+    `${oneKey} A function that reads no table can be declared IMMUTABLE, on all shards alike; ` +
+    `one that reads reference tables in the configuration: functions: { ${name}: { shards: any } }.`
+  );
 }
 
 /** OIDs of relations, functions and their kin are each server's own. */
@@ -134,6 +145,10 @@ function refuseTime(context: StatementContext, what: string): void {
 
 function noteSystemColumn(context: StatementContext, fields: readonly string[]): void {
   const name = fields[fields.length - 1] ?? '';
+  if (name === 'tableoid' || name === tableOidName) {
+    context.readsTableOid = true;
+    context.refuseMulti(notAcross('system column tableoid'), oneKey);
+  }
   if (systemColumns.includes(name)) {
     context.refuseAlways(notAcross(`system column ${name}`), oneKey);
   }

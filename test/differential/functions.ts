@@ -46,6 +46,55 @@ export class Functions {
     ])();
   }
 
+  /** Documents: values, tests and rows of them. */
+  json(relation: Relation): Query {
+    const [rid = '1'] = rowNumbers(relation);
+    const int4 = columnName(relation, ['int4'], this.#dice);
+    const text = columnName(relation, ['text', 'varchar'], this.#dice);
+    const json = columnName(relation, ['jsonb'], this.#dice);
+    const document = json.startsWith('(') ? `jsonb_build_object('a', ${int4}, 'b', ${text})` : json;
+    const { with: common, from, where } = relation;
+    const select = { ...emptySelect, with: common, from, where };
+    const values: readonly Fragment[] = [
+      [`json_value(${document}, '$.a' returning text) as v`],
+      [`json_value(${document}, 'strict $.b' returning int default 7 on empty default 8 on error)`],
+      [`json_query(${document}, '$.*' with conditional wrapper) as q`],
+      [`json_exists(${document}, '$.a[*] ? (@ > $n)' passing 1 as n false on error)`],
+      [`${text} is json`],
+      [`${document}::text is not json object with unique keys as "Is not"`],
+      [`json_object('n': ${int4}, ${rid}::text value ${text} absent on null)`],
+      [`json_array(${int4}, ${text} null on null returning jsonb)`],
+      [`json_scalar(${int4})`],
+      [`json_serialize(json(${document}::text) returning text) as s`],
+      [`collation for (${text})`],
+      [`make_interval(days => abs(${int4} % 9), hours => 3)`],
+    ];
+    const rows = sql`${from}, json_table(${document}, '$' columns (
+      n for ordinality, a text path '$.a' with wrapper default '"none"' on empty,
+      has boolean exists path '$.b', nested '$.a[*]' columns (e int path '$'))) j`;
+    return this.#dice.pick<() => Query>([
+      () => ({ ...select, columns: [[rid], ...this.#dice.sample(values, 2)] }),
+      () => ({ ...select, columns: [[rid], ['j.n'], ['j.a'], ['has'], ['e']], from: rows }),
+      () => ({
+        ...select,
+        columns: [['j.a'], ['count(*)'], ['max(e)']],
+        from: rows,
+        groupBy: [['j.a']],
+      }),
+      () => ({ ...select, columns: [['count(*)']], where: [...where, [`${text} is not json`]] }),
+      () => ({
+        ...select,
+        columns: [[`json_arrayagg(${int4} order by ${rid} null on null)`], ['count(*)']],
+        isTotal: true,
+      }),
+      () => ({
+        ...select,
+        columns: [[`${int4} % 3`], [`json_objectagg(${rid}: ${int4} returning jsonb)`]],
+        groupBy: [[`${int4} % 3`]],
+      }),
+    ])();
+  }
+
   /** Compared by consistency: nobody sees two times in one statement. */
   moments(relation: Relation): Query {
     const date = columnName(relation, ['date'], this.#dice);

@@ -101,6 +101,7 @@ export function readMakers(
     'window by key': () => windows.over(byKey(), true),
     'top of each partition': () => windows.top(byKey(), dice.chance(0.6)),
     'set-returning function': () => functions.sets(any()),
+    json: () => functions.json(any()),
     'time of the statement': () => functions.moments(any()),
     'volatile function': () => functions.volatile(any()),
     'locking read': () => locking(dice, distributed(), predicates),

@@ -214,7 +214,7 @@ export class Scenarios {
   /** SQL's cursors: some rows, more rows, the rest. */
   #cursor(selects: Selects): readonly Query[] {
     const query = render(selects.sorted(this.#distributed()));
-    const kind = this.#dice.pick(['', 'no scroll ', 'insensitive ']);
+    const kind = this.#dice.pick(['', 'no scroll ', 'insensitive ', 'scroll ', 'scroll ']);
     const some = String(this.#dice.int(1, 30));
     const fetches = this.#dice.sample(
       [
@@ -223,8 +223,9 @@ export class Scenarios {
         'fetch forward 2 from c',
         `move ${some} in c`,
         'fetch 0 c',
+        ...(kind === 'scroll ' ? this.#backward() : []),
       ],
-      this.#dice.int(1, 3),
+      this.#dice.int(1, kind === 'scroll ' ? 8 : 3),
     );
     return [
       plainText('begin'),
@@ -233,6 +234,25 @@ export class Scenarios {
       ordered(['fetch all from c']),
       plainText('close c'),
       plainText('commit'),
+    ];
+  }
+
+  #backward(): readonly string[] {
+    const count = String(this.#dice.int(1, 40));
+    return [
+      `fetch backward ${count} from c`,
+      'fetch prior c',
+      'fetch first c',
+      'fetch last c',
+      'fetch backward all from c',
+      'move backward all in c',
+      'move last in c',
+      `fetch absolute ${count} from c`,
+      `fetch absolute -${count} from c`,
+      `fetch relative -${count} from c`,
+      `move relative -${count} in c`,
+      'fetch absolute 0 c',
+      'move absolute 0 c',
     ];
   }
 

@@ -174,6 +174,23 @@ export function readTraps(tables: Tables): readonly Trap[] {
     ['one of each time', plainText('select count(distinct now()) from booking')],
     ['where rows are stored', plainText('select count(distinct tableoid) from booking')],
     [
+      'which table a row is in',
+      plainText(
+        'select rid, tableoid::regclass from booking union all select rid, d.tableoid::regclass from document d',
+      ),
+    ],
+    [
+      'a star beside the table of a row',
+      plainText('select *, b.tableoid::regclass::text as place from booking b where rid < 30'),
+    ],
+    [
+      'a table of each row, grouped and joined',
+      plainText(
+        `select o.tableoid::regclass, count(m.tableoid) from account o left join booking m on m.rid = o.rid
+         group by 1 having min(o.rid) > 0`,
+      ),
+    ],
+    [
       'a statement list',
       plainText(
         "select rid from booking where cust_id = 'Kim'; select rid from booking where cust_id = 'zed'",

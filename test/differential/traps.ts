@@ -47,7 +47,6 @@ export function traps(tables: Tables): readonly Scenario[] {
 
 /** What differs between shards by nature, or is not atomic: refused, or right. */
 const mayBeRefused: ReadonlySet<string> = new Set([
-  'where rows are stored',
   // In binary, where a column has a type of the user's.
   'a hidden copy of a star',
   'a write to all shards',

@@ -49,6 +49,7 @@ export const weights = {
   'window by key': 3,
   'top of each partition': 2,
   'set-returning function': 3,
+  json: 3,
   'time of the statement': 2,
   'volatile function': 1,
   'locking read': 1,

@@ -20,6 +20,17 @@ const schema = `
   create function added(x int, y int) returns int language sql as 'select x + y';
   create aggregate total(int) (sfunc = int4pl, stype = int, initcond = '0');
   create aggregate joined(text) (sfunc = textcat, stype = text);
+  create table rate (kind int primary key, percent int);
+  create function discount(x int) returns int stable language sql as 'select percent from rate where kind = x';
+  create function uneven_discount(x int) returns int stable language sql as 'select x';
+  create type amount as (units int);
+  create function add_amount(x int, y amount) returns int immutable language sql as 'select x + 10 * (y).units';
+  create aggregate sum(amount) (sfunc = add_amount, stype = int, initcond = '0');
+  create aggregate avg(text) (sfunc = textcat, stype = text, initcond = '');
+  create aggregate count(amount) (sfunc = add_amount, stype = int, initcond = '5');
+  create function round(x float8, y int) returns float8 immutable language sql as 'select x * y';
+  create schema first;
+  create aggregate first.sum(int) (sfunc = int4pl, stype = int, initcond = '1000');
   create aggregate moving(int) (sfunc = added, stype = int, initcond = '0')`;
 const fill = [
   ...[0, 1_000_000].map(
@@ -27,6 +38,7 @@ const fill = [
       date '2020-01-01' + i from generate_series(1, 6) i`,
   ),
   `insert into setting values ('n1', 'one'), ('n2', 'two')`,
+  'insert into rate select i, i * 10 from generate_series(0, 3) i',
 ];
 
 let both: BothSides;
@@ -35,12 +47,15 @@ beforeAll(async () => {
   const prepare: ServedOptions['prepare'] = async (lab) => {
     await withSession(lab.shard('b').primary, lab.login, (session) =>
       session.query(
-        `create or replace function uneven(x int) returns int immutable language sql as 'select -x'`,
+        `create or replace function uneven(x int) returns int immutable language sql as 'select -x';
+         create or replace function uneven_discount(x int) returns int stable language sql as 'select -x'`,
       ),
     );
     return ({ id }) => id;
   };
-  both = await BothSides.start({ shards: ['a', 'b'], schema, workers: 1, prepare });
+  const tables = ['rate: { reference: true }'];
+  const more = 'functions: { discount: { shards: any }, public.uneven_discount: { shards: any } }';
+  both = await BothSides.start({ shards: ['a', 'b'], schema, workers: 1, prepare, tables, more });
   await both.run(fill);
 });
 afterAll(() => both?.stop());
@@ -117,6 +132,128 @@ describe('functions of users and extensions run on all shards if they are IMMUTA
     const { served } = await both.run([`select ${name}(kind) from entry`]);
     const error = `0A000 function ${name} is not supported across shards`;
     expect(served).toEqual([{ error }]);
+  });
+});
+
+describe('functions that the shard map declares read reference tables on any shard', () => {
+  answersAlike([
+    'select discount(kind), count(*) from entry group by 1 order by 1',
+    'select id from entry where discount(kind) > 10 order by id',
+    'select max(discount(kind)), sum(discount(kind)) from entry',
+    'select id, discount(kind), row_number() over (order by id desc) from entry order by 1',
+    `select a.id, discount(b.kind) from ${offKey} where discount(a.kind) = 20 order by 1, b.id`,
+    'select discount(2)',
+  ]);
+
+  it('which sees what its transaction has done, and writes may use', async () => {
+    const { served, plain } = await both.run([
+      'begin',
+      'update rate set percent = percent + 1',
+      'select sum(discount(kind)) from entry',
+      'select count(distinct discount(kind)) from entry',
+      'update entry set weight = discount(kind) where discount(kind) is not null',
+      'select sum(weight) from entry',
+      'rollback',
+    ]);
+    expect(served).toEqual(plain);
+  });
+
+  it('but not one that differs from shard to shard', async () => {
+    const { served } = await both.run(['select uneven_discount(kind) from entry']);
+    const error = '0A000 function uneven_discount is not supported across shards';
+    expect(served).toEqual([{ error }]);
+  });
+});
+
+describe("aggregates of users that have the names of PostgreSQL's own", () => {
+  answersAlike([
+    'select sum(row(kind)::amount) from entry',
+    'select note, sum(row(kind)::amount), sum(kind) from entry group by 1 order by 1',
+    'select avg(note order by id), avg(kind), avg(weight) from entry',
+    'select count(row(kind)::amount), count(*) from entry',
+    'select count(kind), count(distinct kind), sum(distinct kind) from entry',
+    'select sum(kind + 1), sum(weight * 2), sum(round(weight, 2)) from entry',
+    'select kind, sum(kind) over (order by id) from entry order by id',
+    'select note, sum(row(kind)::amount) from entry group by rollup (note) order by 1',
+    'select id, sum(row(kind)::amount) from entry group by id order by id limit 3',
+    `select (select sum(row(b.kind)::amount) from entry b where b.kind = a.kind) from entry a order by a.id`,
+  ]);
+
+  it('are refused where they hide those', async () => {
+    const { served, plain } = await both.run([
+      'set search_path to first, pg_catalog, public',
+      'select sum(id) from entry where id = 1',
+      'select sum(kind) from entry',
+    ]);
+    expect(served.slice(0, 2)).toEqual(plain.slice(0, 2));
+    expect(served[2]).toEqual({ error: '0A000 function sum is not supported across shards' });
+  });
+});
+
+const json = "jsonb_build_object('k', kind, 'n', note, 'w', jsonb_build_array(weight, id))";
+
+describe('SQL/JSON, SQL/XML and named arguments are written back as they are', () => {
+  answersAlike([
+    `select id, json_value(${json}, '$.k' returning int) + 1 as v, json_value(${json}, '$.n') from entry order by 1`,
+    `select json_value(${json}, '$.x' returning int default 3 + 4 on empty error on error), count(*) from entry group by 1 order by 1`,
+    `select json_query(${json}, '$.w[*]' with conditional wrapper), json_query(${json}, '$.n' omit quotes) from entry order by id`,
+    `select json_exists(${json}, '$.w[*] ? (@ > $low)' passing kind as low unknown on error), count(*) from entry group by 1 order by 1`,
+    `select id from entry where json_exists(${json}, 'strict $.k ? (@ == 2)') order by id`,
+    `select note is json, ('{"a": 1, "a": ' || kind || '}') is json object with unique keys, note is not json array from entry order by id`,
+    `select count(*) filter (where kind::text is json scalar), bool_or(note is json value) from entry`,
+    `select json_object('k': kind, 'n' value note absent on null with unique keys returning jsonb), json_array(kind, null, note null on null) from entry order by id`,
+    `select json_scalar(kind), json_serialize(json(${json}::text with unique keys) returning text) as s from entry order by id`,
+    `select json_arrayagg(kind order by id), json_objectagg(id: note absent on null returning jsonb) from entry`,
+    `select note, json_arrayagg(weight order by id null on null returning jsonb) from entry group by note order by note`,
+    `select id, json_arrayagg(kind) over (order by id rows 1 preceding) from entry order by id`,
+    'select json_arrayagg(1) from entry limit 1',
+    `select e.id, j.* from entry e, json_table(${json}, '$' as root columns (
+       o for ordinality, k int path '$.k', n text path '$.n' default 'no' on empty error on error,
+       x text format json path '$.w' with wrapper keep quotes, "Has" boolean exists path '$.z' false on error,
+       nested path '$.w[*]' as elements columns (w numeric path '$', i for ordinality)) error on error) j order by 1, 2, w`,
+    `select j.w, count(*) from entry e cross join lateral json_table(${json}, '$.w[*]' columns (w text path '$')) as j group by 1 order by 1 limit 5`,
+    `select a.id, j.k from ${offKey} left join json_table('[1, 2, 3]', '$[*]' columns (k int path '$')) as j(k) on j.k = a.kind order by 1, b.id`,
+    `select id, make_interval(days => kind, hours => 2), note from entry where day < make_date(year => 2020, month => 1, day => 5) order by 1`,
+    `select collation for (note), collation for (note collate "C"), count(*) from entry group by 1, 2`,
+    'select current_user, s.current_user from (select current_user, kind from entry order by kind limit 1) s',
+  ]);
+});
+
+describe('SQL/XML', () => {
+  answersAlike([
+    `select xmlelement(name "Entry", xmlattributes(id, note as n), note, xmlcomment('c')) from entry order by id`,
+    `select xmlserialize(content xmlforest(kind, note as "N") as text), xmlconcat('<a/>', xmlpi(name p, note)) from entry order by id`,
+    `select id, xmlparse(document '<a>' || note || '</a>') is document, xmlparse(content note preserve whitespace) from entry order by id`,
+    `select xmlagg(xmlelement(name e, id) order by id) from entry`,
+    `select xmlexists('//a' passing by value xmlparse(document '<a>' || note || '</a>')), count(*) from entry group by 1`,
+    `select xmlroot(xmlparse(document '<a/>'), version '1.0', standalone yes)::text, xmlroot(xmlparse(document '<a/>'), version no value)::text, id from entry order by id limit 2`,
+    `select e.id, x.* from entry e, xmltable(xmlnamespaces('http://x' as x, 'http://d' as "D"), '/r/D:i' passing
+       xmlparse(document '<r xmlns:d="http://d"><d:i a="' || e.kind || '">' || e.note || '</d:i><d:i/></r>')
+       columns o for ordinality, a int path '@a' default 7, n text path '.' not null) x order by 1, 2`,
+    `select n, count(*) from entry e, xmltable('//i' passing xmlparse(document '<r><i>' || e.note || '</i></r>') columns n text path '.') group by 1 order by 1`,
+  ]);
+});
+
+describe('the table that a row is in', () => {
+  answersAlike([
+    'select tableoid::regclass, count(*) from entry group by 1',
+    `select id, e.tableoid::regclass::text, e.tableoid = 'entry'::regclass as own from entry e order by id`,
+    'select e.*, tableoid::regclass from entry e order by id',
+    'select *, e.tableoid::regclass from entry e join setting s on s.name = e.note order by id',
+    'select a.tableoid::regclass, b.tableoid::regclass, s.tableoid::regclass from entry a left join entry b on b.kind = a.kind + 3 cross join setting s order by a.id, b.id, s.name limit 4',
+    'select t::text, count(*) from (select tableoid::regclass as t from entry union all select r.tableoid::regclass from rate r) u group by 1 order by 1',
+    'select x.tableoid::regclass from (select tableoid, id from entry) x order by id limit 2',
+    'select (select count(*) from entry b where b.tableoid = a.tableoid) from entry a order by id limit 2',
+  ]);
+
+  it('has the OID that the home shard gives it', async () => {
+    const home = both.served.lab.shard('a').primary;
+    const oid = await withSession(home, both.served.lab.login, async (session) => {
+      const { rows } = await session.query(`select 'entry'::regclass::oid::text as oid`);
+      return rows[0]?.['oid'];
+    });
+    const { served } = await both.run(['select distinct tableoid::text from entry']);
+    expect(served[0]).toMatchObject({ rows: [[oid]] });
   });
 });
 

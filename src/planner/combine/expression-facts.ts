@@ -2,24 +2,31 @@ import type { SqlNode, SubLinkNode } from '../../sql/ast.ts';
 import { clockWord } from '../../sql/lexer.ts';
 import { builtinName } from '../../sql/names.ts';
 import { tagOf, walk } from '../../sql/walk.ts';
-import { isAggregateCall } from '../aggregate-calls.ts';
+import { isAggregateCall, standardAggregate } from '../aggregate-calls.ts';
 import { isDeterministicCall, isOrderedAggregate, isSetReturning } from '../function-traits.ts';
 import { isPlainReadOfResult } from '../intermediate/is-deterministic.ts';
+import { insideOfStandardValues, standardTables, standardValues } from '../standard-syntax.ts';
 import { TreeTest } from './tree-test.ts';
 
 /** Nodes that are a value by themselves and can be a column of a result. */
-const values = new Set(
-  (
+const values = new Set([
+  ...standardValues,
+  ...(
     'A_ArrayExpr A_Expr A_Indirection BoolExpr BooleanTest CaseExpr CoalesceExpr CollateClause ' +
     'ColumnRef FuncCall GroupingFunc MinMaxExpr NullTest SubLink TypeCast'
   ).split(' '),
-);
+]);
 
 const insideOfValues =
   'A_Const A_Indices A_Star Boolean CaseWhen CommonTableExpr Float GroupingSet Integer JoinExpr ' +
   'List ParamRef RangeFunction RangeSubselect RangeVar ResTarget RowExpr SelectStmt SortBy String ' +
   'WindowDef';
-const understood = new Set([...values, ...insideOfValues.split(' ')]);
+const understood = new Set([
+  ...values,
+  ...insideOfValues.split(' '),
+  ...insideOfStandardValues,
+  ...standardTables,
+]);
 
 export function isValue(node: SqlNode): boolean {
   return values.has(tagOf(node));
@@ -37,7 +44,9 @@ export class ExpressionFacts {
     return isClosed(node.SubLink) && isFixed(node.SubLink.testexpr);
   });
   readonly #grouped = without((node) =>
-    'FuncCall' in node ? isAggregateCall(node.FuncCall) : 'GroupingFunc' in node,
+    'FuncCall' in node
+      ? isAggregateCall(node.FuncCall)
+      : 'GroupingFunc' in node || standardAggregate(node) !== null,
   );
   readonly #windowed = without((node) => 'FuncCall' in node && node.FuncCall.over !== undefined);
   readonly #collated = without((node) => 'CollateClause' in node);

@@ -1,5 +1,5 @@
 import type { SqlNode } from '../../sql/ast.ts';
-import { isAggregateCall } from '../aggregate-calls.ts';
+import { isAggregateCall, standardAggregate } from '../aggregate-calls.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { call, cast, integer, plainSelect } from '../tree-builders.ts';
 import { isWholeRow } from '../whole-row.ts';
@@ -117,6 +117,7 @@ class AggregateSplit {
       };
       return combinedAggregate(parts, node.FuncCall) ?? this.#impossible(node);
     }
+    if (standardAggregate(node) !== null) return this.#impossible(node);
     if ('SubLink' in node && isClosed(node.SubLink)) {
       const { testexpr, ...query } = node.SubLink;
       return {

@@ -5,14 +5,17 @@ import { tagOf, walk } from '../../sql/walk.ts';
 import { isAggregateCall } from '../aggregate-calls.ts';
 import { isDeterministicCall } from '../function-traits.ts';
 import { resultsIn } from '../intermediate-results.ts';
+import { insideOfStandardValues, standardValues } from '../standard-syntax.ts';
 
-const plain = new Set(
-  (
+const plain = new Set([
+  ...standardValues,
+  ...insideOfStandardValues,
+  ...(
     'A_Const A_Expr A_Indirection A_Indices A_ArrayExpr ColumnRef ParamRef TypeCast CollateClause ' +
     'BoolExpr NullTest BooleanTest FuncCall RowExpr CaseExpr CaseWhen CoalesceExpr MinMaxExpr ' +
     'List String Integer Float Boolean SubLink'
   ).split(' '),
-);
+]);
 
 /**
  * A condition or value with the same result on every server, whenever it is computed: it may be

@@ -7,6 +7,7 @@ import { reference } from '../outputs.ts';
 import { returnsSets } from '../rows-of-shards.ts';
 import { type Column, plainColumn } from '../scope.ts';
 import type { BlockRecord, StatementContext } from '../statement-context.ts';
+import { tableOidName } from '../table-oid-name.ts';
 import { plainSelect, target, without } from '../tree-builders.ts';
 import { weightOf } from './anchors.ts';
 import { decorrelated } from './decorrelate.ts';
@@ -16,6 +17,7 @@ import { replaceNodes } from './replace-nodes.ts';
 import { resultRead, resultTable } from './result-read.ts';
 import { isSelfContained } from './self-contained.ts';
 import { qualifiedReferences, tableQuery } from './ship-table.ts';
+import { readsTableOid, tableOidTarget, withTableOids } from './table-oids.ts';
 import { wholeRowReferences } from './whole-rows.ts';
 
 /**
@@ -258,24 +260,32 @@ function tablePart({ context, select }: Analysis, leaf: Leaf): Part | null {
   const grouping = keepGrouping(context, leaf, columns);
   if (grouping === null || hasNamesake(context, leaf)) return null;
   const sample = context.samples.get(leaf.node);
+  const hasOid = readsTableOid(context, leaf);
+  const replacementsOf = (resultName: string) => {
+    const replacements = new Map<object, unknown>([
+      ...met,
+      ...qualifiedReferences(leaf, rest),
+      ...wholeRowReferences(context, leaf),
+      sample === undefined
+        ? [leaf.node, resultTable(resultName, leaf.alias)]
+        : [sample, resultRead(resultName, leaf.alias)],
+    ]);
+    return hasOid ? withTableOids(context, leaf, replacements) : replacements;
+  };
+  if (replacementsOf('') === null) return null;
+  const asked = hasOid ? withTarget(query, tableOidTarget(leaf)) : query;
   return {
     kind: 'table',
-    select: sample === undefined ? query : { ...query, fromClause: [sample] },
-    columns,
+    select: sample === undefined ? asked : { ...asked, fromClause: [sample] },
+    columns: hasOid ? [...columns, plainColumn(tableOidName)] : columns,
     // First the queries around it, whose copies still hold the objects that are replaced next.
     replace: (resultName) =>
-      replaceNodes(
-        replaceNodes(select, grouping),
-        new Map<object, unknown>([
-          ...met,
-          ...qualifiedReferences(leaf, rest),
-          ...wholeRowReferences(context, leaf),
-          sample === undefined
-            ? [leaf.node, resultTable(resultName, leaf.alias)]
-            : [sample, resultRead(resultName, leaf.alias)],
-        ]),
-      ),
+      replaceNodes(replaceNodes(select, grouping), replacementsOf(resultName) ?? new Map()),
   };
+}
+
+function withTarget(select: SelectNode, added: SqlNode): SelectNode {
+  return { ...select, targetList: [...(select.targetList ?? []), added] };
 }
 
 /** Tables of two schemas may have one name beside each other; a result and a table may not. */
