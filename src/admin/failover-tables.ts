@@ -1,5 +1,6 @@
 import { unreachable } from '../base/assert.ts';
 import type { ClusterStatus, ShardStatus } from '../cluster/cluster-status.ts';
+import { holdText } from '../cluster/hold-times.ts';
 import type { PastFailover } from '../cluster/past-failover.ts';
 import type { Table } from './show-tables.ts';
 
@@ -22,6 +23,7 @@ export function failoversTable(entries: readonly PastFailover[]): Table {
       'first_commit_ms',
       'streaming',
       'left',
+      'waits',
     ],
     rows: entries
       .toReversed()
@@ -41,12 +43,13 @@ export function failoversTable(entries: readonly PastFailover[]): Table {
 }
 
 function checkCells(check: PastFailover['check']): (string | null)[] {
-  if (check === null) return [null, null, null];
-  const { firstCommitMs, streaming, left } = check;
+  if (check === null) return [null, null, null, null];
+  const { firstCommitMs, streaming, left, holds } = check;
   return [
     firstCommitMs === null ? null : String(firstCommitMs),
     streaming.join(', '),
     left.length === 0 ? null : left.join('; '),
+    holdText(holds),
   ];
 }
 

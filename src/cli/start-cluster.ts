@@ -45,7 +45,8 @@ export async function startCluster(
     store: new FileRecordStore(config.failover.stateDirectory),
     onShardStates: events.onShardStates,
     onJournal: (entry) => keep(journal.append(pastFailover(entry, clock.wallTime()))),
-    onChecked: (checked) => keep(journal.complete(checked)),
+    onChecked: (checked) =>
+      keep(events.lookAround(checked).then((whole) => journal.complete(whole))),
     runHook: (call) => runConfigured(current, call, clock),
   });
   const reader = new CatalogueReader();

@@ -188,6 +188,7 @@ class Worker implements WorkerHandlers {
     return {
       clients: wanted.clients ? this.#gate.summaries() : [],
       pools: [...this.#servers.counts()].map(([node, counts]) => ({ node, counts })),
+      shards: this.#servers.reports(),
       metrics: await this.#metrics.snapshot(),
     };
   }

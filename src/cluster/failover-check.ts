@@ -8,6 +8,8 @@ export type FailoverCheck = {
   /** Those that receive from the new primary. */
   readonly streaming: readonly NodeId[];
   readonly durability: string;
+  /** How long statements waited for it: see HoldTimes. */
+  readonly holds: readonly number[];
   /** What is still to be done, or wrong, in words; empty: nothing. */
   readonly left: readonly string[];
 };

@@ -35,11 +35,15 @@ export class HeirPool {
     return opened === null ? null : new HeirPool(opened, identity);
   }
 
-  /** As many connections of each user as are `open` now or, if those are more, wanted by who waits. */
-  prepareFor(open: readonly User[], waiting: readonly User[]): void {
+  /**
+   * As many connections of each user as are `open` now or, if those are more, wanted by who waits; no
+   * more than `countMax`.
+   */
+  prepareFor(open: readonly User[], waiting: readonly User[], countMax: number): void {
     for (const user of new Set([...open, ...waiting])) {
       const countIn = (users: readonly User[]) => users.filter((other) => other === user).length;
-      this.#pool.prepare(user, Math.max(countIn(open), countIn(waiting)));
+      const count = Math.max(countIn(open), countIn(waiting));
+      this.#pool.prepare(user, Math.min(count, countMax));
     }
   }
 

@@ -9,7 +9,7 @@ import { isCombineId } from '../config/combine-id.ts';
 import type { Limits, NodeAddress, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { CombineServers } from './combine-servers.ts';
-import { ShardLine } from './shard-line.ts';
+import { ShardLine, type ShardLineReport } from './shard-line.ts';
 import type { ShardServers } from './shard-servers.ts';
 import type { ShardState } from './shard-state.ts';
 
@@ -78,6 +78,10 @@ export class PooledShardServers implements ShardServers {
 
   counts(): ReadonlyMap<NodeId, PoolCounts> {
     return new Map(this.#readings().map(({ node, counts }) => [node.id, counts]));
+  }
+
+  reports(): readonly ShardLineReport[] {
+    return [...this.#lines.values()].map((line) => line.report());
   }
 
   /** When bytes last came from each node that has a pool (Clock.now(); 0 never). */

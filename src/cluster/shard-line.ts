@@ -3,7 +3,9 @@ import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
 import { HeirPool, type NodePool, type OpenPool } from './heir-pool.ts';
+import { HoldTimes } from './hold-times.ts';
 import { isOutage } from './is-outage.ts';
 import type { ShardState } from './shard-state.ts';
 
@@ -14,10 +16,21 @@ export type ShardLineParts = {
   holdMaxMs(): number;
 };
 
+export type ShardLineReport = {
+  readonly shard: ShardId;
+  readonly epoch: number;
+  /** Requests that wait for a primary. */
+  readonly held: number;
+  /** Of the last epoch that somebody waited for: see HoldTimes. */
+  readonly holds: readonly number[];
+};
+
 /** A request from lease() until it is granted, refused or given up. */
 type Ticket = {
   readonly request: LeaseRequest;
   readonly since: number;
+  /** It has waited for a primary. */
+  isHeld: boolean;
   /** Takes the request back from the pool that has it; null while it is held here. */
   withdraw: (() => void) | null;
   ended: boolean;
@@ -29,6 +42,8 @@ type Ticket = {
 const retryMs = 50;
 /** For more requests that wait, connections are opened when there is a primary. */
 const preparedMax = 100;
+/** Of each user, while the primary may live yet. */
+const unsureLoginsMax = 4;
 
 /**
  * The requests for one shard's primary, and the pool that serves them. While there is no primary they
@@ -40,6 +55,9 @@ export class ShardLine {
   #state: ShardState;
   #current: NodePool | null = null;
   #heir: HeirPool | null = null;
+  readonly #holds = new HoldTimes();
+  /** The last epoch that had a primary. */
+  #servedEpoch = 0;
   #held: Ticket[] = [];
   #cancelTimer: (() => void) | null = null;
 
@@ -70,9 +88,22 @@ export class ShardLine {
     };
   }
 
+  /** For whoever looks at the shard after its primary was replaced. */
+  report(): ShardLineReport {
+    const { shard, epoch } = this.#state;
+    return { shard, epoch, held: this.#held.length, holds: this.#holds.counts };
+  }
+
   lease(request: LeaseRequest): () => void {
     const since = this.#parts.clock.now();
-    const ticket: Ticket = { request, since, withdraw: null, ended: false, failure: null };
+    const ticket: Ticket = {
+      request,
+      since,
+      isHeld: false,
+      withdraw: null,
+      ended: false,
+      failure: null,
+    };
     // Whoever waits already goes first.
     if (this.#state.primary === null || this.#held.length > 0) this.#hold(ticket);
     else this.#submit(ticket);
@@ -93,6 +124,7 @@ export class ShardLine {
     this.#prepareHeir();
     if (replaced) this.#cut();
     if (state.primary === null) return;
+    this.#servedEpoch = state.epoch;
     if (this.#heir?.node.id === state.primary) this.#current ??= this.#openPool();
     this.#replay();
   }
@@ -118,13 +150,17 @@ export class ShardLine {
       this.#heir.close(new PgError(SqlState.cannotConnectNow, reason));
       this.#heir = null;
     }
-    if (heir === null || this.#heir !== null || this.#current?.node.id === heir) return;
-    this.#heir = HeirPool.open(heir, identity, this.#parts.openPool);
-    this.#heir?.prepareFor(this.#current?.pool.users ?? [], this.#heldUsers());
+    if (heir === null || this.#current?.node.id === heir) return;
+    this.#heir ??= HeirPool.open(heir, identity, this.#parts.openPool);
+    this.#logIn(this.#current?.pool.users ?? []);
   }
 
-  #heldUsers(): readonly User[] {
-    return this.#held.map(({ request }) => request.user);
+  /** Until the claim stands a few logins have to do: they must not be in the way of its proof. */
+  #logIn(open: readonly User[]): void {
+    const { primary, epoch } = this.#state;
+    const isSure = primary !== null || epoch > this.#servedEpoch;
+    const waiting = this.#held.map(({ request }) => request.user);
+    this.#heir?.prepareFor(open, waiting, isSure ? Infinity : unsureLoginsMax);
   }
 
   #cut(): void {
@@ -161,6 +197,7 @@ export class ShardLine {
       onLease: (connection) => {
         settled = true;
         ticket.ended = true;
+        if (ticket.isHeld) this.#noteHold(ticket);
         request.onLease(connection);
       },
       onRefused: (error) => {
@@ -169,6 +206,10 @@ export class ShardLine {
       },
     });
     if (!settled) ticket.withdraw = withdraw;
+  }
+
+  #noteHold({ since }: Ticket): void {
+    this.#holds.add(this.#state.epoch, this.#parts.clock.now() - since);
   }
 
   #openPool(): NodePool | null {
@@ -195,9 +236,10 @@ export class ShardLine {
       this.#refuse(ticket, this.#tooLong(ticket));
       return;
     }
+    ticket.isHeld = true;
     this.#held.push(ticket);
     this.#held.sort((a, b) => a.since - b.since);
-    if (this.#held.length <= preparedMax) this.#heir?.prepareFor([], this.#heldUsers());
+    if (this.#held.length <= preparedMax) this.#logIn([]);
     this.#cancelTimer ??= this.#parts.clock.every(retryMs, () => this.#tick());
   }
 

@@ -21,6 +21,8 @@ export function verifyFailover(draft: Draft, record: ShardRecord): void {
     firstCommitMs: firstCommitAt === null ? null : Math.round(firstCommitAt - suspectedAt),
     streaming,
     durability: record.durability.kind,
+    // Workers know.
+    holds: [],
     left: [
       ...(firstCommitAt === null ? [`${record.primary} has acknowledged no write yet`] : []),
       ...draft.state.nodes.flatMap((node) => {

@@ -2,6 +2,7 @@ import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
 import type { Drift } from '../cluster/drift/find-drift.ts';
 import type { Rehearsal } from '../cluster/dry-run.ts';
+import type { CheckedFailover } from '../cluster/failover-check.ts';
 import type { OperatorCommand } from '../cluster/operator-command.ts';
 import type { PastFailover } from '../cluster/past-failover.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
@@ -41,6 +42,8 @@ export type ClusterControl = {
 export type ClusterEvents = {
   /** All shards, whenever one of them changed. */
   onShardStates(states: readonly ShardState[]): void;
+  /** Adds what the cluster's side cannot see. */
+  lookAround(checked: CheckedFailover): Promise<CheckedFailover>;
 };
 
 /** Resolves once every node was asked for its role, or did not answer in time. */

@@ -1,6 +1,7 @@
 import type { PoolCounts } from '../backend/pool.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
+import type { ShardLineReport } from '../cluster/shard-line.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
 import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
 import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
@@ -54,6 +55,7 @@ export type CancelKey = {
 export type WorkerReport = {
   readonly clients: readonly ClientSummary[];
   readonly pools: readonly { readonly node: NodeId; readonly counts: PoolCounts }[];
+  readonly shards: readonly ShardLineReport[];
   readonly metrics: MetricsSnapshot;
 };
 

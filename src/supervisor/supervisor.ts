@@ -14,10 +14,12 @@ import { Admissions } from './admissions.ts';
 import { CatalogueKeeper } from './catalogue-keeper.ts';
 import { ClientListener } from './client-listener.ts';
 import type { ClusterControl, StartCluster } from './cluster-control.ts';
+import { consoleError } from './console-error.ts';
 import { DeadlockWatch } from './deadlock-watch.ts';
 import { DriftWatch } from './drift-watch.ts';
 import { credentialFiles, FileWatch, marksOf } from './file-watch.ts';
-import { toWireError, type WireError, type WorkerConfiguration } from './messages.ts';
+import { lookAround } from './look-around.ts';
+import type { WorkerConfiguration } from './messages.ts';
 import { restartWarnings } from './restart-warnings.ts';
 import { metricsPage, obstacles, workerViews } from './supervisor-view.ts';
 import { TransactionKeeper } from './transaction-keeper.ts';
@@ -161,7 +163,10 @@ export class Supervisor {
     this.#fileUsers = await readUsersFile(this.#config);
     this.#http = await startAdminHttp(() => this.#config.admin, this.#view, telemetry);
     this.#demandNotStopping();
-    this.#cluster = await startCluster({ onShardStates: (states) => this.#publishStates(states) });
+    this.#cluster = await startCluster({
+      onShardStates: (states) => this.#publishStates(states),
+      lookAround: (checked) => lookAround(checked, this.#workers, this.#transactions),
+    });
     await this.#keeper.readFirst(clock, () => this.#demandNotStopping());
     const { recovery } = this.#cluster;
     const settleMaxMs = () => this.#config.limits.holdMaxMs;
@@ -340,14 +345,8 @@ export class Supervisor {
     try {
       reply({ type: 'admin-result', id, result: await this.#console.execute(sql, user) });
     } catch (error) {
-      reply({ type: 'admin-error', id, error: this.#describe(error) });
+      reply({ type: 'admin-error', id, error: consoleError(error, this.#parts.telemetry) });
     }
-  }
-
-  #describe(error: unknown): WireError {
-    if (error instanceof PgError) return toWireError(error);
-    this.#parts.telemetry.log('error', 'a command of the admin console failed', { error });
-    return toWireError(new PgError(SqlState.internalError, 'internal error, see the log'));
   }
 
   #createView(): ClusterView {

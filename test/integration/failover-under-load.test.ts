@@ -180,6 +180,13 @@ describe('failover under load', () => {
     await served.lab.rebuild(old);
     await served.untilArmed();
     expect(await nodeRow(old)).toMatchObject({ role: 'standby', state: 'up' });
+    await served.until('the look around', async () => {
+      const [last] = await served.console('show failovers');
+      return last?.['waits'] != null;
+    });
+    const [last] = await served.console('show failovers');
+    expect(last?.['waits']).toMatch(/^[1-9]\d* (below|above) \d+ ms/);
+    expect(last?.['left'] ?? '').not.toMatch(/worker|wait|prepared/);
   });
 
   it('switches over on the console without an error', async () => {

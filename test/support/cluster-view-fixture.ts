@@ -77,7 +77,13 @@ const pastFailover: PastFailover = {
   openedMs: 131,
   reason: 'it refuses connections',
   findings: [],
-  check: { firstCommitMs: 300, streaming: [], durability: 'solo', left: ['it has no standby'] },
+  check: {
+    firstCommitMs: 300,
+    streaming: [],
+    durability: 'solo',
+    holds: [0, 3, 1],
+    left: ['it has no standby'],
+  },
 };
 
 const inDoubt: InDoubtTransaction = {

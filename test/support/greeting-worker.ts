@@ -110,6 +110,7 @@ export const startGreetingWorker: StartWorker = async (link, start) => {
             connectedAt: 0,
           }))
         : [],
+      shards: [],
       pools: [
         {
           node: '127.0.0.1:5433' as NodeId,

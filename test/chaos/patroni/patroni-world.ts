@@ -140,11 +140,18 @@ export class PatroniWorld {
     const statuses = await this.#statuses();
     const index = statuses.findIndex((status) => isPrimary(status));
     const [leader, candidate] = [this.#places[index], this.#places[1 - index]];
-    const answer = await fetch(`http://127.0.0.1:${leader?.restPort}/switchover`, {
-      method: 'POST',
-      body: JSON.stringify({ leader: leader?.name, candidate: candidate?.name }),
+    // Refused for some seconds after the standby has become synchronous.
+    let refusal = '';
+    await this.until('Patroni to accept a switchover', async () => {
+      const answer = await fetch(`http://127.0.0.1:${leader?.restPort}/switchover`, {
+        method: 'POST',
+        body: JSON.stringify({ leader: leader?.name, candidate: candidate?.name }),
+      });
+      refusal = `${answer.status} ${await answer.text()}`;
+      return answer.ok;
+    }).catch((error: unknown) => {
+      throw new Error(`switchover: ${refusal}`, { cause: error });
     });
-    if (!answer.ok) throw new Error(`switchover: ${answer.status} ${await answer.text()}`);
   }
 
   async stop(): Promise<void> {

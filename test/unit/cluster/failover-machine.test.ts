@@ -125,6 +125,7 @@ describe('a promotion', () => {
         firstCommitMs: 1050,
         streaming: [],
         durability: 'solo',
+        holds: [],
         left: [`${one} takes writes as well and is to rejoin`],
       },
     });

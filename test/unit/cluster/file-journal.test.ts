@@ -56,7 +56,13 @@ describe('the journal of failovers', () => {
     const journal = await FileJournal.open(directory);
     await journal.append(entry);
     const { shard, epoch } = entry;
-    const check = { firstCommitMs: 200, streaming: [], durability: 'solo', left: ['something'] };
+    const check = {
+      firstCommitMs: 200,
+      streaming: [],
+      durability: 'solo',
+      holds: [],
+      left: ['something'],
+    };
     await journal.complete({ shard, epoch, check });
     await journal.complete({ shard, epoch: epoch + 1, check });
     expect(journal.entries).toEqual([{ ...entry, check }]);

@@ -238,6 +238,19 @@ describe('the node that is about to become primary', () => {
     expect(log.slice(1)).toEqual(['two on h:2', 'three on h:2', 'four on h:2', 'five on h:2']);
   });
 
+  it('gets a few only as long as the primary may live yet', () => {
+    const { pools, lease, primary } = scene();
+    primary(1, 1);
+    lease('one');
+    pools[0]?.grant();
+    primary(null, 1);
+    for (let count = 0; count < 10; count += 1) lease('waits');
+    primary(null, 1, 2);
+    expect(pools[1]?.prepared).toBe(4);
+    primary(null, 2, 2);
+    expect(pools[1]?.prepared).toBe(10);
+  });
+
   it('loses them when it does not become primary', () => {
     const { pools, log, lease, primary } = scene();
     primary(1, 1);
