@@ -17,7 +17,7 @@ const help = `Faults on real servers under a write load; prints what clients saw
   --direct         no relays on the links, for figures: faults of processes only
   --lists          two clients more whose serializable transactions must have had one order
   --failover YAML  more options of the section failover, e.g. 'resolve_writes: true'
-  --patroni        the same load on Patroni, etcd and HAProxy instead, faults F1, F2 and F23
+  --patroni        the same load on Patroni, etcd and HAProxy instead, faults F1, F2, F2A, F23
                    (apt-get install patroni python3-etcd etcd-server haproxy postgresql)
 `;
 

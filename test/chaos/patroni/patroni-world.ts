@@ -28,7 +28,7 @@ export class PatroniWorld {
   readonly #account: ServerAccount | null;
   readonly #places: readonly PatroniPlace[];
   readonly #port: number;
-  readonly #children: ChildProcess[] = [];
+  readonly #children = new Map<string, ChildProcess>();
 
   private constructor(
     directory: string,
@@ -127,13 +127,17 @@ export class PatroniWorld {
     });
   }
 
-  /** The pids of the primary's server, the postmaster first. */
-  async primaryPids(): Promise<readonly number[]> {
+  /** Of the primary's server, the postmaster first, and of its Patroni. */
+  async primaryPids(): Promise<{
+    readonly server: readonly number[];
+    readonly agent: readonly number[];
+  }> {
     const statuses = await this.#statuses();
     const place = this.#places[statuses.findIndex((status) => isPrimary(status))];
     if (place === undefined) throw new Error('there is no primary');
     const text = await readFile(join(place.dataDirectory, 'postmaster.pid'), 'utf8');
-    return await pidTree(Number(text.split('\n')[0]));
+    const agent = await pidTree(this.#children.get(place.name)?.pid ?? 0);
+    return { server: await pidTree(Number(text.split('\n')[0])), agent };
   }
 
   async switchover(): Promise<void> {
@@ -155,10 +159,11 @@ export class PatroniWorld {
   }
 
   async stop(): Promise<void> {
-    const pids = await Promise.all(this.#children.map(({ pid = 0 }) => pidTree(pid)));
+    const children = [...this.#children.values()];
+    const pids = await Promise.all(children.map(({ pid = 0 }) => pidTree(pid)));
     for (const tree of pids) signalAll(tree, 'SIGCONT');
     // Patroni ends its server.
-    for (const child of this.#children.toReversed()) child.kill('SIGTERM');
+    for (const child of children.toReversed()) child.kill('SIGTERM');
     const all = pids.flat();
     await waitUntil(() => !all.some(isRunning), { timeoutMs: 20_000, pollMs: 50 });
     signalAll(all, 'SIGKILL');
@@ -204,7 +209,7 @@ export class PatroniWorld {
     });
     child.on('error', () => {});
     closeSync(log);
-    this.#children.push(child);
+    this.#children.set(name, child);
   }
 
   async #statuses(): Promise<readonly (Status | null)[]> {
@@ -252,7 +257,8 @@ export const patroniFaults: readonly Fault<PatroniWorld>[] = [
     title: 'kill -9 of the primary',
     failovers: once,
     async inject(world) {
-      signalAll((await world.primaryPids()).slice(0, 1), 'SIGKILL');
+      const { server } = await world.primaryPids();
+      signalAll(server.slice(0, 1), 'SIGKILL');
     },
   },
   {
@@ -260,10 +266,17 @@ export const patroniFaults: readonly Fault<PatroniWorld>[] = [
     title: 'SIGSTOP of all its processes, woken 40 s later',
     failovers: { min: 0, max: 1 },
     async inject(world) {
-      const pids = await world.primaryPids();
-      signalAll(pids, 'SIGSTOP');
-      await sleep(40_000);
-      signalAll(pids, 'SIGCONT');
+      const { server } = await world.primaryPids();
+      await freeze(server);
+    },
+  },
+  {
+    name: 'F2A',
+    title: 'the same with its Patroni, as a machine that hangs',
+    failovers: { min: 0, max: 1 },
+    async inject(world) {
+      const { server, agent } = await world.primaryPids();
+      await freeze([...agent, ...server]);
     },
   },
   {
@@ -273,3 +286,9 @@ export const patroniFaults: readonly Fault<PatroniWorld>[] = [
     inject: (world) => world.switchover(),
   },
 ];
+
+async function freeze(pids: readonly number[]): Promise<void> {
+  signalAll(pids, 'SIGSTOP');
+  await sleep(40_000);
+  signalAll(pids, 'SIGCONT');
+}
