@@ -304,7 +304,7 @@ export class PipelineConnection implements ServerConnection {
     const head = this.#head;
     if (head === undefined || answerCodes[code] === 0) throw unexpectedMessage(this.node, code);
     if (this.#rangeChunk !== chunk) {
-      this.#endRange();
+      if (!this.#endRange()) return;
       this.#rangeChunk = chunk;
     }
     this.#translator.translate(code, chunk, start, end);
@@ -317,10 +317,9 @@ export class PipelineConnection implements ServerConnection {
     if (head === undefined || status === null) {
       throw unexpectedMessage(this.node, BackendCode.readyForQuery);
     }
-    this.#endRange();
+    if (!this.#endRange()) return;
     this.#status = status;
-    const remaining = this.#readyLeft - 1;
-    this.#readyLeft = remaining;
+    const remaining = --this.#readyLeft;
     if (remaining === 0) this.#moveOn(head);
     head.onReady(status, remaining);
     if (remaining > 0 || this.#lostError !== null) return;
@@ -349,10 +348,12 @@ export class PipelineConnection implements ServerConnection {
     this.#cancellation?.headIs(this.#queue);
   }
 
-  #endRange(): void {
-    if (this.#rangeChunk === null) return;
+  /** False: who took the rows has ended the connection, perhaps because the client is gone. */
+  #endRange(): boolean {
+    if (this.#rangeChunk === null) return true;
     this.#rangeChunk = null;
     this.#head?.onChunkEnd();
+    return this.alive;
   }
 
   /** True when the error is not for the exchange at the head. */
@@ -384,8 +385,7 @@ export class PipelineConnection implements ServerConnection {
   }
 
   #end(error: PgError, end: ConnectionEnd): void {
-    if (this.#lostError !== null) return;
-    this.#endRange();
+    if (!this.alive || !this.#endRange()) return;
     this.#lostError = error;
     this.#socket.destroySoon();
     const lost = this.#queue;

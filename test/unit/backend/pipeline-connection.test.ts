@@ -60,6 +60,22 @@ describe('a pipeline connection', () => {
     expect(exchange.events).toEqual(['row slow', '.', 'C', '.', 'ready idle 0']);
   });
 
+  it('tells an exchange of its end once when whoever takes the rows ends the connection', async () => {
+    const { connection, notes } = await connected();
+    const exchange = recordedExchange();
+    const { onChunkEnd } = exchange;
+    exchange.onChunkEnd = () => {
+      onChunkEnd();
+      connection.destroy('the client is gone');
+    };
+    connection.send(exchange, [encodeQuery('one')]);
+    const next = send(connection, 'two');
+    await next.ended;
+    expect(exchange.events).toEqual(['row one', 'C', '.', 'lost 08006']);
+    expect(next.events).toEqual(['lost 08006']);
+    expect(notes).toEqual(['closed 08006']);
+  });
+
   it('keeps every answer with its exchange for any cut of the stream', async () => {
     for (let seed = 1; seed <= 20; seed++) {
       const { integer } = seededRandom(seed);
