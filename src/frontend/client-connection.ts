@@ -30,6 +30,8 @@ const flushBytes = 32 * 1024;
 const sharedBufferFactor = 16;
 /** Bytes of one message of a client that nobody knows yet (PG_MAX_AUTH_TOKEN_LENGTH). */
 const loginMessageBytesMax = 65_536;
+/** Messages in one turn; then others have theirs. A statement that a server answers ends the turn anyway. */
+const framesPerTurn = 256;
 /** How long a client may take to read our last words and to hang up. */
 const lingerMs = 5_000;
 
@@ -46,6 +48,8 @@ export class ClientConnection implements ClientOutput {
   readonly #reader: FrameReader;
   #held = false;
   #advancing = false;
+  /** It has had its turn, and goes on in the next one. */
+  #resting = false;
   #waiting: Buffer[] | null = null;
   #waitingBytes = 0;
   #pending: Buffer[] = [];
@@ -117,14 +121,19 @@ export class ClientConnection implements ClientOutput {
     }
     this.#pending.push(frame);
     this.#pendingBytes += frame.length;
-    if (this.#pendingBytes >= flushBytes) this.flush();
+    if (this.#pendingBytes >= flushBytes) this.#flushNow();
     else if (!this.#flushScheduled) {
       this.#flushScheduled = true;
       setImmediate(flushScheduled, this);
     }
   }
 
+  /** At once, or, while messages are being handled, behind them: one write for all their answers. */
   flush(): void {
+    if (!this.#advancing) this.#flushNow();
+  }
+
+  #flushNow(): void {
     const pending = this.#pending;
     const first = pending[0];
     if (first === undefined || this.#closed) return;
@@ -155,7 +164,7 @@ export class ClientConnection implements ClientOutput {
 
   proceed(): void {
     this.#held = false;
-    if (!this.#advancing) this.#advance();
+    if (!this.#advancing && !this.#resting) this.#advance();
   }
 
   /**
@@ -165,7 +174,7 @@ export class ClientConnection implements ClientOutput {
   terminate(error: PgError): void {
     if (this.#closed) return;
     this.push(encodeErrorResponse(error));
-    this.flush();
+    this.#flushNow();
     const socket = this.#socket;
     socket.end();
     socket.resume();
@@ -174,9 +183,10 @@ export class ClientConnection implements ClientOutput {
     this.#ended();
   }
 
-  /** Closes without a word. */
+  /** Closes without a word; what has been answered goes out as far as the kernel takes it. */
   close(): void {
     if (this.#closed) return;
+    this.#flushNow();
     this.#socket.destroy();
     this.#ended();
   }
@@ -203,7 +213,7 @@ export class ClientConnection implements ClientOutput {
   /** Bytes of the client. */
   receive(chunk: Buffer): void {
     if (this.#closed) return;
-    if (this.#held || this.#advancing || this.#waiting !== null) {
+    if (this.#held || this.#advancing || this.#resting || this.#waiting !== null) {
       this.#waiting ??= [];
       this.#waiting.push(chunk);
       this.#waitingBytes += chunk.length;
@@ -217,9 +227,15 @@ export class ClientConnection implements ClientOutput {
 
   #advance(): void {
     this.#advancing = true;
+    let framesLeft = framesPerTurn;
     try {
       while (!this.#held && !this.#closed) {
+        if (framesLeft === 0) {
+          this.#rest();
+          break;
+        }
         if (this.#reader.next()) {
+          framesLeft -= 1;
           const { code, chunk, start, end, isPart } = this.#reader;
           if (!isPart) this.handler.onFrame(code, chunk, start, end);
           else this.handler.onFramePart?.(code, chunk, start, end, this.#reader.remaining);
@@ -230,7 +246,19 @@ export class ClientConnection implements ClientOutput {
       this.terminate(fatal(error));
     } finally {
       this.#advancing = false;
+      this.#flushNow();
     }
+  }
+
+  #rest(): void {
+    this.#resting = true;
+    setImmediate(goOn, this);
+  }
+
+  /** The next turn. */
+  goOn(): void {
+    this.#resting = false;
+    if (!this.#held && !this.#closed) this.#advance();
   }
 
   #nextChunk(): boolean {
@@ -273,6 +301,10 @@ function onEnd(this: OwnedSocket): void {
 
 function flushScheduled(connection: ClientConnection): void {
   connection.flushAtTurnEnd();
+}
+
+function goOn(connection: ClientConnection): void {
+  connection.goOn();
 }
 
 function fatal(error: PgError): PgError {

@@ -45,7 +45,7 @@ describe('the first packets of a connection', () => {
   it('are read byte by byte', async () => {
     const client = await connect();
     await client.writeBytes(Buffer.concat([sslRequest, gssRequest, packet]));
-    await until(() => startups.length === 1);
+    await until(() => startups.length === 1 && client.received.length === 2);
     expect(client.received.toString()).toBe('NN');
     expect(startups[0]).toMatchObject({ tls: null, rest: Buffer.alloc(0) });
     expect(startups[0]?.request).toMatchObject({ kind: 'startup', minor: 0, negotiation: null });
