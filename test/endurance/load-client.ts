@@ -6,6 +6,7 @@ import {
   encodeSaslInitialResponse,
   encodeSaslResponse,
 } from '../../src/protocol/authentication.ts';
+import { type CancelKey, decodeBackendKeyData } from '../../src/protocol/backend-key-data.ts';
 import { decodeTextRow } from '../../src/protocol/data-row.ts';
 import { decodeErrorResponse } from '../../src/protocol/error-response.ts';
 import { FrameReader } from '../../src/protocol/frame-reader.ts';
@@ -16,6 +17,7 @@ import {
   type ScramLogin,
 } from '../../src/protocol/scram-client.ts';
 import { hmac, type ScramKeys, saltPassword } from '../../src/protocol/scram-verifier.ts';
+import { encodeCancelRequest } from '../../src/protocol/startup-packet.ts';
 
 export type LoadTarget = {
   readonly port: number;
@@ -42,6 +44,9 @@ export class LoadClient {
   #rows: (string | null)[][] = [];
   #error: PgError | null = null;
   #waiting: Waiting | null = null;
+  /** ReadyForQuery that are still to come. */
+  #readies = 1;
+  #cancelKey: CancelKey | null = null;
 
   private constructor(target: LoadTarget) {
     this.#target = target;
@@ -69,6 +74,19 @@ export class LoadClient {
     return this.#exchange(serialize.query(text));
   }
 
+  /** Messages that end in so many ReadyForQuery. */
+  send(messages: readonly Buffer[], readies: number): Promise<Rows> {
+    return this.#exchange(Buffer.concat(messages), readies);
+  }
+
+  /** Of whatever runs when it arrives. */
+  cancel(): void {
+    if (this.#cancelKey === null) return;
+    const socket = createConnection(this.#target.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.end(encodeCancelRequest(this.#cancelKey));
+  }
+
   /** Without waiting for anything. */
   write(bytes: Buffer): void {
     this.socket.write(bytes);
@@ -84,11 +102,12 @@ export class LoadClient {
     this.socket.resetAndDestroy();
   }
 
-  #exchange(message: Buffer): Promise<Rows> {
+  #exchange(message: Buffer, readies = 1): Promise<Rows> {
     return new Promise((resolve, reject) => {
       this.#rows = [];
       this.#error = null;
       this.#waiting = { resolve, reject };
+      this.#readies = readies;
       if (this.socket.destroyed) this.#lost(new Error('the connection was closed'));
       else this.socket.write(message);
     });
@@ -99,6 +118,8 @@ export class LoadClient {
     while (this.#reader.next()) {
       const { code, chunk: bytes, start, end } = this.#reader;
       if (code === BackendCode.authentication) this.#authenticate(bytes, start, end);
+      else if (code === BackendCode.backendKeyData)
+        this.#cancelKey = decodeBackendKeyData(bytes, start, end);
       else if (code === BackendCode.dataRow) this.#rows.push(decodeTextRow(bytes, start, end));
       else if (code === BackendCode.errorResponse)
         this.#error = decodeErrorResponse(bytes, start, end);
@@ -107,6 +128,8 @@ export class LoadClient {
   }
 
   #answered(): void {
+    this.#readies -= 1;
+    if (this.#readies > 0) return;
     const waiting = this.#waiting;
     this.#waiting = null;
     if (this.#error !== null) waiting?.reject(this.#error);
