@@ -20,6 +20,7 @@ export type FunctionRow = {
   readonly builtin: boolean;
   readonly hidden: boolean;
   readonly definition: string;
+  readonly tables: readonly string[] | null;
   /** Definitions of procedures; null: none of that name is one. */
   readonly procedures: readonly string[] | null;
 };
@@ -33,9 +34,9 @@ export async function readFunctions(
 }
 
 export function functionOf({ immutable, builtin, hidden, ...row }: FunctionRow): ServerFunction {
-  const { schema, name, kind, definition, procedures } = row;
+  const { schema, name, kind, definition, procedures, tables } = row;
   const isOf = { isImmutable: immutable, isBuiltinName: builtin, isHidden: hidden };
-  const known = { schema, name, kind, ...isOf, definition };
+  const known = { schema, name, kind, ...isOf, ...(tables === null ? {} : { tables }), definition };
   return procedures === null ? known : { ...known, procedures };
 }
 
@@ -64,6 +65,7 @@ export const functionsSql = `
   with own as (
     select n.nspname, p.proname, p.oid, p.proargtypes,
       case p.prokind when 'p' then pg_get_functiondef(p.oid) end as procedure,
+      ${tablesOfFunction('p.oid')} as tables,
       case p.prokind
         when 'f' then case when p.proretset then 'set' else 'function' end
         when 'a' then case when exists (select from pg_aggregate a
@@ -94,5 +96,23 @@ export const functionsSql = `
     bool_and(immutable) as immutable,
     case when count(distinct kind) = 1 then min(kind) else 'other' end as kind,
     md5(string_agg(definition, ',' order by definition collate "C")) as definition,
-    json_agg(procedure) filter (where procedure is not null) as procedures
+    json_agg(procedure) filter (where procedure is not null) as procedures,
+    (select json_agg(distinct t) from seen s, unnest(s.tables) t
+      where s.nspname = seen.nspname and s.proname = seen.proname and s.hidden = seen.hidden) as tables
   from seen group by 1, 2, 3 order by 1, 2, 3`;
+
+/**
+ * `schema.name` of the relations that a function's arguments, result or parsed body (BEGIN ATOMIC) name;
+ * what a body in quotes names is not known to the server.
+ */
+export function tablesOfFunction(oid: string): string {
+  return `array(
+    select distinct tn.nspname || '.' || tc.relname
+    from pg_depend td
+      left join pg_type tt on td.refclassid = 'pg_type'::regclass and tt.oid = td.refobjid
+      join pg_class tc on tc.relkind in ('r', 'p', 'v', 'm', 'f')
+        and tc.oid = case when td.refclassid = 'pg_class'::regclass then td.refobjid
+          else tt.typrelid end
+      join pg_namespace tn on tn.oid = tc.relnamespace
+    where td.classid = 'pg_proc'::regclass and td.objid = ${oid} and tn.nspname !~ '^pg_')`;
+}

@@ -88,6 +88,8 @@ export type FunctionSchema = {
   readonly kind: 'function' | 'set' | 'aggregate' | 'extreme' | 'other';
   /** Every one is IMMUTABLE (so is all that an aggregate calls), and all shards have the same. */
   readonly isImmutable: boolean;
+  /** `schema.name` of the relations that arguments, results and parsed bodies name. */
+  readonly tables?: readonly string[];
   /** Of procedures their definitions, CREATE OR REPLACE PROCEDURE ..., if all shards have the same. */
   readonly procedures?: readonly string[];
   /** All shards have the same, and the shard map says that any of them may run it (ShardMap). */

@@ -1,3 +1,5 @@
+import { tablesOfFunction } from '../read-functions.ts';
+
 /** Something that the shards should have alike. */
 export type SchemaObject = {
   /** PostgreSQL's word: `table`, `column`, `function` ... */
@@ -106,7 +108,9 @@ const objectsSql = `
         select from member m where m.classid = 'pg_type'::regclass and m.objid = t.oid)
     union all
     select case p.prokind when 'a' then 'aggregate' when 'p' then 'procedure' else 'function' end,
-      p.oid::regprocedure::text, null,
+      p.oid::regprocedure::text, (
+        select t from unnest(${tablesOfFunction('p.oid')}) t
+        where t in (select value from json_array_elements_text($1::json)) limit 1),
       case when p.prokind = 'a' then (
         select concat_ws(' ', g.aggtransfn::text, g.aggfinalfn::text, format_type(g.aggtranstype, null),
           g.agginitval)

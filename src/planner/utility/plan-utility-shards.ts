@@ -8,6 +8,7 @@ import { rewriteUtility } from '../rewrite-query.ts';
 import type { Residence } from '../schema.ts';
 import { demandPossible } from './demand-possible.ts';
 import { isOfEveryShard, relationOfName, residenceOf } from './relation-residence.ts';
+import { homeRoutine } from './routine-residence.ts';
 import { ownerOf, withoutHomeObjects } from './split-subjects.ts';
 import { rangeVarsIn, type Subjects, subjectsOf } from './utility-subjects.ts';
 
@@ -48,7 +49,7 @@ function residenceOfAll(
 ): StatementResidence {
   switch (subjects.kind) {
     case 'database':
-      return { kind: 'every-shard', lacking: [] };
+      return homeRoutine(request, statement) ?? { kind: 'every-shard', lacking: [] };
     case 'relations':
       return ofRelations(request, statement, subjects.relations);
     case 'unknown':
