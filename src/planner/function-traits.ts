@@ -11,7 +11,9 @@ import {
 export function isDeterministicCall(call: FunctionCallNode): boolean {
   const { userFunction } = call;
   if (userFunction !== undefined) return userFunction === 'function' || userFunction === 'set';
-  return deterministicFunctions.has(builtinName(call.funcname) ?? '');
+  const name = builtinName(call.funcname) ?? '';
+  // Of one argument it is the time until today.
+  return deterministicFunctions.has(name) || (name === 'age' && call.args?.length === 2);
 }
 
 /** No effect on data, locks or the session, though two servers may answer differently. */

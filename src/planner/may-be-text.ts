@@ -10,17 +10,19 @@ import type { StatementContext } from './statement-context.ts';
  * PostgreSQL 18), and aggregates alike.
  */
 const withoutText = new Set(
-  `abs acos acosd acosh ascii asin asind asinh atan atan2 atan2d atand atanh avg bit_and bit_count
-   bit_length bit_or bit_xor bool_and bool_or cardinality cbrt ceil ceiling char_length
-   character_length cos cosd cosh cot cotd count crc32 crc32c date_add date_bin date_part
-   date_subtract date_trunc decode degrees div erf erfc every exp extract factorial
-   floor gamma gcd get_bit get_byte isempty isfinite json_array_length jsonb_array_length
-   justify_days justify_hours justify_interval lcm length lgamma ln log log10 make_date make_interval
-   make_time make_timestamp make_timestamptz masklen min_scale mod num_nonnulls num_nulls
-   octet_length pi position power radians regexp_count regexp_instr regexp_like round scale
-   set_bit set_byte sha224 sha256 sha384 sha512 sign sin sind sinh sqrt starts_with stddev
-   stddev_pop stddev_samp strpos sum tan tand tanh timezone to_date to_json to_jsonb to_number
-   to_timestamp trim_scale trunc var_pop var_samp variance width_bucket`
+  `abs acos acosd acosh age area array_to_json ascii asin asind asinh atan atan2 atan2d atand atanh
+   avg bit_and bit_count bit_length bit_or bit_xor bool_and bool_or cardinality cbrt ceil ceiling
+   char_length character_length cos cosd cosh cot cotd count crc32 crc32c date date_add date_bin
+   date_part date_subtract date_trunc daterange decode degrees diameter div erf erfc every exp
+   extract factorial float4 float8 floor gamma gcd get_bit get_byte int2 int4 int8 interval isclosed
+   isempty isfinite isopen json_array_length jsonb_array_length justify_days justify_hours
+   justify_interval lcm length lgamma ln log log10 make_date make_interval make_time make_timestamp
+   make_timestamptz masklen min_scale mod num_nonnulls num_nulls numeric octet_length pi position
+   pow power radians radius regexp_count regexp_instr regexp_like round scale set_bit set_byte
+   sha224 sha256 sha384 sha512 sign sin sind sinh sqrt starts_with stddev stddev_pop stddev_samp
+   strpos sum tan tand tanh time timestamp timestamptz timetz timezone to_date to_json to_jsonb
+   to_number to_timestamp to_tsquery to_tsvector trim_scale trunc ts_rank ts_rank_cd tsrange
+   tstzrange uuid_extract_timestamp uuid_extract_version var_pop var_samp variance width_bucket`
     .trim()
     .split(/\s+/),
 );

@@ -219,6 +219,23 @@ describe('SQL/JSON, SQL/XML and named arguments are written back as they are', (
   ]);
 });
 
+describe('functions of PostgreSQL that depend on arguments and settings only', () => {
+  answersAlike([
+    "select date(day + 1.5 * interval '1 day'), count(*) from entry group by 1 order by 1",
+    `select id from entry where to_tsvector('simple', note) @@ plainto_tsquery('simple', 'n1') order by id`,
+    `select ts_rank(to_tsvector('english', note), websearch_to_tsquery('english', 'n2 or n1')), count(*) from entry group by 1 order by 1`,
+    "select sum(pow(kind, 2)), max(age(day, date '2019-01-01')), sum(age(day, date '2020-01-01')) from entry",
+    "select sum(make_interval(days => kind)), avg(justify_hours(kind * interval '20 hours')) from entry",
+    `select e.id, r.* from entry e, jsonb_to_record(${json}) as r(k int, n text) order by 1`,
+    `select r.k, count(*) from entry e, jsonb_to_recordset(jsonb_build_array(${json}, '{"k": 77}'::jsonb)) as r(k int) group by 1 order by 1`,
+    `select (jsonb_populate_record(null::amount, jsonb_build_object('units', kind))).units, count(*) from entry group by 1 order by 1`,
+    `select range_agg(daterange(day, day + 2)), count(*) from entry where daterange(day, null) @> date '2020-01-04'`,
+    'select array_to_json(array[kind, id]), array_sort(array[kind, 3]) from entry order by id',
+    'select hashtextextended(note, 0), area(box(point(0, 0), point(kind, 2))) from entry order by id',
+    `select note is nfc normalized, count(*) from entry group by 1`,
+  ]);
+});
+
 describe('SQL/XML', () => {
   answersAlike([
     `select xmlelement(name "Entry", xmlattributes(id, note as n), note, xmlcomment('c')) from entry order by id`,

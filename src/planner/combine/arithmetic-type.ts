@@ -10,6 +10,14 @@ const numbers = ['int2', 'int4', 'int8', 'numeric', 'float4', 'float8'];
 
 const int4Functions = ['length', 'char_length', 'character_length', 'octet_length'];
 const int8Functions = ['count', 'dense_rank', 'rank', 'row_number'];
+const intervalFunctions = [
+  'age',
+  'interval',
+  'justify_days',
+  'justify_hours',
+  'justify_interval',
+  'make_interval',
+];
 /** Of integers they make double precision. */
 const roundingFunctions = ['ceil', 'ceiling', 'floor', 'round', 'sign', 'sqrt', 'trunc'];
 
@@ -102,6 +110,7 @@ function functionType(name: string, argument: Known, argumentCount: number): Kno
   if (name === 'extract') return 'numeric';
   if (name === 'date_part') return 'float8';
   if (int4Functions.includes(name)) return 'int4';
+  if (intervalFunctions.includes(name)) return 'interval';
   if (int8Functions.includes(name)) return 'int8';
   if (argument === null || !(numbers.includes(argument) || argument === 'interval')) return null;
   const isReal = argument === 'float4' || argument === 'float8';

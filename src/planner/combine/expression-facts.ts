@@ -18,7 +18,7 @@ const values = new Set([
 ]);
 
 const insideOfValues =
-  'A_Const A_Indices A_Star Boolean CaseWhen CommonTableExpr Float GroupingSet Integer JoinExpr ' +
+  'A_Const A_Indices A_Star Boolean CaseWhen ColumnDef CommonTableExpr Float GroupingSet Integer JoinExpr ' +
   'List ParamRef RangeFunction RangeSubselect RangeVar ResTarget RowExpr SelectStmt SortBy String ' +
   'WindowDef';
 const understood = new Set([
