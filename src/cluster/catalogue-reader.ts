@@ -25,6 +25,11 @@ export type CatalogueReading = {
 
 /** A catalogue with ten thousands of relations takes a while. */
 const statementTimeoutMs = 30_000;
+/**
+ * Who alters a view's table or a sequence is waited for, but what was left prepared holds its locks until
+ * somebody looks after it, which begins when this has been tried.
+ */
+const settings = { lock_timeout: '5s' };
 
 /**
  * Reads the catalogue of all shards. The snapshot of an unchanged catalogue is equal to the one
@@ -112,7 +117,8 @@ async function readShard(
   }
   const { shardMap } = config;
   const login = controlLogin(config);
-  return await withControlConnection({ node, login, timeoutMs: statementTimeoutMs }, (session) =>
+  const connection = { node, login, settings, timeoutMs: statementTimeoutMs };
+  return await withControlConnection(connection, (session) =>
     readShardCatalogue(shard, session, { system: shard === shardMap.home }),
   );
 }

@@ -303,7 +303,8 @@ export const relationsSql = (condition: string): string => `
               from pg_depend s
               where s.classid = 'pg_class'::regclass and s.refclassid = 'pg_class'::regclass
                 and s.refobjid = r.oid and s.refobjsubid = a.attnum and s.deptype = 'i')
-            else pg_get_expr(f.adbin, f.adrelid) end)
+            -- It names no column; with the table's OID it would wait for those who alter the table.
+            else pg_get_expr(f.adbin, 0) end)
         order by a.attnum)
       from pg_attribute a
         join base_type t on t.oid = a.atttypid

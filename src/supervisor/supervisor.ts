@@ -167,11 +167,11 @@ export class Supervisor {
       onShardStates: (states) => this.#publishStates(states),
       lookAround: (checked) => lookAround(checked, this.#workers, this.#transactions),
     });
-    await this.#keeper.readFirst(clock, () => this.#demandNotStopping());
     const { recovery } = this.#cluster;
     const settleMaxMs = () => this.#config.limits.holdMaxMs;
+    // First, because DDL that was left prepared locks its tables; the table of decisions follows.
     this.#transactions = new TransactionKeeper({ clock, recovery, settleMaxMs });
-    // What needs it, the table of decisions included, is there for the first client.
+    await this.#keeper.readFirst(clock, () => this.#demandNotStopping());
     await this.#transactions.look();
     await this.#workers.start();
     this.#demandNotStopping();

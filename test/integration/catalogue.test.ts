@@ -55,6 +55,15 @@ beforeAll(async () => {
 afterAll(() => lab?.stop());
 
 describe('the catalogue of real servers', () => {
+  it('is read while a table with defaults is being changed', async () => {
+    await withSession(lab.shard('b').primary, lab.login, async (session) => {
+      await session.query("alter table customer alter nick set default 'none'");
+      await session.query('begin; alter table customer add column later int');
+      expect((await readSchema()).relation(null, 'customer', ['public'])).toBeDefined();
+      await session.query('rollback; alter table customer alter nick drop default');
+    });
+  });
+
   it('describes columns with domains resolved and collations by their order', async () => {
     const schema = await readSchema();
     const customer = schema.relation(null, 'customer', ['public']);
