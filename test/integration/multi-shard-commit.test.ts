@@ -120,8 +120,11 @@ describe('a transaction over two shards', () => {
 
   it('says what cannot be prepared', async () => {
     const client = await connect();
+    const notices: string[] = [];
+    client.on('notice', ({ message }) => notices.push(String(message)));
     await client.query(`begin; ${both}; insert into entry values (1000002, 'tell')`);
     await expect(client.query('commit')).rejects.toMatchObject({ code: '0A000' });
+    expect(notices).toEqual([]);
     expect(await notes()).toEqual([]);
     // The deciding shard may.
     await client.query(`begin; insert into entry values (2, 'tell'); ${both}`);

@@ -142,9 +142,11 @@ export class TwoPhaseCommit {
   #undo(prepared: readonly CommitAnswer[], error: CommitFailure): void {
     const { id, coordinator, done } = this.#parts;
     const orders = prepared.flatMap(({ participant, outcome }): CommitOrder[] => {
+      // A PREPARE that fails has rolled back; to say it again would only make the server warn.
+      const isOver = outcome.kind === 'error' && outcome.status === 'idle';
       const tag = outcome.kind === 'ready' ? 'ROLLBACK PREPARED' : 'ROLLBACK';
       const sql = outcome.kind === 'ready' ? `${tag} '${id}'` : tag;
-      return outcome.kind === 'lost' ? [] : [{ participant, sql, tag }];
+      return outcome.kind === 'lost' || isOver ? [] : [{ participant, sql, tag }];
     });
     const rollback = { participant: coordinator, sql: 'ROLLBACK', tag: 'ROLLBACK' };
     this.#take([rollback, ...orders], ([, ...answers]) => {
