@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { findFreePorts } from '../../src/lab/free-port.ts';
 import { startServers, startSharded, startUnsharded } from './bench-cluster.ts';
+import { compareCommits } from './commits.ts';
 import { compareCopies } from './copies.ts';
 import { idleClientBytes } from './idle-clients.ts';
 import { type Load, measure, type QueryMode, type Target } from './pgbench.ts';
@@ -19,6 +20,7 @@ const help = `Point reads through a direct connection, PgBouncer and pgweave, co
   --reports     instead: reports over 5,000,000 rows, against the shards themselves and one server
   --rows N      of the reports (default 5000000), or of the copies
   --copy        instead: COPY of rows into four shards, against one server; --rows 500000, say
+  --commits     instead: transactions on one shard against those on two; --rounds 1000, say
   --idle        instead: memory of the proxy per idle client, over 5,000 of them
 `;
 
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '1,16,64' },
     quick: { type: 'boolean', default: false },
     copy: { type: 'boolean', default: false },
+    commits: { type: 'boolean', default: false },
     idle: { type: 'boolean', default: false },
     reports: { type: 'boolean', default: false },
     rows: { type: 'string', default: '5000000' },
@@ -62,6 +65,11 @@ async function main(): Promise<void> {
   if (values.copy) {
     const text = await compareCopies(Number(values.rows), Number(values.rounds), undo);
     print(`${availableParallelism()} cores, Node ${process.version}\n\n${text}\n`);
+    return;
+  }
+  if (values.commits) {
+    const table = await compareCommits(Number(values.rounds), undo);
+    print(`${availableParallelism()} cores, Node ${process.version}\n\n${table}\n`);
     return;
   }
   const cluster = await startServers();

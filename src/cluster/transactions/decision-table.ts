@@ -10,8 +10,8 @@ import type { GlobalId } from './global-id.ts';
 export const makeDecisionTableSql = `
   create schema if not exists pgweave;
   create table if not exists pgweave.decision (
-    id text primary key check (length(id) < 200),
-    outcome text not null default 'commit' check (outcome in ('commit', 'abort')),
+    id varchar(199) collate "C" primary key,
+    outcome text not null default 'commit',
     decided_by name not null default current_user,
     decided_at timestamptz not null default clock_timestamp()
   );
