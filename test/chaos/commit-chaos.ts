@@ -13,6 +13,7 @@ import { CommitWorld } from './commit-world.ts';
 const help = `Somebody dies at every step of commits over two shards; prints what came of it.
 
   --victim a,b     who: ${victims.join(', ')} (default: all of them)
+  --step a,b       where: ${steps.join(', ')} (default: all)
   --rounds N       of all cases (default 1)
   --seed N         of everything that is left to chance (default 7)
 `;
@@ -20,6 +21,7 @@ const help = `Somebody dies at every step of commits over two shards; prints wha
 const { values } = parseArgs({
   options: {
     victim: { type: 'string', default: victims.join(',') },
+    step: { type: 'string', default: steps.join(',') },
     rounds: { type: 'string', default: '1' },
     seed: { type: 'string', default: '7' },
     help: { type: 'boolean', default: false },
@@ -31,8 +33,11 @@ else process.exitCode = await main();
 
 async function main(): Promise<number> {
   const random = seededRandom(Number(values.seed));
-  const wanted = values.victim.split(',');
-  const cases = allCases().filter(({ victim }) => wanted.includes(victim));
+  const victimsWanted = values.victim.split(',');
+  const stepsWanted = values.step.split(',');
+  const cases = allCases().filter(
+    ({ victim, step }) => victimsWanted.includes(victim) && stepsWanted.includes(step),
+  );
   const world = await CommitWorld.start();
   const lines: string[] = [];
   let committed = 0;

@@ -3,13 +3,10 @@ import { sleep, systemClock } from '../../src/base/clock.ts';
 import { Load, type LoadReport } from '../support/load.ts';
 import type { Random } from '../support/random.ts';
 import type { Tap } from '../support/tapped-relay.ts';
-import {
-  accountsPerShard,
-  borderId,
-  type CommitWorld,
-  firstBalance,
-  type ShardName,
-} from './commit-world.ts';
+import { accountsPerShard, borderId, certainlyNot, firstBalance } from './commit-tables.ts';
+import type { CommitWorld, ShardName } from './commit-world.ts';
+import { SpanningLists } from './spanning-lists.ts';
+import { TpcbLoad } from './tpcb-load.ts';
 
 /** A statement of a commit over two shards; see TwoPhaseCommit. */
 export const steps = ['prepare', 'insert', 'commit', 'commit prepared'] as const;
@@ -35,24 +32,16 @@ export type CommitRound = {
   readonly findings: readonly string[];
 };
 
-const patterns: { readonly [Step in Case['step']]: RegExp } = {
-  prepare: /^PREPARE TRANSACTION/,
-  insert: /^INSERT INTO pgweave\.decision/,
-  commit: /^COMMIT$/,
-  'commit prepared': /^COMMIT PREPARED/,
+/** Where the statement is lain in wait for: the home shard, which has written, decides. */
+const taps: {
+  readonly [Step in Case['step']]: { readonly shard: ShardName; readonly sql: RegExp };
+} = {
+  prepare: { shard: 'b', sql: /^PREPARE TRANSACTION/ },
+  insert: { shard: 'a', sql: /^INSERT INTO pgweave\.decision/ },
+  commit: { shard: 'a', sql: /^COMMIT$/ },
+  'commit prepared': { shard: 'b', sql: /^COMMIT PREPARED/ },
 };
 
-/** Whose link is tapped: the home shard, which has written, decides. */
-const shardOf: { readonly [Step in Case['step']]: ShardName } = {
-  prepare: 'b',
-  insert: 'a',
-  commit: 'a',
-  'commit prepared': 'b',
-};
-
-const clients = 4;
-/** These answers promise that nothing was done. */
-const certainlyNot = ['40001', '57P03', '25P02'];
 /** From the start of a proxy, or the promotion of a primary. */
 const preparedMaxMs = 10_000;
 const waitMs = 30_000;
@@ -66,40 +55,63 @@ export async function runCommitRound(
   { random, firstId }: { readonly random: Random; readonly firstId: number },
 ): Promise<CommitRound> {
   await world.restore();
-  const loads = Array.from({ length: clients }, (_, index) => {
-    const id = firstId + index * 10_000;
-    const from: ShardName = index % 2 === 0 ? 'a' : 'b';
-    return new Load(
-      () => world.served.connect(),
-      id,
-      (client, number) => transfer(client, number, from),
-    );
-  });
-  await flowing(world, loads);
+  const lists = new SpanningLists(random, firstId);
+  const tpcb = new TpcbLoad(random);
+  const start = (index: number, run: (client: Client, id: number) => Promise<unknown>) =>
+    new Load(() => world.served.connect(), firstId + index * 10_000, run);
+  const transfers = (['a', 'b'] as const).map((from, index) =>
+    start(index, (client, id) => transfer(client, id, from)),
+  );
+  const listLoads = [2, 3].map((index) => start(index, (client, id) => lists.run(client, id)));
+  const tpcbLoads = [4, 5].map((index) => start(index, (client, id) => tpcb.run(client, id)));
+  const all = [...transfers, ...listLoads, ...tpcbLoads];
+  await flowing(world, all);
   await sleep(random.integer(0, 50));
   const hitAt = await strike(world, what);
   if (what.victim === 'supervisor' || what.victim === 'all') await world.served.restart();
-  await flowing(world, loads);
-  const report = await Load.stopAll(loads);
+  await flowing(world, all);
+  const [moved, appended, paid] = await Promise.all(
+    [transfers, listLoads, tpcbLoads].map((loads) => Load.stopAll(loads)),
+  );
+  const reports = [moved, appended, paid].filter((report) => report !== undefined);
   const endedMs = await untilNothingIsPrepared(world, hitAt);
   const findings = [
     ...(endedMs > waitMs ? ['a transaction was left prepared'] : []),
-    ...(await judge(world, report)),
+    ...(moved === undefined ? [] : await judge(world, moved)),
+    ...(await lists.judge(world)),
+    ...(paid === undefined ? [] : await TpcbLoad.judge(world, idsOf(paid.written), denied(paid))),
   ];
-  return { committed: report.written.length, errors: report.errors, endedMs, findings };
+  const committed = reports.reduce((sum, { written }) => sum + written.length, 0);
+  return { committed, errors: added(reports), endedMs, findings };
+}
+
+function idsOf(transactions: readonly { readonly id: number }[]): readonly number[] {
+  return transactions.map(({ id }) => id);
+}
+
+function denied({ failed }: LoadReport): readonly number[] {
+  return idsOf(failed.filter(({ code }) => certainlyNot.includes(code)));
+}
+
+function added(reports: readonly LoadReport[]): ReadonlyMap<string, number> {
+  const errors = new Map<string, number>();
+  for (const { failed } of reports) {
+    for (const { code } of failed) errors.set(code, (errors.get(code) ?? 0) + 1);
+  }
+  return errors;
 }
 
 /** Resolves with the time when the deed was done. */
 async function strike(world: CommitWorld, what: Case): Promise<number> {
   const { step, moment, victim } = what;
-  const shard = shardOf[step];
+  const { shard, sql: pattern } = taps[step];
   const near = await world.primary(shard);
   const far = await world.primary(shard === 'a' ? 'b' : 'a');
   const relay = world.relay(near);
   let hitAt: number | null = null;
   const tap: Tap = {
     when: moment,
-    matches: (sql) => patterns[step].test(sql),
+    matches: (sql) => pattern.test(sql),
     async hit() {
       if (victim === 'near') await near.kill();
       else if (victim === 'far') await far.kill();
@@ -164,8 +176,7 @@ async function judge(world: CommitWorld, report: LoadReport): Promise<readonly s
   const halves = [...a.ids].filter((id) => !b.ids.has(id)).length;
   const otherHalves = [...b.ids].filter((id) => !a.ids.has(id)).length;
   const lost = report.written.filter(({ id }) => !a.ids.has(id)).length;
-  const denied = report.failed.filter(({ code }) => certainlyNot.includes(code));
-  const unexpected = denied.filter(({ id }) => a.ids.has(id)).length;
+  const unexpected = denied(report).filter((id) => a.ids.has(id)).length;
   const total = a.balance + b.balance;
   const findings: string[] = [];
   if (halves + otherHalves > 0) findings.push(`${halves + otherHalves} rows are half written`);

@@ -5,17 +5,9 @@ import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { withSession } from '../../src/lab/sql.ts';
 import { ServedCluster } from '../support/served-cluster.ts';
 import { TappedRelay } from '../support/tapped-relay.ts';
+import { borderId, commitSchema, commitTables, fillTpcb } from './commit-tables.ts';
 
 export type ShardName = 'a' | 'b';
-
-export const accountsPerShard = 10;
-export const firstBalance = 1_000;
-/** Shard b has the ids from here on, shard a those below. */
-export const borderId = 1_000_000;
-
-const schema = `
-  create table entry (id int primary key, balance int not null);
-  insert into entry select n, ${firstBalance} from generate_series(1, ${accountsPerShard}) n`;
 
 /** Two shards with a standby each, and a link from pgweave to each node that can be tapped. */
 export class CommitWorld {
@@ -32,7 +24,8 @@ export class CommitWorld {
     const served = await ServedCluster.start({
       shards: ['a', 'b'],
       standbys: 1,
-      schema,
+      schema: commitSchema,
+      tables: commitTables,
       limits: 'hold_max: 20s',
       prepare: async (lab) => {
         const ports = [...(await findFreePorts(lab.nodes.length))];
@@ -46,6 +39,9 @@ export class CommitWorld {
     // All shards were given the first one's ids.
     await world.ask(served.lab.shard('b').primary, `update entry set id = id + ${borderId}`);
     await served.untilArmed();
+    const client = await served.connect();
+    await fillTpcb(client);
+    await client.end();
     return world;
   }
 

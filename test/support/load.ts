@@ -98,7 +98,8 @@ async function goneOn(client: Client): Promise<Client | null> {
   }
 }
 
-function codeOf(error: unknown): string {
+/** An SQLSTATE, or the message of an error that has none. */
+export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return 'code' in error ? String(error.code) : error.message;
 }
