@@ -63,21 +63,8 @@ describe.skipIf(!hasPgbench)('pgbench', () => {
   it('fills its tables over shards, frozen, and again', async () => {
     const { host, port } = pgweave;
     const client = await WireClient.connect({ host, port, ...login });
-    const arguments_ = [
-      '-i',
-      '-I',
-      'g',
-      '-q',
-      '-s',
-      '2',
-      '-h',
-      host,
-      '-p',
-      `${port}`,
-      '-U',
-      'app',
-      'app',
-    ];
+    const at = ['-h', host, '-p', `${port}`, '-U', 'app'];
+    const arguments_ = ['-i', '-I', 'g', '-q', '-s', '2', ...at, 'app'];
     for (const round of [1, 2]) {
       await run('pgbench', arguments_);
       const counts = await client.query(
@@ -97,6 +84,26 @@ describe.skipIf(!hasPgbench)('pgbench', () => {
       expect(misplaced).toBe('0');
       server.close();
     }
+    client.close();
+  }, 120_000);
+
+  it('runs TPC-B over shards, and all balances agree', async () => {
+    const { host, port } = pgweave;
+    const client = await WireClient.connect({ host, port, ...login });
+    const at = ['-h', host, '-p', `${port}`, '-U', 'app'];
+    await run('pgbench', ['-i', '-I', 'g', '-q', '-s', '2', ...at, 'app']);
+    const load = ['-n', '-b', 'tpcb-like', '-c', '4', '-t', '40', '--max-tries=50'];
+    for (const protocol of ['simple', 'extended', 'prepared']) {
+      await run('pgbench', [...load, '-M', protocol, ...at, 'app']);
+    }
+    const balances = await client.query(
+      `select (select sum(abalance) from pgbench_accounts), (select sum(tbalance) from pgbench_tellers),
+         (select sum(bbalance) from pgbench_branches), (select sum(delta) from pgbench_history),
+         (select count(*) from pgbench_history)`,
+    );
+    const [accounts, tellers, branches, history, count] = balances[0] ?? [];
+    expect([tellers, branches, history]).toEqual([accounts, accounts, accounts]);
+    expect(count).toBe('480');
     client.close();
   }, 120_000);
 });
