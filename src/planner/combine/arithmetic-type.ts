@@ -8,16 +8,25 @@ import type { StatementContext } from '../statement-context.ts';
 /** Each is converted to those after it without being asked to. */
 const numbers = ['int2', 'int4', 'int8', 'numeric', 'float4', 'float8'];
 
-const int4Functions = ['length', 'char_length', 'character_length', 'octet_length'];
-const int8Functions = ['count', 'dense_rank', 'rank', 'row_number'];
-const intervalFunctions = [
-  'age',
-  'interval',
-  'justify_days',
-  'justify_hours',
-  'justify_interval',
-  'make_interval',
-];
+/** Whatever their arguments are. */
+const returnTypes: { readonly [name: string]: string } = {
+  extract: 'numeric',
+  date_part: 'float8',
+  length: 'int4',
+  char_length: 'int4',
+  character_length: 'int4',
+  octet_length: 'int4',
+  count: 'int8',
+  dense_rank: 'int8',
+  rank: 'int8',
+  row_number: 'int8',
+  age: 'interval',
+  interval: 'interval',
+  justify_days: 'interval',
+  justify_hours: 'interval',
+  justify_interval: 'interval',
+  make_interval: 'interval',
+};
 /** Of integers they make double precision. */
 const roundingFunctions = ['ceil', 'ceiling', 'floor', 'round', 'sign', 'sqrt', 'trunc'];
 
@@ -107,11 +116,8 @@ function commonType(types: readonly Known[]): Known {
 }
 
 function functionType(name: string, argument: Known, argumentCount: number): Known {
-  if (name === 'extract') return 'numeric';
-  if (name === 'date_part') return 'float8';
-  if (int4Functions.includes(name)) return 'int4';
-  if (intervalFunctions.includes(name)) return 'interval';
-  if (int8Functions.includes(name)) return 'int8';
+  const known = Object.hasOwn(returnTypes, name) ? returnTypes[name] : undefined;
+  if (known !== undefined) return known;
   if (argument === null || !(numbers.includes(argument) || argument === 'interval')) return null;
   const isReal = argument === 'float4' || argument === 'float8';
   if (['abs', 'max', 'min'].includes(name)) return argument;
