@@ -21,7 +21,8 @@ function currentUser(settings: SessionSettings, userName: string): string {
  */
 export function splitNames(text: string): readonly string[] {
   const names: string[] = [];
-  const pattern = /\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)'|([^,\s"']+))\s*(?:,|$)/gy;
+  // Written so that a name of any length takes one step of the pattern for each of its quotes.
+  const pattern = /\s*(?:"([^"]*(?:""[^"]*)*)"|'([^']*(?:''[^']*)*)'|([^,\s"']+))\s*(?:,|$)/gy;
   for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
     const [, quoted, literal, plain] = match;
     if (quoted !== undefined) names.push(quoted.replaceAll('""', '"'));

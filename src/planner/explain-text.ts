@@ -1,4 +1,4 @@
-const blank = String.raw`(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)`;
+const blank = String.raw`(?:\s|--[^\n]*\n|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)`;
 const options = String.raw`\((?:[^()']|'[^']*')*\)`;
 const words = `(?:${blank}+(?:analyze|analyse|verbose)\\b)*`;
 

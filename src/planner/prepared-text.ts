@@ -1,4 +1,4 @@
-const blank = String.raw`(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)`;
+const blank = String.raw`(?:\s|--[^\n]*\n|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)`;
 const name = String.raw`(?:"(?:[^"]|"")*"|[^\s"(;]+)`;
 const types = String.raw`\((?:[^()]|\([^()]*\))*\)`;
 

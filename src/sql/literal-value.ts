@@ -28,6 +28,9 @@ function dollarQuotedValue(token: string): string | null {
   return token.slice(tagLength, token.length - tagLength);
 }
 
+/** Characters of a literal whose escapes are worth the time. */
+const escapedLengthMax = 1_000_000;
+
 /** All pieces of a string that continues over lines, joined. */
 function quotedValue(token: string, open: number, escapes: boolean): string | null {
   // Nearly every literal: one piece, nothing to undo.
@@ -35,6 +38,7 @@ function quotedValue(token: string, open: number, escapes: boolean): string | nu
   if (close === token.length - 1 && !(escapes && token.includes('\\'))) {
     return token.slice(open + 1, close);
   }
+  if (escapes && token.length > escapedLengthMax) return null;
   let value = '';
   let from = open + 1;
   for (let at = from; at < token.length; at += 1) {

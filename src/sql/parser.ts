@@ -5,6 +5,8 @@ import type { SqlNode } from './ast.ts';
 import { nestingBound } from './nesting-bound.ts';
 
 const nestingMax = 3500;
+/** Each name may become a node, and each node takes a kilobyte until the plan is made. */
+const fingerprintLengthMax = 1_000_000;
 /** What PostgreSQL says when its own room is used up. */
 const isExhausted = /stack depth limit|memory exhausted|out of memory/i;
 
@@ -20,10 +22,11 @@ export type ParseOutcome =
   | { readonly kind: 'syntax-error' };
 
 /**
- * Parses one statement with PostgreSQL's own grammar. Throws 54001 for one that is nested too
+ * Parses one statement with PostgreSQL's own grammar. Throws 54000 for one that is too long, its literals left out, 54001 for one that is nested too
  * deeply; `fingerprint` is the lexer's, which shows the nesting without the literals.
  */
 export function parseStatement(text: string, fingerprint: string): ParseOutcome {
+  if (fingerprint.length > fingerprintLengthMax) throw tooLong();
   if (nestingBound(fingerprint) > nestingMax) throw tooComplex();
   try {
     const { stmts = [] } = parseSync(text);
@@ -45,4 +48,10 @@ export function tooComplex(cause?: unknown): PgError {
     hint,
     cause,
   });
+}
+
+function tooLong(): PgError {
+  const message = `statement has more than ${fingerprintLengthMax} characters without its literals`;
+  const hint = 'Split it, pass an array as one parameter, or use COPY.';
+  return new PgError(SqlState.programLimitExceeded, message, { hint });
 }

@@ -1,8 +1,10 @@
 import { lexStatements } from '../../sql/lexer.ts';
 import { parseStatement } from '../../sql/parser.ts';
 
-const blank = String.raw`(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)`;
+const blank = String.raw`(?:\s|--[^\n]*\n|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)`;
 const beginning = new RegExp(String.raw`^copy${blank}*\(`, 'i');
+/** Places that look like the end of the query, and are read to see: each costs as much as the query. */
+const endsMax = 20;
 const ending = new RegExp(String.raw`\)${blank}*to\b`, 'gi');
 
 /**
@@ -17,7 +19,7 @@ export function copyQueryText(text: string): {
   const queryStart = beginning.exec(text)?.[0].length;
   if (queryStart === undefined) return null;
   const ends = [...text.matchAll(ending)].map(({ index }) => index).reverse();
-  for (const queryEnd of ends) {
+  for (const queryEnd of ends.slice(0, endsMax)) {
     const queryText = text.slice(queryStart, queryEnd);
     const [lexed, ...others] = lexStatements(queryText, { standardConformingStrings: true });
     if (lexed === undefined || others.length > 0) continue;

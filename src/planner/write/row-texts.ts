@@ -15,7 +15,7 @@ type TokenKind = 'open' | 'close' | 'comma' | 'values' | 'blank' | 'other';
  * fingerprint has control characters, see lexer.ts.
  */
 const token =
-  /\s+|\p{Cc}|"(?:[^"]|"")*"|'(?:[^']|'')*'|\$(\d+)|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\d[\w.]*|[^$'"]/uy;
+  /\s+|\p{Cc}|"[^"]*(?:""[^"]*)*"|'[^']*(?:''[^']*)*'|\$(\d+)|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|\d[\w.]*|[^$'"]/uy;
 
 /**
  * Finds the rows of a statement's VALUES list, `count` of them, by their parentheses. null when the

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { splitNames } from '../../../src/executor/search-path.ts';
 import { PlanCache } from '../../../src/planner/plan-cache.ts';
 import { planStatement } from '../../../src/planner/plan-statement.ts';
 import { resolveRouting } from '../../../src/planner/resolve-routing.ts';
@@ -155,6 +156,24 @@ describe('a statement that takes long to read', () => {
   it('with one word of a million letters may be kept or not', () => {
     expect(meansTheSame('a'.repeat(1_000_000))).toBe(false);
     expect(meansTheSame(`select ${'a, '.repeat(200_000)}`)).toBe(true);
+  });
+});
+
+describe('a statement that is too long to hold', () => {
+  it('is refused where names and not literals make it long', () => {
+    const plan = planOf(`select ${'a,'.repeat(1_000_000)}b`);
+    expect(plan).toMatchObject({ kind: 'reject', sqlState: '54000' });
+    expect(planOf(`select '${'x'.repeat(3_000_000)}'`).kind).toBe('select');
+  });
+
+  it('is read in one piece where a name, a comment or a list is long', () => {
+    const long = 'x'.repeat(8_000_000);
+    expect(splitNames(`"${long}", '${long}'`)).toEqual([long, long]);
+    expect(splitNames(`"${long}`)).toEqual([]);
+    expect(planOf(`explain /* ${long} */ select 1`).kind).toBe('explain');
+    expect(planOf(`prepare /* ${long} */ p as select 1`).kind).toBe('prepared');
+    const ends = `copy (select 1) to '${') to '.repeat(20_000)}'`;
+    expect(planOf(ends).kind).toBe('reject');
   });
 });
 
