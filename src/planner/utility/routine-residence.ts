@@ -56,12 +56,13 @@ function routinesIn(statement: SqlNode): readonly (readonly string[])[] {
 function isHomeRoutine(request: PlanRequest, names: readonly string[]): boolean {
   const { schema, searchPath } = request;
   const found = schema.functions(names.at(-2) ?? null, names.at(-1) ?? '', searchPath);
-  return found.some(({ tables = [] }) =>
-    tables.some((table) => {
-      const [inSchema = '', ...name] = table.split('.');
-      return isHome(request, inSchema, name.join('.'));
-    }),
-  );
+  return found.some(({ tables = [] }) => tables.some((table) => isHomeByFullName(request, table)));
+}
+
+/** `schema.name`; both may have dots. */
+function isHomeByFullName(request: PlanRequest, table: string): boolean {
+  const dots = [...table.matchAll(/\./g)].map(({ index }) => index);
+  return dots.some((dot) => isHome(request, table.slice(0, dot), table.slice(dot + 1)));
 }
 
 function isHome(request: PlanRequest, schema: string | null, name: string): boolean {
