@@ -15,6 +15,7 @@ import { shardedSequences } from './sequences/adjust-sequences.ts';
 import { sequenceMistakes } from './sequences/sequence-mistakes.ts';
 import { type TypeDifferences, typeDifferences } from './server-types.ts';
 import { fullName, readShardCatalogue, type ShardCatalogue } from './shard-catalogue.ts';
+import { SystemRelations } from './system-relations.ts';
 
 export type CatalogueReading = {
   readonly snapshot: CatalogueSnapshot;
@@ -36,6 +37,7 @@ const settings = { lock_timeout: '5s' };
  * before, version included.
  */
 export class CatalogueReader {
+  readonly #system = new SystemRelations();
   #version = 0;
   #last = '';
 
@@ -49,7 +51,9 @@ export class CatalogueReader {
   ): Promise<CatalogueReading> {
     const { shardMap } = config;
     const [read, answers] = await Promise.all([
-      Promise.all(shardMap.shards.map((shard) => readShard(config, shard, primaryOf(shard)))),
+      Promise.all(
+        shardMap.shards.map((shard) => readShard(config, shard, primaryOf(shard), this.#system)),
+      ),
       readCombineServers(config),
     ]);
     const catalogues = new Map(read.map((catalogue) => [catalogue.shard, catalogue]));
@@ -108,6 +112,7 @@ async function readShard(
   config: Config,
   shard: ShardId,
   node: NodeAddress | null,
+  system: SystemRelations,
 ): Promise<ShardCatalogue> {
   if (node === null) {
     throw new PgError(
@@ -119,7 +124,11 @@ async function readShard(
   const login = controlLogin(config);
   const connection = { node, login, settings, timeoutMs: statementTimeoutMs };
   return await withControlConnection(connection, (session) =>
-    readShardCatalogue(shard, session, { system: shard === shardMap.home }),
+    readShardCatalogue(
+      shard,
+      session,
+      shard === shardMap.home ? (each) => system.read(each) : null,
+    ),
   );
 }
 

@@ -94,15 +94,18 @@ const relationKinds: { readonly [relkind: string]: RelationKind } = {
   c: 'composite',
 };
 
-/** `system`: with pg_catalog and information_schema, which are the same on every shard. */
+/** `system` reads what pg_catalog and information_schema have, the same on every shard; null: left out. */
 export async function readShardCatalogue(
   shard: ShardId,
   session: ControlConnection,
-  { system }: { readonly system: boolean },
+  system: ((session: ControlConnection) => Promise<readonly RelationRow[]>) | null,
 ): Promise<ShardCatalogue> {
   await session.execute('begin isolation level repeatable read read only');
   const traits = await readServerTraits(session);
-  const rows = await session.query<RelationRow>(relationsSql(system ? all : usersOwn));
+  const rows = [
+    ...(system === null ? [] : await system(session)),
+    ...(await session.query<RelationRow>(relationsSql(usersOwn))),
+  ];
   const sequences = await readSequences(session);
   const functions = await readFunctions(session);
   const leftovers = await readLeftovers(session);

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CatalogueReader, type CatalogueReading } from '../../src/cluster/catalogue-reader.ts';
 import { schemaFromSnapshot } from '../../src/cluster/catalogue-schema.ts';
+import { controlLogin, withControlConnection } from '../../src/cluster/control-connection.ts';
+import { SystemRelations } from '../../src/cluster/system-relations.ts';
 import type { Config, NodeAddress } from '../../src/config/config.ts';
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
 import { withSession } from '../../src/lab/sql.ts';
@@ -158,6 +160,22 @@ describe('the catalogue of real servers', () => {
         'its columns are (id, extra), on shard a they are (id)',
       ]),
     );
+  });
+
+  it('reads the relations of the system again only when they have changed', async () => {
+    const system = new SystemRelations();
+    const [node] = config.nodes.get('a' as ShardId) ?? [];
+    if (node === undefined) throw new Error('no node');
+    const options = { node, login: controlLogin(config), timeoutMs: 10_000 };
+    await withControlConnection(options, async (session) => {
+      const first = await system.read(session);
+      expect(first.length).toBeGreaterThan(100);
+      expect(await system.read(session)).toBe(first);
+      await session.execute('grant select on pg_catalog.pg_class to public');
+      const second = await system.read(session);
+      expect(second).not.toBe(first);
+      expect(second).toEqual(first);
+    });
   });
 
   it('does not answer with a gap', async () => {

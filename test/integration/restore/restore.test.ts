@@ -108,7 +108,7 @@ describe.skipIf(versionOf('psql') === 0)('a dump of one PostgreSQL', () => {
   it('is restored by psql', async () => {
     await psql(sides.urls.served);
     await demandRestored();
-  });
+  }, 120_000);
 
   it.skipIf(newest === undefined)('is restored by pg_restore, in one transaction', async () => {
     const words = ['--exit-on-error', '--dbname', sides.urls.served];
