@@ -49,6 +49,7 @@ export class Functions {
   /** Documents: values, tests and rows of them. */
   json(relation: Relation): Query {
     const [rid = '1'] = rowNumbers(relation);
+    const all = rowNumbers(relation).join(', ');
     const int4 = columnName(relation, ['int4'], this.#dice);
     const text = columnName(relation, ['text', 'varchar'], this.#dice);
     const json = columnName(relation, ['jsonb'], this.#dice);
@@ -84,12 +85,15 @@ export class Functions {
       () => ({ ...select, columns: [['count(*)']], where: [...where, [`${text} is not json`]] }),
       () => ({
         ...select,
-        columns: [[`json_arrayagg(${int4} order by ${rid} null on null)`], ['count(*)']],
+        columns: [[`json_arrayagg(${int4} order by ${all} null on null)`], ['count(*)']],
         isTotal: true,
       }),
       () => ({
         ...select,
-        columns: [[`${int4} % 3`], [`json_objectagg(${rid}: ${int4} returning jsonb)`]],
+        columns: [
+          [`${int4} % 3`],
+          [`json_objectagg(concat_ws('-', ${all}): ${int4} returning jsonb)`],
+        ],
         groupBy: [[`${int4} % 3`]],
       }),
     ])();
