@@ -71,6 +71,7 @@ async function openSession(
   return await ControlConnection.open({
     node,
     login: controlLogin(config),
+    settings: { lock_timeout: '5s' },
     timeoutMs: statementTimeoutMs,
   });
 }
