@@ -1,5 +1,9 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { asc, avg, count, eq, inArray, relations, sql, sum } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
+import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import * as t from 'drizzle-orm/pg-core';
 import pg from 'pg';
 import * as own from './tell.mjs';
@@ -56,6 +60,54 @@ const db = drizzle(pool, {
 });
 
 own.tellVersion('drizzle-orm');
+
+/** A folder as drizzle-kit generates it. */
+async function migrations(folder) {
+  await mkdir(`${folder}/meta`, { recursive: true });
+  const files = {
+    '0000_first.sql': `DO $$ BEGIN
+ CREATE TYPE "public"."drizzle_mood" AS ENUM('sad', 'ok');
+EXCEPTION
+ WHEN duplicate_object THEN null;
+END $$;
+--> statement-breakpoint
+CREATE TABLE IF NOT EXISTS "drizzle_note" ("id" serial PRIMARY KEY NOT NULL, "mood" "drizzle_mood");
+--> statement-breakpoint
+CREATE TABLE IF NOT EXISTS "drizzle_tag" ("note_id" integer NOT NULL, "name" text NOT NULL);
+--> statement-breakpoint
+DO $$ BEGIN
+ ALTER TABLE "drizzle_tag" ADD CONSTRAINT "drizzle_tag_note_id_fk" FOREIGN KEY ("note_id") REFERENCES "public"."drizzle_note"("id");
+EXCEPTION
+ WHEN duplicate_object THEN null;
+END $$;`,
+    '0001_second.sql': 'ALTER TYPE "drizzle_mood" ADD VALUE \'happy\';',
+  };
+  const entries = Object.keys(files).map((file, idx) => ({
+    ...{ idx, version: '7', when: 1_700_000_000_000 + idx, breakpoints: true },
+    tag: file.replace('.sql', ''),
+  }));
+  const journal = { version: '7', dialect: 'postgresql', entries };
+  await writeFile(`${folder}/meta/_journal.json`, JSON.stringify(journal));
+  for (const [file, text] of Object.entries(files)) await writeFile(`${folder}/${file}`, text);
+}
+
+await tell('migration', async () => {
+  const migrationsFolder = await mkdtemp(join(tmpdir(), 'pgweave-drizzle-'));
+  try {
+    await migrations(migrationsFolder);
+    const run = () => migrate(db, { migrationsFolder, migrationsSchema: 'drizzle_log' });
+    await run();
+    await run();
+    await db.execute(sql`insert into drizzle_note (mood) values ('happy')`);
+    const rows = await db.execute(sql`select id, mood from drizzle_note`);
+    await db.execute(sql`drop table drizzle_tag, drizzle_note`);
+    await db.execute(sql`drop type drizzle_mood`);
+    await db.execute(sql`drop schema drizzle_log cascade`);
+    return rows.rows;
+  } finally {
+    await rm(migrationsFolder, { recursive: true });
+  }
+});
 
 await tell('crud', async () => {
   const rows = customers.map((custId) => ({
