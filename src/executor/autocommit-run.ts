@@ -9,6 +9,7 @@ import type { ShardServers } from '../cluster/shard-servers.ts';
 import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { User } from '../config/config.ts';
+import type { SequenceAdvance } from '../planner/sequence-calls.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ClientOutput } from './client-output.ts';
 import { questionAbout } from './commit/question-about.ts';
@@ -41,6 +42,8 @@ export type RunOwner = {
   /** It was given up before it got a connection. */
   withdrawn(done: (ok: boolean) => void): void;
   refused(error: PgError, done: (ok: boolean) => void): void;
+  /** Takes down what it has got of sequences. */
+  take(connection: ServerConnection, advances: SequenceAdvance, done: () => void): void;
   landed(run: AutocommitRun, outcome: RelayOutcome, connection: ServerConnection): void;
   /** Likewise, of a write in a block of its own. */
   resolved(run: AutocommitRun, end: WriteEnd): void;
@@ -185,6 +188,13 @@ export class AutocommitRun implements LeaseRequest, RelayOptions {
     const latencyMs = clock.now() - this.#startedAt;
     telemetry.shardLatency(shard, latencyMs);
     traffic?.note(latencyMs, this.#relay?.bytes ?? 0);
+    const { advances } = this.flight;
+    if (!advances || outcome.errored || outcome.lost !== null) {
+      this.#land(outcome, connection);
+    } else this.#owner.take(connection, advances, () => this.#land(outcome, connection));
+  }
+
+  #land(outcome: RelayOutcome, connection: ServerConnection): void {
     this.#release(connection);
     this.#owner.landed(this, outcome, connection);
   }

@@ -12,27 +12,28 @@ import type { StatementRun } from './statement-run.ts';
 
 /** The client's own text to the shard, answered in the protocol that it came in. */
 export function cursorFlight(run: StatementRun, shard: ShardId, write: boolean): Flight {
-  const { planned, padding, parameters, resultFormats } = run;
+  const { planned, padding } = run;
   if (run.describe) return plainFlight(shard, write, [encodeQuery(padding + planned.text)], null);
+  return { shard, write, traffic: null, build: unnamedFlight(run) };
+}
+
+/** A statement with its values, answered as Execute is. */
+export function unnamedFlight(run: StatementRun): Flight['build'] {
+  const { planned, parameters, resultFormats } = run;
   const { formats, values } = parameters;
-  return {
-    shard,
-    write,
-    traffic: null,
-    build(connection) {
-      const typeOids = serverTypeOids(connection, parameters.typeOids);
-      // It must know the types of binary rows then.
-      const describes = connection.types !== null && resultFormats.includes(1);
-      const messages = [
-        encodeParse({ name: '', sql: planned.text, typeOids }),
-        encodeBind({ portal: '', statement: '', formats, values, resultFormats }),
-        ...(describes ? [encodeDescribe({ kind: 'portal', name: '' })] : []),
-        encodeExecute({ portal: '', rowsMax: 0 }),
-        syncMessage,
-      ];
-      const unseen = messages.slice(2).map(() => swallow);
-      return { messages, script: new ReplyScript([...unseen, forward]) };
-    },
+  return (connection) => {
+    const typeOids = serverTypeOids(connection, parameters.typeOids);
+    // It must know the types of binary rows then.
+    const describes = connection.types !== null && resultFormats.includes(1);
+    const messages = [
+      encodeParse({ name: '', sql: planned.text, typeOids }),
+      encodeBind({ portal: '', statement: '', formats, values, resultFormats }),
+      ...(describes ? [encodeDescribe({ kind: 'portal', name: '' })] : []),
+      encodeExecute({ portal: '', rowsMax: 0 }),
+      syncMessage,
+    ];
+    const unseen = messages.slice(2).map(() => swallow);
+    return { messages, script: new ReplyScript([...unseen, forward]) };
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
+import type { SequenceAdvance } from '../planner/sequence-calls.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ReplyScript } from './reply-script.ts';
 import type { ShardTraffic } from './shard-traffic.ts';
@@ -11,6 +12,8 @@ export type Flight = {
   readonly rowless?: boolean;
   /** The session keeps the connection from here on. Not with `traffic`. */
   readonly reserves?: boolean;
+  /** To be taken down when it has succeeded. */
+  readonly advances?: SequenceAdvance | null;
   readonly traffic: ShardTraffic | null;
   /** It may run in a block of its own: rows are written and read, nothing else. */
   readonly resolvable?: boolean;

@@ -2,6 +2,7 @@ import type { ConnectionHolder } from '../backend/server-connection.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { ShardServers } from '../cluster/shard-servers.ts';
 import { Reservations } from './reservations.ts';
+import { SequenceValues } from './sequence-values.ts';
 import type { TemporaryRelations } from './temporary-relations.ts';
 
 /** What a session hears of the connections that it keeps. */
@@ -15,6 +16,7 @@ export type KeptStateEvents = {
 /** What a session has on servers beyond its settings and its transaction. */
 export class KeptState {
   readonly reservations: Reservations;
+  readonly sequences = new SequenceValues();
   /** null: the session has no temporary relations. */
   temporary: TemporaryRelations | null = null;
   readonly holder: ConnectionHolder;
@@ -31,6 +33,7 @@ export class KeptState {
   /** The session is over, or begins anew. */
   drop(): void {
     this.temporary = null;
+    this.sequences.clear();
     this.reservations.giveAllBack();
   }
 }

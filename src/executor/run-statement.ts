@@ -2,12 +2,15 @@ import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Plan } from '../planner/plan.ts';
+import type { PreparedCommand } from '../planner/prepared-command.ts';
+import type { SettingCommand } from '../planner/setting-command.ts';
 import { emptyQueryResponse } from '../protocol/constant-messages.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import { boundFlight } from './bound-flight.ts';
 import { runCopy } from './copy/run-copy.ts';
 import { countStatement } from './count-statement.ts';
 import { runCursorCommand } from './cursor-commands.ts';
+import { unnamedFlight } from './cursor-flight.ts';
 import { runExplain } from './explain.ts';
 import type { Flight } from './flight.ts';
 import { inBlock } from './in-block.ts';
@@ -15,6 +18,7 @@ import type { KeptQuery } from './kept-query.ts';
 import { runPreparedCommand } from './prepared-commands.ts';
 import { rejection } from './rejection.ts';
 import { MultiShardPortal } from './run-multi-shard.ts';
+import { runRecalled } from './run-recalled.ts';
 import {
   expectLeftovers,
   isPlain,
@@ -25,6 +29,7 @@ import {
 import type { SessionExecutor } from './session-executor.ts';
 import { runSettingCommand } from './setting-commands.ts';
 import type { StatementRun } from './statement-run.ts';
+import { flightAdvance, keyListener } from './take-sequence-values.ts';
 import type { Target, UtilityTarget, WriteTarget } from './target.ts';
 import { runTransactionCommand } from './transaction-commands.ts';
 import { refreshBlockSchema } from './utility/block-schema.ts';
@@ -57,6 +62,7 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
       return;
     case 'copy':
       expectLeftovers(executor, plan);
+      flightAdvance(executor, [plan]);
       runCopy(executor, run, plan.copy, done);
       return;
     case 'transaction':
@@ -64,38 +70,30 @@ export function runStatement(executor: SessionExecutor, run: StatementRun, done:
       runTransactionCommand(executor, plan.command, planned.text, done);
       return;
     case 'setting':
-      executor.world.telemetry.statement('local');
-      runSettingCommand(executor, plan.command, planned.text, (ok) => {
-        if (ok && plan.command.kind === 'discard-all') {
-          executor.session.discardAll();
-          executor.cursors.closeAll();
-          executor.kept.drop();
-        }
-        done(ok);
-      });
+      runSetting(executor, plan.command, planned.text, done);
       return;
     case 'cursor':
       if (executor.transaction.block !== 'none') expectLeftovers(executor, plan);
+      flightAdvance(executor, [plan]);
       runCursorCommand(executor, run, plan.command, done);
       return;
     case 'prepared':
-      executor.world.telemetry.statement('local');
-      runPreparedCommand(
-        executor,
-        run,
-        plan.command,
-        (prepared, ended) => {
-          const { planner } = executor.world;
-          const target = planner.targetOf(executor, prepared.planned, prepared.parameters);
-          runTarget(executor, prepared, target, ended);
-        },
-        done,
-      );
+      runPrepared(executor, run, plan.command, done);
       return;
     case 'explain':
       expectLeftovers(executor, plan);
+      flightAdvance(executor, [plan]);
       executor.world.telemetry.statement('local');
       runExplain(executor, run, plan, done);
+      return;
+    case 'recalled':
+      runRecalled(
+        executor,
+        run,
+        plan.calls,
+        (recalled, ended) => runStatement(executor, recalled, ended),
+        done,
+      );
       return;
     case 'empty':
       executor.succeed(emptyQueryResponse, done);
@@ -114,12 +112,53 @@ export function isMistaken(plan: Plan): boolean {
   return plan.kind === 'utility' && plan.tag === '';
 }
 
+function runSetting(
+  executor: SessionExecutor,
+  command: SettingCommand,
+  text: string,
+  done: Done,
+): void {
+  executor.world.telemetry.statement('local');
+  runSettingCommand(executor, command, text, (ok) => {
+    if (ok && command.kind === 'discard-all') {
+      executor.session.discardAll();
+      executor.cursors.closeAll();
+      executor.kept.drop();
+    }
+    done(ok);
+  });
+}
+
+function runPrepared(
+  executor: SessionExecutor,
+  run: StatementRun,
+  command: PreparedCommand,
+  done: Done,
+): void {
+  executor.world.telemetry.statement('local');
+  runPreparedCommand(
+    executor,
+    run,
+    command,
+    (prepared, ended) => {
+      if (prepared.planned.plan.kind === 'recalled') {
+        runStatement(executor, prepared, ended);
+        return;
+      }
+      const { planner } = executor.world;
+      const target = planner.targetOf(executor, prepared.planned, prepared.parameters);
+      runTarget(executor, prepared, target, ended);
+    },
+    done,
+  );
+}
+
 /** In a failed transaction only its end is possible. */
 export function abortedError(executor: SessionExecutor, plan: Plan | null): PgError | null {
   if (!executor.transaction.failed) return null;
   if (plan?.kind === 'transaction') {
     const { kind } = plan.command;
-    if (kind === 'commit' || kind === 'rollback' || kind === 'rollback-to') return null;
+    if (['commit', 'rollback', 'rollback-to', 'prepare'].includes(kind)) return null;
   }
   return new PgError(
     SqlState.inFailedSqlTransaction,
@@ -132,20 +171,25 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
   countStatement(executor.world.telemetry, planned.plan, target);
   if (target.kind !== 'error') expectLeftovers(executor, planned.plan);
   switch (target.kind) {
-    case 'shard':
+    case 'shard': {
+      // What only reads takes nothing.
+      const advances = planned.traffic === null ? flightAdvance(executor, [planned.plan]) : null;
       if (setsSettings(planned.plan)) inBlock(executor);
       executor.runFlight(
         {
           shard: target.shard,
           write: target.write,
+          rowless: isRowless(planned.plan),
           traffic: planned.traffic,
           build: queryFlight(executor, run),
           resolvable: target.write && planned.plan.kind === 'modify',
           ...(keepsState(planned.plan) ? { reserves: true } : {}),
+          advances,
         },
         (ok) => settle(executor, run, ok, done),
       );
       return;
+    }
     case 'multi-shard': {
       // What is asked of a server that is kept comes one after the other, as in a block.
       if (!executor.kept.reservations.isEmpty) inBlock(executor);
@@ -154,7 +198,7 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
         statementText: run.padding + planned.text,
         literalText: (slot) => planned.literalText(slot),
         parameters: run.parameters,
-        resultFormats: [],
+        resultFormats: run.resultFormats,
         wantsDescription: run.describe,
       });
       portal.fetch(0, (end) => done(end === 'complete'));
@@ -174,9 +218,15 @@ function runTarget(executor: SessionExecutor, run: StatementRun, target: Target,
   }
 }
 
+/** SHOW: no snapshot counts. */
+export function isRowless(plan: Plan): boolean {
+  return plan.kind === 'utility' && plan.tag === 'SHOW';
+}
+
 /** The statement as the client wrote it, or in the form that servers have kept. */
 function queryFlight(executor: SessionExecutor, run: StatementRun): Flight['build'] {
   const { planned, padding, serverName } = run;
+  if (run.isBound === true) return unnamedFlight(run);
   if (serverName !== undefined) return boundFlight(run, serverName);
   let kept: KeptQuery | null = null;
   return (connection, keeping) => {
@@ -197,7 +247,8 @@ function settle(executor: SessionExecutor, run: StatementRun, ok: boolean, done:
   else settleEffects(executor, [run], ok, next);
 }
 
-function writeRun({ timeZone }: SessionExecutor, run: StatementRun, target: WriteTarget): WriteRun {
+function writeRun(executor: SessionExecutor, run: StatementRun, target: WriteTarget): WriteRun {
+  const { timeZone } = executor;
   const { planned, padding, parameters, resultFormats, describe } = run;
   const describesPortal = run.describesPortal === true;
   const { plan, source } = planned;
@@ -211,6 +262,7 @@ function writeRun({ timeZone }: SessionExecutor, run: StatementRun, target: Writ
     resultFormats,
     wantsDescription: describe || describesPortal,
     describesPortal,
+    keyGiven: keyListener(executor, plan),
   };
 }
 

@@ -5,6 +5,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
 import type { Schema } from '../planner/schema.ts';
+import type { SequenceAdvance } from '../planner/sequence-calls.ts';
 import {
   decodeErrorFields,
   type ErrorFields,
@@ -30,6 +31,7 @@ import { releaseLocks } from './release-locks.ts';
 import { rerunsMax, runAgain } from './run-again.ts';
 import type { SessionEvents } from './session-events.ts';
 import type { PlanningSession } from './statement-planner.ts';
+import { takeSequenceValues } from './take-sequence-values.ts';
 import type { TemporaryRelations } from './temporary-relations.ts';
 import { type ConnectionRequest, Transaction } from './transaction.ts';
 
@@ -172,6 +174,12 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     return this.kept.reservations.keep(shard, connection, this.kept.holder);
   }
 
+  take(connection: ServerConnection, advances: SequenceAdvance, done: () => void): void {
+    // It is the statement's answer, which a cancel cannot undo any more.
+    this.#cancel = null;
+    takeSequenceValues(this, connection, advances, done);
+  }
+
   withdrawn(done: (ok: boolean) => void): void {
     this.fail(canceled(), done);
   }
@@ -311,8 +319,14 @@ export class SessionExecutor implements PlanningSession, RunOwner {
         insteadOf: (error) => (this.#isDeadlocked ? insteadOf(error) : null),
         done: (outcome) => {
           this.world.telemetry.shardLatency(shard, this.world.clock.now() - startedAt);
-          release();
-          this.#landedInBlock(flight, outcome, done);
+          const land = () => {
+            release();
+            this.#landedInBlock(flight, outcome, done);
+          };
+          const { advances } = flight;
+          if (advances && !outcome.errored && outcome.lost === null)
+            this.take(connection, advances, land);
+          else land();
         },
       });
       this.runs(() => connection.cancel(relay), write);

@@ -2,7 +2,7 @@ import type { SessionSettings } from '../backend/session-settings.ts';
 import { unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import type { SettingCommand } from '../planner/plan.ts';
+import type { SettingCommand } from '../planner/setting-command.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';

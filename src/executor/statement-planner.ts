@@ -27,6 +27,7 @@ import { KeptQueries } from './kept-queries.ts';
 import type { BoundParameters } from './multi-shard-select.ts';
 import { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
+import { SequenceDemand } from './sequence-values.ts';
 import { ShardTraffic } from './shard-traffic.ts';
 import type { IntermediateRun, MultiShardTarget, PathRun, Target } from './target.ts';
 import type { TemporaryRelations } from './temporary-relations.ts';
@@ -76,6 +77,7 @@ export class StatementPlanner {
   readonly learned = new LearnedStatements();
   readonly choices = new PathChoices();
   readonly keptQueries = new KeptQueries();
+  readonly sequenceDemand = new SequenceDemand();
   readonly emptyStatement: PlannedStatement;
 
   constructor(parts: {
@@ -208,6 +210,7 @@ export class StatementPlanner {
     const { home, shards, distributions } = this.#shardMap;
     switch (plan.kind) {
       case 'utility':
+      case 'recalled':
         return [home];
       case 'select':
       case 'modify':

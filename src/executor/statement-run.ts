@@ -13,6 +13,8 @@ export type StatementRun = {
   readonly describesPortal?: boolean;
   /** Of what EXECUTE names: the statement's name on every server. */
   readonly serverName?: string;
+  /** Not under a name: its text and values go in messages of the extended protocol. */
+  readonly isBound?: boolean;
   /** Of Bind; the simple protocol has none. */
   readonly resultFormats: readonly number[];
 };

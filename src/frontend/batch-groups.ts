@@ -232,7 +232,8 @@ function describeFetch(step: DescribeStep, { planned }: PreparedStatement): Plac
   const { plan } = planned;
   const isFetch = plan.kind === 'cursor' && plan.command.kind === 'fetch';
   const isExecute = plan.kind === 'prepared' && plan.command.kind === 'execute';
-  if (!isFetch && !isExecute) return null;
+  // It is parsed by whoever describes it, and again with its values.
+  if (!isFetch && !isExecute && plan.kind !== 'recalled') return null;
   return { kind: 'alone', group: { kind: 'describe-fetch', step } };
 }
 

@@ -4,7 +4,7 @@ import { SqlState } from '../base/sql-state.ts';
 import { inBlock } from '../executor/in-block.ts';
 import { oneByOne } from '../executor/one-by-one.ts';
 import { MultiShardPortal } from '../executor/run-multi-shard.ts';
-import { abortedError, noteExecuted, runStatement } from '../executor/run-statement.ts';
+import { abortedError, isRowless, noteExecuted, runStatement } from '../executor/run-statement.ts';
 import {
   expectLeftovers,
   isPlain,
@@ -13,6 +13,7 @@ import {
   wantsBlock,
 } from '../executor/session-effects.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
+import { flightAdvance } from '../executor/take-sequence-values.ts';
 import type { WriteTarget } from '../executor/target.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import type { Plan } from '../planner/plan.ts';
@@ -96,7 +97,7 @@ function acts(group: BatchGroup): boolean {
       if (plan.kind === 'modify' || plan.kind === 'copy' || plan.kind === 'utility') return true;
       if (plan.kind === 'setting') return plan.command.kind !== 'discard-all';
       if (plan.kind === 'prepared') return plan.command.kind === 'execute';
-      return plan.kind === 'explain';
+      return plan.kind === 'explain' || plan.kind === 'recalled';
     }
     case 'replies':
     case 'describe-multi-shard':
@@ -225,8 +226,10 @@ function notePortals({ transaction }: SessionExecutor, steps: readonly BatchStep
   }
 }
 
-function isRowless({ kind }: BatchStep): boolean {
-  return kind === 'parse' || kind === 'describe-statement' || kind === 'close';
+function readsNoRows(step: BatchStep): boolean {
+  const { kind } = step;
+  if (kind === 'parse' || kind === 'describe-statement' || kind === 'close') return true;
+  return 'portal' in step && step.portal !== null && isRowless(step.portal.statement.planned.plan);
 }
 
 function runFlight(
@@ -241,13 +244,17 @@ function runFlight(
     isPlain(statement.planned.plan) ? [] : [{ planned: statement.planned, parameters }],
   );
   for (const { planned } of effective) expectLeftovers(session.executor, planned.plan);
+  const taking = planned?.traffic ? [] : executions;
+  const plans = taking.map(({ portal }) => portal.statement.planned.plan);
+  const advances = flightAdvance(session.executor, plans);
   let flight: BatchFlight | null = null;
   session.executor.runFlight(
     {
       shard: group.shard,
       write: group.write,
-      rowless: group.steps.every(isRowless),
+      rowless: group.steps.every(readsNoRows),
       ...(effective.some(({ planned: { plan } }) => keepsState(plan)) ? { reserves: true } : {}),
+      advances,
       traffic: planned?.traffic ?? null,
       resolvable: group.write && executions.every(isOfRows),
       build(connection, keeping) {

@@ -20,7 +20,7 @@ import { encodeParse } from '../protocol/parse-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { DescribeStep } from './batch-groups.ts';
 import type { CursorStep } from './batch-step.ts';
-import { describeExecute } from './describe-execute.ts';
+import { describeExecute, describeText } from './describe-execute.ts';
 
 type Done = (ok: boolean) => void;
 
@@ -33,6 +33,10 @@ export function describeFetch(executor: SessionExecutor, step: DescribeStep, don
   const { plan } = statement.planned;
   if (plan.kind === 'prepared') {
     describeExecute(executor, step, plan.command.name ?? '', done);
+    return;
+  }
+  if (plan.kind === 'recalled') {
+    describeText(executor, step, statement, done);
     return;
   }
   const command = plan.kind === 'cursor' && plan.command.kind === 'fetch' ? plan.command : null;

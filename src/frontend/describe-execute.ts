@@ -15,8 +15,6 @@ export function describeExecute(
   name: string,
   done: (ok: boolean) => void,
 ): void {
-  const parts = step.kind === 'describe-statement' ? [encodeParameterDescription([])] : [];
-  const formats = step.kind === 'describe-portal' ? step.portal.resultFormats : [];
   let statement: PreparedText | null = null;
   try {
     statement = executor.session.preparedStatement(name);
@@ -25,11 +23,31 @@ export function describeExecute(
     executor.fail(error, done);
     return;
   }
-  if (statement === null) {
-    executor.succeed(Buffer.concat([...parts, noData]), done);
-    return;
-  }
-  const { planned, typeOids } = statement;
+  const parts = step.kind === 'describe-statement' ? [encodeParameterDescription([])] : [];
+  if (statement === null) executor.succeed(Buffer.concat([...parts, noData]), done);
+  else describe(executor, step, statement, () => parts, done);
+}
+
+/** Describe of a statement whose text is not what will run: its parameters and columns are the same. */
+export function describeText(
+  executor: SessionExecutor,
+  step: DescribeStep,
+  statement: Pick<PreparedText, 'planned' | 'typeOids'>,
+  done: (ok: boolean) => void,
+): void {
+  const partsOf = (oids: readonly number[]) =>
+    step.kind === 'describe-statement' ? [encodeParameterDescription(oids)] : [];
+  describe(executor, step, statement, partsOf, done);
+}
+
+function describe(
+  executor: SessionExecutor,
+  step: DescribeStep,
+  { planned, typeOids }: Pick<PreparedText, 'planned' | 'typeOids'>,
+  partsOf: (parameterOids: readonly number[]) => readonly Buffer[],
+  done: (ok: boolean) => void,
+): void {
+  const formats = step.kind === 'describe-portal' ? step.portal.resultFormats : [];
   const shard = shardOf(executor, planned);
   const wanted = { shard, write: false, share: false, rowless: true };
   executor.acquire(wanted, done, (connection, release) => {
@@ -41,7 +59,8 @@ export function describeExecute(
         executor.fail(outcome.error, done);
         return;
       }
-      const { columns } = outcome.description;
+      const { columns, parameterOids } = outcome.description;
+      const parts = [...partsOf(parameterOids)];
       const formatOf = (index: number) => formats[formats.length === 1 ? 0 : index] ?? 0;
       const described = columns?.map((column, index) => ({ ...column, format: formatOf(index) }));
       parts.push(described === undefined ? noData : encodeRowDescription(described));

@@ -5,6 +5,7 @@ import { abortedError, isMistaken, noteExecuted, runStatement } from '../executo
 import { isPlain } from '../executor/session-effects.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import { noParameters, type StatementRun } from '../executor/statement-run.ts';
+import { flightAdvance } from '../executor/take-sequence-values.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import { emptyQueryResponse } from '../protocol/constant-messages.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
@@ -79,7 +80,12 @@ function runWhole(
     countStatement(executor.world.telemetry, plan, { kind: 'shard', shard, write });
   }
   const build = () => ({ messages: [encodeQuery(text)], script: null });
-  executor.runFlight({ shard, write, traffic: null, build }, (ok) => {
+  const advances = flightAdvance(
+    executor,
+    statements.map(({ plan }) => plan),
+  );
+  const flight = { shard, write, traffic: null, build, advances };
+  executor.runFlight(flight, (ok) => {
     const changing = statements.find(({ plan }) => plan.kind === 'utility' && plan.changesSchema);
     noteExecuted(
       executor,

@@ -17,12 +17,12 @@ import type {
   ResultField,
   RoutedNode,
   RouteNode,
-  SettingCommand,
   ShardQuery,
   SortKey,
   WritePart,
   WriteStep,
 } from './plan.ts';
+import type { SettingCommand } from './setting-command.ts';
 import { isOfOneKey } from './write/is-of-one-key.ts';
 
 /** The plan as indented text that a DBA can read; literals appear as `?0`, parameters as `$1`. */
@@ -67,6 +67,8 @@ export function explainPlan(plan: Plan): readonly string[] {
       ];
     case 'prepared':
       return [`Prepared ${JSON.stringify(plan.command)}`];
+    case 'recalled':
+      return [`Recalled ${JSON.stringify(plan.calls)}`];
     case 'empty':
       return ['Empty'];
     case 'reject':

@@ -2,17 +2,7 @@ import { unreachable } from '../base/assert.ts';
 import type { SqlNode } from '../sql/ast.ts';
 import { stringsOf } from '../sql/names.ts';
 import type { Plan } from './plan.ts';
-
-/**
- * What may leave something in the session of the server that it runs on: SET, a temporary table, a
- * session lock. Names only, in lower case and without schemas, because too many cost time, not truth.
- */
-export type Leftovers = {
-  /** Of users' functions and operators, and of relations whose triggers, defaults and so on call such. */
-  readonly names: ReadonlySet<string>;
-  /** Parameters with a dot in their names that such functions speak of: no server can list those. */
-  readonly settings: readonly string[];
-};
+import type { Leftovers } from './schema.ts';
 
 /** The plan, which says so when running `statement` may leave something. */
 export function withLeftovers(plan: Plan, statement: SqlNode, { names }: Leftovers): Plan {
@@ -32,6 +22,7 @@ export function withLeftovers(plan: Plan, statement: SqlNode, { names }: Leftove
     case 'transaction':
     case 'setting':
     case 'prepared':
+    case 'recalled':
     case 'empty':
     case 'reject':
       return plan;
@@ -41,7 +32,7 @@ export function withLeftovers(plan: Plan, statement: SqlNode, { names }: Leftove
 }
 
 function mayCall(statement: SqlNode): boolean {
-  return 'CreateTableAsStmt' in statement || 'CopyStmt' in statement;
+  return ['CreateTableAsStmt', 'CopyStmt', 'CallStmt', 'DoStmt'].some((tag) => tag in statement);
 }
 
 /** Tables stand in statements with and without the tag of their node. */
@@ -52,6 +43,13 @@ function namesAny(value: unknown, names: ReadonlySet<string>): boolean {
     if (field === 'relname' && typeof child === 'string' && names.has(child.toLowerCase())) {
       return true;
     }
+    // The body of DO, as text.
+    if (
+      field === 'DoStmt' &&
+      wordsOf(JSON.stringify(child).replaceAll(/\\[nrt]/g, ' ')).some((word) => names.has(word))
+    ) {
+      return true;
+    }
     if (field === 'funcname' || field === 'name') {
       const last = lastOf(child);
       if (last !== null && names.has(last.toLowerCase())) return true;
@@ -59,6 +57,10 @@ function namesAny(value: unknown, names: ReadonlySet<string>): boolean {
     if (namesAny(child, names)) return true;
   }
   return false;
+}
+
+function wordsOf(text: string): readonly string[] {
+  return text.toLowerCase().match(/[\p{L}\p{N}_$]+/gu) ?? [];
 }
 
 /** The last part of a name that is a list of strings. */

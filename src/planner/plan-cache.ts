@@ -41,12 +41,12 @@ export class PlanCache {
     if (cached !== undefined) return cached;
     const plan = planStatement(request);
     // Settings, and arguments of EXECUTE, differ in each value and are cheap to plan; COPY costs more to run.
-    const isCached = plan.kind !== 'setting' && plan.kind !== 'prepared' && plan.kind !== 'copy';
-    if (isCached) this.#plans.set(key, plan);
+    if (!isUncached.has(plan.kind)) this.#plans.set(key, plan);
     return plan;
   }
 }
 
+const isUncached: ReadonlySet<Plan['kind']> = new Set(['setting', 'prepared', 'recalled', 'copy']);
 const fingerprintMax = 100_000;
 /** Of all entries together: a plan takes a few bytes for each character of its text. */
 const keyLengthsMax = 16_000_000;

@@ -1,6 +1,7 @@
 import type { SqlNode } from '../sql/ast.ts';
-import type { Plan, SettingCommand } from './plan.ts';
+import type { Plan } from './plan.ts';
 import { refusal, refuse } from './refuse.ts';
+import type { SettingCommand } from './setting-command.ts';
 import { settingLimit } from './setting-limits.ts';
 
 type SetNode = Extract<SqlNode, { VariableSetStmt: unknown }>['VariableSetStmt'];

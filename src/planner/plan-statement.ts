@@ -9,6 +9,7 @@ import { withLeftovers } from './leftovers.ts';
 import { markFunctions } from './mark-functions.ts';
 import { refuseSessionFunctions } from './note-session-function.ts';
 import type { Plan } from './plan.ts';
+import { planRecalled } from './plan-recalled.ts';
 import type { PlanRequest } from './plan-request.ts';
 import { planSelect } from './plan-select.ts';
 import { planUtility } from './plan-utility.ts';
@@ -50,6 +51,9 @@ export function planStatement(request: PlanRequest): Plan {
     const outcome = parseStatement(text.slice(lexed.start, lexed.end), lexed.fingerprint);
     if (outcome.kind === 'empty') return { kind: 'empty' };
     if (outcome.kind === 'syntax-error') return asReceivedHome;
+    const written = text.slice(lexed.start, lexed.end);
+    const recalled = planRecalled(outcome.statement, written, lexed.fingerprint);
+    if (recalled !== null) return recalled;
     const bound = bindSlots(outcome.statement, text, lexed);
     const statement = markFunctions(bound.statement, request.schema, request.searchPath);
     const plan = planTree(request, statement, bound.allSlotsFound);

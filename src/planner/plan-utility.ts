@@ -47,7 +47,8 @@ export function planUtility(
       ? { kind: 'setting', command: { kind: 'discard-all' } }
       : {
           kind: 'utility',
-          tag: 'DISCARD',
+          tag:
+            statement.DiscardStmt.target === 'DISCARD_SEQUENCES' ? 'DISCARD SEQUENCES' : 'DISCARD',
           changesSchema: false,
           everyShard: null,
           effect: { kind: 'ends' },

@@ -3,7 +3,9 @@ import type { ValueRef } from '../sql/statement.ts';
 import type { CopyPlan } from './copy/copy-plan.ts';
 import type { CursorCommand } from './cursor-command.ts';
 import type { PreparedCommand } from './prepared-command.ts';
+import type { RecalledCall, SequenceAdvance } from './sequence-calls.ts';
 import type { SessionEffect } from './session-effect.ts';
+import type { SettingCommand } from './setting-command.ts';
 import type { TransactionCommand } from './transaction-command.ts';
 
 /**
@@ -315,18 +317,6 @@ export type Reject = {
   readonly hint: string | null;
 };
 
-export type SettingCommand =
-  /** `value` is SQL text for the right side of SET ... TO, ready to replay; null means DEFAULT. */
-  | {
-      readonly kind: 'set';
-      readonly name: string;
-      readonly value: string | null;
-      readonly local: boolean;
-    }
-  | { readonly kind: 'reset'; readonly name: string }
-  | { readonly kind: 'reset-all' }
-  | { readonly kind: 'discard-all' };
-
 /** How a utility statement runs on every shard: `together` in one transaction over all of them. */
 export type EveryShard = {
   /** `in-block`: only in a block of the client's; `apart`: never; `either`: as the client has it. */
@@ -368,6 +358,8 @@ export type Plan =
       readonly routing: Routing;
       readonly isWhole: boolean;
       readonly multi: MultiShardWrite | Reject;
+      /** Missing: it may take values of any sequence. */
+      readonly advances?: SequenceAdvance;
       readonly effect?: SessionEffect;
       readonly leaves?: true;
     }
@@ -385,6 +377,7 @@ export type Plan =
   | { readonly kind: 'setting'; readonly command: SettingCommand }
   | { readonly kind: 'cursor'; readonly command: CursorCommand; readonly leaves?: true }
   | { readonly kind: 'prepared'; readonly command: PreparedCommand }
+  | { readonly kind: 'recalled'; readonly calls: readonly RecalledCall[] }
   /** `statement` is what follows EXPLAIN and its options in the client's text. */
   | {
       readonly kind: 'explain';

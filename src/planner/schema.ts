@@ -1,6 +1,5 @@
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { TableSharding } from '../sharding/shard-map.ts';
-import type { Leftovers } from './leftovers.ts';
 
 /**
  * Order of a text value: `c` is byte order (C, POSIX, and builtin C.UTF-8 or ucs_basic collations,
@@ -101,6 +100,17 @@ export type FunctionSchema = {
    * unless the search path names pg_catalog after it.
    */
   readonly isHidden: boolean;
+};
+
+/**
+ * What may leave something in the session of the server that it runs on: SET, a temporary table, a
+ * session lock. Names only, in lower case and without schemas, because too many cost time, not truth.
+ */
+export type Leftovers = {
+  /** Of users' functions and operators, and of relations whose triggers, defaults and so on call such. */
+  readonly names: ReadonlySet<string>;
+  /** Parameters with a dot in their names that such functions speak of: no server can list those. */
+  readonly settings: readonly string[];
 };
 
 /**

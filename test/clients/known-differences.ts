@@ -5,7 +5,6 @@ export type KnownDifference = {
   readonly reason: string;
 };
 
-const currval = 'the id of the last insert is asked with currval(): use RETURNING';
 const dump = 'there is no snapshot across shards: dump the rows of each server';
 
 export const knownDifferences: readonly KnownDifference[] = [
@@ -14,6 +13,5 @@ export const knownDifferences: readonly KnownDifference[] = [
     thing: 'move',
     reason: 'a portal over several shards is read with Execute, not with FETCH and MOVE',
   },
-  ...['dbd-pg', 'php-pdo'].map((client) => ({ client, thing: 'migration', reason: currval })),
   { client: 'pg_dump', thing: 'dump of rows', reason: dump },
 ];

@@ -19,6 +19,8 @@ type Results = readonly (GatheredResult | null)[];
 export type ListedWrites = {
   readonly writes: readonly ShardWrite[];
   readonly returned: ReturnedRows;
+  /** Of the last row, if it was computed. */
+  readonly lastKey: string | null;
 };
 
 /**
@@ -48,10 +50,17 @@ export function listedWrites(
     const { pieces, parameters } = narrowed(all, values, parameterOids);
     return { shard, route: writeRoute({ kind: 'rewritten', pieces }), source, parameters };
   });
-  if (!step.hasEveryRow) return { writes, returned: { kind: 'all' } };
+  const lastKey = computedKey(step.rows.at(-1)?.key, source.results ?? []);
+  if (!step.hasEveryRow) return { writes, returned: { kind: 'all' }, lastKey };
   const numbers = new Map(shards.map((shard, index) => [shard, index]));
   const order = owners.map((shard) => numbers.get(shard) ?? 0);
-  return { writes, returned: { kind: 'in-order', writes: order } };
+  return { writes, returned: { kind: 'in-order', writes: order }, lastKey };
+}
+
+function computedKey(key: ListedRow['key'] | undefined, results: Results): string | null {
+  const result = key?.kind === 'result' ? (results[key.result] ?? null) : null;
+  if (key?.kind !== 'result' || result === null) return null;
+  return new ResultRows(result).value(key.row, key.column)?.toString() ?? null;
 }
 
 function ownerReader(

@@ -118,7 +118,9 @@ class WriteStatement {
     this.#guarded(() => {
       if (isPlainStep(step)) {
         const run = { ...target, step };
-        const { writes, returned, inTurn } = plannedWrites(this.#steps, this.#run, run, known);
+        const planned = plannedWrites(this.#steps, this.#run, run, known);
+        const { writes, returned, inTurn, lastKey = null } = planned;
+        if (lastKey !== null) this.#run.keyGiven(lastKey);
         this.#steps.write(writes, returned, complete, { inTurn });
       } else if (step.kind === 'key-change') {
         changeKeys(this.#steps, this.#run, step, known, complete);

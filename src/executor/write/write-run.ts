@@ -13,4 +13,6 @@ export type WriteRun = {
   readonly wantsDescription: boolean;
   /** Without RETURNING that is NoData. */
   readonly describesPortal: boolean;
+  /** Hears the key of the last row, if it was computed. */
+  keyGiven(value: string): void;
 };

@@ -33,6 +33,8 @@ export type PlannedWrites = {
   readonly writes: readonly ShardWrite[];
   readonly returned: ReturnedRows;
   readonly inTurn: boolean;
+  /** Of the last row, if it was computed. */
+  readonly lastKey?: string | null;
 };
 
 /** One write, whose rows are all wanted. */

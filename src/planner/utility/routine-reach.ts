@@ -92,6 +92,8 @@ function addPlan(reach: RoutineReach, plan: Plan, name: string, isOfCatalog: () 
     case 'transaction':
       reach.endsTransaction = true;
       return;
+    case 'recalled':
+      throw refusal(`currval() and lastval() in ${name} are not supported`, split);
     case 'copy':
     case 'cursor':
     case 'prepared':

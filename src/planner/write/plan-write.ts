@@ -5,6 +5,7 @@ import { analyzeStatementWrite } from '../analyze-write.ts';
 import type { MultiShardWrite, Plan, Reject, Routing } from '../plan.ts';
 import { refuse, rejectOf } from '../refuse.ts';
 import { routingOf } from '../routing-of.ts';
+import { sequenceAdvance } from '../sequence-advance.ts';
 import { StatementContext, type StatementSource } from '../statement-context.ts';
 import { noteStatementFacts } from '../statement-facts.ts';
 import type { WriteFacts } from '../written-table.ts';
@@ -70,7 +71,9 @@ function planWhole(
   const multi = planMulti(source, given, facts, routing);
   if (!facts.isWhole && multi.kind === 'reject') return multi;
   const { effect } = context;
-  const plan = { kind: 'modify', command, routing, isWhole: facts.isWhole, multi } as const;
+  const advances = sequenceAdvance(source, source.statement);
+  const isWhole = { isWhole: facts.isWhole, ...(advances === null ? {} : { advances }) };
+  const plan = { kind: 'modify', command, routing, ...isWhole, multi } as const;
   return effect === null ? plan : { ...plan, effect };
 }
 
