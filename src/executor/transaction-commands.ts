@@ -5,6 +5,7 @@ import type { TransactionCommand } from '../planner/transaction-command.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeNoticeResponse } from '../protocol/error-response.ts';
 import { commitBlock } from './commit/commit-block.ts';
+import { finishPrepared, prepareTransaction } from './prepared-transactions.ts';
 import { reviewReservations } from './review-reservations.ts';
 import { scriptRefusal } from './session-bounds.ts';
 import type { SessionExecutor } from './session-executor.ts';
@@ -41,9 +42,21 @@ export function runTransactionCommand(
     case 'rollback-to':
       rollbackTo(executor, command.name, text, done);
       return;
+    case 'prepare':
+      prepare(executor, command.gid, text, done);
+      return;
+    case 'finish-prepared':
+      finishPrepared(executor, command.gid, { tag: command.tag, text }, done);
+      return;
     default:
       unreachable(command);
   }
+}
+
+function prepare(executor: SessionExecutor, gid: string, text: string, done: Done): void {
+  const { block, failed } = executor.transaction;
+  if (block === 'explicit' && !failed) prepareTransaction(executor, gid, text, done);
+  else rollback(executor, false, 'ROLLBACK', done);
 }
 
 /** Ends an implicit block: commits when all went well. The client is told only of a failure. */

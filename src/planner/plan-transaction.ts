@@ -9,6 +9,7 @@ type TransactionNode = Extract<SqlNode, { TransactionStmt: unknown }>['Transacti
 /** BEGIN, COMMIT, SAVEPOINT and their kin. DEFERRABLE only changes when a transaction waits. */
 export function planTransaction(node: TransactionNode): Plan {
   const name = node.savepoint_name ?? '';
+  const gid = node.gid ?? '';
   const chain = node.chain === true;
   switch (node.kind) {
     case 'TRANS_STMT_BEGIN':
@@ -25,8 +26,14 @@ export function planTransaction(node: TransactionNode): Plan {
       return command({ kind: 'release', name });
     case 'TRANS_STMT_ROLLBACK_TO':
       return command({ kind: 'rollback-to', name });
+    case 'TRANS_STMT_PREPARE':
+      return command({ kind: 'prepare', gid });
+    case 'TRANS_STMT_COMMIT_PREPARED':
+      return command({ kind: 'finish-prepared', tag: 'COMMIT PREPARED', gid });
+    case 'TRANS_STMT_ROLLBACK_PREPARED':
+      return command({ kind: 'finish-prepared', tag: 'ROLLBACK PREPARED', gid });
     default:
-      return refuse('PREPARE TRANSACTION is not supported', 'Use BEGIN and COMMIT.');
+      return refuse('this transaction command is not supported', 'Use BEGIN and COMMIT.');
   }
 }
 

@@ -339,3 +339,52 @@ describe('servers that cannot prepare', () => {
     }
   });
 });
+
+describe('PREPARE TRANSACTION of a client', () => {
+  it('is of the shard that has written, and finished from any session', async () => {
+    const client = await connect();
+    const tags = async (...texts: readonly string[]) => {
+      const seen: string[] = [];
+      for (const text of texts) {
+        const answer = await client.query(text).catch((error) => ({ command: error.code }));
+        seen.push(answer.command);
+      }
+      return seen;
+    };
+    await client.query('delete from entry');
+    await client.query('begin');
+    await client.query('select count(*) from entry');
+    await client.query("insert into entry values (1000001, 'far')");
+    expect(await tags("prepare transaction 'it''s mine'")).toEqual(['PREPARE']);
+    expect(await ask('b', 'select gid from pg_prepared_xacts')).toEqual([{ gid: "it's mine" }]);
+    await client.query('begin');
+    await client.query("insert into entry values (2, 'near')");
+    expect(await tags("prepare transaction 'other'", 'rollback')).toEqual(['PREPARE', 'ROLLBACK']);
+    const another = await connect();
+    await another.query("commit prepared 'it''s mine'");
+    await another.query("rollback prepared 'other'");
+    expect(await notes()).toEqual(['1000001 far']);
+    expect(await prepared()).toBe(0);
+    expect(await tags("commit prepared 'it''s mine'", 'select 1')).toEqual(['42704', 'SELECT']);
+    expect(await tags('begin', "commit prepared 'x'", 'rollback')).toEqual([
+      'BEGIN',
+      '25001',
+      'ROLLBACK',
+    ]);
+    expect(await tags('begin', 'select 1/0', "prepare transaction 'x'", 'select 1')).toEqual([
+      'BEGIN',
+      '22012',
+      'ROLLBACK',
+      'SELECT',
+    ]);
+    expect(await tags('begin', "prepare transaction 'pgweave/a/1'", 'select 1')).toEqual([
+      'BEGIN',
+      '0A000',
+      'SELECT',
+    ]);
+    const texts = ['begin', ...both.trim().split(';'), "prepare transaction 'x'", 'select 1'];
+    await client.query('delete from entry');
+    expect(await tags(...texts)).toEqual(['BEGIN', 'INSERT', 'INSERT', '0A000', 'SELECT']);
+    expect(await notes()).toEqual([]);
+  });
+});

@@ -111,3 +111,62 @@ describe('PREPARE, EXECUTE and DEALLOCATE', () => {
     await Promise.all([client.end(), admin.end()]);
   });
 });
+
+describe('the protocol to its limits', () => {
+  it.each([32_768, 65_535])('takes %i parameters, on one shard and over several', async (count) => {
+    const clients = [await sides.served.connect(), await sides.connectPlain()];
+    const numbers = Array.from({ length: count }, (_, index) => index);
+    const list = numbers.map((index) => `$${index + 1}`).join(',');
+    const texts = [
+      `select note from entry where id in (${list}) order by id`,
+      `select count(*), sum(n) from (select unnest(array[${list}]::int[]) as n) s`,
+    ];
+    const values = numbers.map((index) => (index % 2 === 0 ? index : 1_000_000 + index));
+    const seen = [];
+    for (const client of clients) {
+      for (const text of texts) {
+        seen.push((await client.query({ text, values, rowMode: 'array' })).rows);
+      }
+      await client.end();
+    }
+    expect(seen.slice(0, 2)).toEqual(seen.slice(2));
+    expect(seen[0]).toEqual([['two'], ['far']]);
+  });
+
+  it('has large objects, in transactions and without', async () => {
+    await same([
+      "select lo_from_bytea(70001, 'abc')",
+      "select lo_put(70001, 3, 'def')",
+      "select encode(lo_get(70001), 'escape')",
+      'begin',
+      'select lo_creat(-1) > 0',
+      'select lo_open(70001, 393216)',
+      'select lo_lseek(0, 2, 0)',
+      "select encode(loread(0, 3), 'escape')",
+      "select lowrite(0, 'XYZ')",
+      'select count(*) from entry',
+      'select lo_tell(0), lo_truncate(0, 7), lo_close(0)',
+      'commit',
+      "select encode(lo_get(70001), 'escape')",
+      'begin',
+      'select lo_unlink(70001)',
+      'rollback',
+      'select lo_unlink(70001)',
+      'select lo_get(70001)',
+      'select lo_open(70001, 131072)',
+    ]);
+  });
+
+  it('has transactions that are SERIALIZABLE, READ ONLY and DEFERRABLE', async () => {
+    await same([
+      'begin isolation level serializable read only deferrable',
+      'select note from entry where id = 1000001',
+      'show transaction_deferrable',
+      "update entry set note = 'x' where id = 1000001",
+      'rollback',
+      'start transaction read only, isolation level serializable, deferrable',
+      'select note from entry where id = 1',
+      'commit',
+    ]);
+  });
+});
