@@ -89,6 +89,28 @@ describe.each(['simple', 'extended'] as const)('a lost write (%s)', (kind) => {
   });
 });
 
+describe('a write whose server says goodbye before it tells the ID', () => {
+  it('is run again', async () => {
+    const id = nextId++;
+    await withSession(await world.primary(), world.served.lab.login, async (session) => {
+      await session.query('begin; lock table entry in access exclusive mode');
+      const waiting = `select pid from pg_stat_activity where usename = 'app' and wait_event_type = 'Lock'`;
+      const answer = client.query(`insert into entry values (${id}, 'written') returning id`);
+      answer.catch(() => {});
+      const isWaiting = async () => {
+        await session.query('select pg_stat_clear_snapshot()');
+        return (await session.query(waiting)).rowCount === 1;
+      };
+      await world.served.until('the write to wait', isWaiting);
+      await session.query(`select pg_terminate_backend(pid, 1000) from (${waiting}) w`);
+      await world.served.until('the write to wait again', isWaiting);
+      await session.query('commit');
+      expect((await answer).rows).toEqual([{ id }]);
+    });
+    expect(await epochsOf(id)).toHaveLength(1);
+  });
+});
+
 describe('a write that nothing happens to', () => {
   it('is answered as ever', async () => {
     const id = nextId++;

@@ -126,10 +126,10 @@ export class ResolvedWrite {
     if (errored) {
       this.#held.pass();
       done({ kind: 'done', ok: false });
+    } else if (xid === null || (xid === undefined && isFarewell(cause))) {
+      this.#undone(cause);
     } else if (xid === undefined) {
       done({ kind: 'failed', error: unknownOutcome(shard, cause) });
-    } else if (xid === null) {
-      this.#undone(cause);
     } else {
       void ask({ ...question, xid }).then((outcome) => {
         if (outcome === 'rolled-back') {
@@ -152,4 +152,12 @@ export class ResolvedWrite {
       done({ kind: 'undone', cause });
     }
   }
+}
+
+/**
+ * The server's own last words (57P01, 57P02), not ours about a lost connection: they come in order, and
+ * it would have told the ID before it began to commit.
+ */
+function isFarewell({ sqlState }: PgError): boolean {
+  return sqlState.startsWith('57P');
 }
