@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { check } from '../../../src/cli/check.ts';
 
@@ -18,6 +21,32 @@ describe('check', () => {
       ].join('\n'),
       exitCode: 1,
     });
+  });
+
+  it('reads the users file, too, and names its lines', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'pgweave-check-'));
+    try {
+      const file = join(directory, 'users.txt');
+      const text = `database: app\nshards: { a: { nodes: [db] } }\nhome: a\ncontrol: { user: p }\nusers_file: ${file}\n`;
+      expect(check(text, options)).toMatchObject({
+        text: expect.stringContaining(`${file}:1:1: ENOENT`),
+        exitCode: 1,
+      });
+      writeFileSync(file, '; users\n"kim" "secret"\nlee hidden\n');
+      expect(check(text, options)).toEqual({
+        text: [
+          `${file}:3:1: this is no line of a userlist`,
+          '    write "name" "password", quotes in them twice',
+          '1 mistake',
+          '',
+        ].join('\n'),
+        exitCode: 1,
+      });
+      writeFileSync(file, '"kim" "secret"\n');
+      expect(check(text, options)).toMatchObject({ exitCode: 0 });
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it('prints the shards and the map of a good file and ends with 0', () => {
