@@ -18,7 +18,7 @@ describe.skipIf(!has('openssl'))('TLS towards clients', () => {
     served = await ServedCluster.start({
       shards: ['a', 'b'],
       schema: entrySchema,
-      more: `tls: { certificate_file: ${certificate}, key_file: ${key} }`,
+      more: `tls: { certificate_file: ${certificate}, key_file: ${key}, min_version: TLSv1.3 }`,
     });
   });
 
@@ -39,6 +39,14 @@ describe.skipIf(!has('openssl'))('TLS towards clients', () => {
     ]);
     const clients = await served.console('show clients');
     expect(clients.map(({ tls }) => tls)).toContain('yes');
+    await client.end();
+  });
+
+  it('is not older than min_version says', async () => {
+    const ca = await readFile(authority, 'utf8');
+    const old = { ca, maxVersion: 'TLSv1.2' } as const;
+    await expect(served.connect({ host: 'localhost', ssl: old })).rejects.toThrow(/version|alert/i);
+    const client = await served.connect({ host: 'localhost', ssl: { ca, minVersion: 'TLSv1.3' } });
     await client.end();
   });
 
