@@ -260,9 +260,10 @@ export class ShardStream implements RowSource, Exchange {
   }
 
   #fail(error: ShardFailure): void {
-    // 57014, or an error that the cancel came too late for: nobody asks any more.
-    if (this.#hasFailed || this.#isCancelled) return;
+    if (this.#hasFailed) return;
     this.#hasFailed = true;
+    // 57014, or an error that the cancel came too late for: nobody asks any more.
+    if (this.#isCancelled) return;
     this.#buffer.clear();
     this.#events.failed(error);
   }
