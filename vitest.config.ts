@@ -1,19 +1,32 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Failures must be noticed within fractions of a second here, or memory is counted: nobody beside them. */
 const alone = [
-  'test/chaos/**/*.test.ts',
+  'test/chaos/chaos.test.ts',
   'test/endurance/**/*.test.ts',
   'test/integration/failover*.test.ts',
-  'test/integration/{demo,hostile,lost-commit,lost-write,rejoin-hook}.test.ts',
+  'test/integration/hostile.test.ts',
 ];
+
+/** They take longest, and would run on when everything else is done if they were not begun first. */
+const longest = ['/differential.test.ts', '/random-writes.test.ts', '/ddl-crash.test.ts'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) =>
+      longest.some((end) => moduleId.endsWith(end)) ? 0 : 1;
+    return (await super.sort(files)).sort((a, b) => isLong(a) - isLong(b));
+  }
+}
 
 const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
 
-// fast: pure code and fake shards, seconds. servers: real PostgreSQL clusters, two files at a time,
+// fast: pure code and fake shards, seconds. servers: real PostgreSQL clusters, three files at a time,
 // since each waits as long as it works. failover: real clusters, one file at a time.
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -32,9 +45,10 @@ export default defineConfig({
             'test/integration/**/*.test.ts',
             'test/differential/**/*.test.ts',
             'test/tpch/**/*.test.ts',
+            'test/chaos/**/*.test.ts',
           ],
           exclude: alone,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           ...patience,
         },

@@ -12,7 +12,7 @@ import { loadRows, startWorld, storedDifferences, type World } from './world.ts'
 // DIFFERENTIAL_SEED and DIFFERENTIAL_STATEMENTS choose another run: npm run differential -- --help
 
 const seed = Number(process.env['DIFFERENTIAL_SEED'] ?? 1);
-const statements = Number(process.env['DIFFERENTIAL_STATEMENTS'] ?? 20_000);
+const statements = Number(process.env['DIFFERENTIAL_STATEMENTS'] ?? 5_000);
 const shardCounts = (process.env['DIFFERENTIAL_SHARDS'] ?? '1,2,4,7').split(',').map(Number);
 const sessionCount = 4;
 const msPerStatement = 50;

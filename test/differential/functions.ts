@@ -58,7 +58,10 @@ export class Functions {
     const select = { ...emptySelect, with: common, from, where };
     const values: readonly Fragment[] = [
       [`json_value(${document}, '$.a' returning text) as v`],
-      [`json_value(${document}, 'strict $.b' returning int default 7 on empty default 8 on error)`],
+      // Of NULL, PostgreSQL 18 gives the default of the row before, if that one was an error.
+      [
+        `json_value(coalesce(${document}, '1'), 'strict $.b' returning int default 7 on empty default 8 on error)`,
+      ],
       [`json_query(${document}, '$.*' with conditional wrapper) as q`],
       [`json_exists(${document}, '$.a[*] ? (@ > $n)' passing 1 as n false on error)`],
       [`${text} is json`],

@@ -222,7 +222,6 @@ export class Scenarios {
         'fetch c',
         'fetch forward 2 from c',
         `move ${some} in c`,
-        'fetch 0 c',
         ...(kind === 'scroll ' ? this.#backward() : []),
       ],
       this.#dice.int(1, kind === 'scroll ' ? 8 : 3),
@@ -240,6 +239,7 @@ export class Scenarios {
   #backward(): readonly string[] {
     const count = String(this.#dice.int(1, 40));
     return [
+      'fetch 0 c',
       `fetch backward ${count} from c`,
       'fetch prior c',
       'fetch first c',
