@@ -161,6 +161,14 @@ describe('a client', () => {
     ['COPY data unasked', Buffer.concat([header('d', 8), Buffer.from('data')])],
     ['an authentication unasked', Buffer.concat([header('p', 8), Buffer.from('pwd\0')])],
     ['a function call', Buffer.concat([header('F', 8), Buffer.from([0, 0, 0, 1])])],
+    [
+      'a CopyFail with NULs in its reason',
+      Buffer.concat([
+        serialize.query('copy entry from stdin'),
+        header('f', 9),
+        Buffer.from('a\0b\0c'),
+      ]),
+    ],
   ])('who sends %s hears of it, or goes on', async (_, bytes) => {
     const client = await login();
     client.socket.write(Buffer.concat([bytes, serialize.sync(), serialize.query('select 7')]));
