@@ -2,10 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Failures must be noticed within fractions of a second here, or memory is counted: nobody beside them. */
-const alone = [
-  'test/integration/failover*.test.ts',
-  'test/integration/{demo,hostile}.test.ts',
-];
+const alone = ['test/integration/failover*.test.ts', 'test/integration/{demo,hostile}.test.ts'];
 
 /** They take longest, and would run on when everything else is done if they were not begun first. */
 const longest = ['/differential.test.ts', '/random-writes.test.ts'];
