@@ -32,6 +32,7 @@ export default defineConfig({
             'test/golden/**/*.test.ts',
             'test/architecture.test.ts',
           ],
+          maxWorkers: 2,
         },
       },
       {
