@@ -29,10 +29,12 @@ const stateSql = `
  * After a statement, or a block, that may have changed what is kept on servers: connections on
  * which nothing is left go back to their pools, unless a transaction goes on, and the planner
  * learns the names of temporary relations. A connection that is lost meanwhile ends the session.
+ * When the client is gone, nothing is left to keep.
  */
 export function reviewReservations(executor: SessionExecutor, done: () => void): void {
   const { reservations } = executor.kept;
   const { transaction } = executor;
+  if (transaction.isAbandoned && transaction.block === 'none') executor.kept.drop();
   if (reservations.isEmpty || transaction.failed) {
     if (transaction.block === 'none') reservations.isWatching = false;
     done();

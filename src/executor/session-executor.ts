@@ -139,7 +139,8 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   abandon(): void {
     if (!this.#writing) this.#cancel?.();
     this.transaction.abandon();
-    this.kept.drop();
+    // A COMMIT on its way needs its connections; who reviews them then gives them back.
+    if (!this.transaction.isEnding) this.kept.drop();
   }
 
   /** What cancel() does from now on. */

@@ -10,6 +10,7 @@ import type { Schema } from '../planner/schema.ts';
 import { decodeErrorResponse } from '../protocol/error-response.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import { abandonParticipants } from './abandon-participants.ts';
 import type { ClientOutput } from './client-output.ts';
 import { clientGone, giveBack } from './give-back.ts';
 import { internalExchange } from './internal-exchange.ts';
@@ -95,6 +96,15 @@ export class Transaction {
 
   get participants(): ReadonlyMap<ShardId, Participant> {
     return this.#participants;
+  }
+
+  /** The client is gone. What it has asked to commit may still be on its way. */
+  get isAbandoned(): boolean {
+    return this.#abandoned;
+  }
+
+  get isEnding(): boolean {
+    return this.#ending;
   }
 
   /** When it began, and its sessions on the servers as far as they are known. */
@@ -294,23 +304,13 @@ export class Transaction {
 
   /** The client is gone: nothing of its transaction may reach the next one. */
   abandon(): void {
+    this.#abandoned = true;
     if (this.#ending) return;
-    for (const { connection } of this.#participants.values()) {
-      if (!connection.alive) continue;
-      if (connection.depth > 0) {
-        connection.destroy('client disconnected in a transaction');
-        continue;
-      }
-      if (this.#servers.isWatching) connection.taint();
-      const exchange = internalExchange((outcome) => {
-        if (outcome.kind === 'ready') connection.release();
-        else connection.destroy('rollback failed');
-      });
-      connection.send(exchange, [encodeQuery('ROLLBACK')]);
-    }
+    const participants = this.#participants;
+    // First: the loss of a connection can be the answer that a ROLLBACK on its way waits for.
     this.#participants = nobody;
     this.#block = 'none';
-    this.#abandoned = true;
+    abandonParticipants(participants.values(), this.#servers.isWatching);
   }
 
   #begin(block: 'implicit' | 'explicit', text: string, isolation: string | null): void {

@@ -1,11 +1,17 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sleep } from '../../../src/base/clock.ts';
 import { withSession } from '../../../src/lab/sql.ts';
 import { BothSides } from '../../support/both-sides.ts';
 import { leavingFunctions } from '../../support/leaving-functions.ts';
 import { entrySchema } from '../../support/served-cluster.ts';
 
-const schema = `${entrySchema}; ${leavingFunctions}`;
+const schema = `${entrySchema}; ${leavingFunctions};
+  create table slow (id int);
+  create function dawdle() returns trigger language plpgsql as $$
+    begin perform pg_sleep(0.4); return null; end $$;
+  create constraint trigger dawdle after insert on slow deferrable initially deferred
+    for each row execute function dawdle()`;
 
 let sides: BothSides;
 
@@ -230,6 +236,31 @@ describe('advisory locks', () => {
     await one.end();
     await sides.served.untilIdle();
     await same(['select pg_try_advisory_lock(77)']);
+  });
+
+  it.each([
+    ['of one shard', "update entry set note = 'one' where id = 1"],
+    ['of several', "update entry set note = 'two' where id in (2, 1000002)"],
+  ])('end with a session that left during its COMMIT, which is done: %s', async (_, update) => {
+    const leaver = await sides.served.connect();
+    leaver.on('error', () => {});
+    await leaver.query('select pg_advisory_lock(78)');
+    await leaver.query('begin');
+    await leaver.query(update);
+    await leaver.query('insert into slow values (1)');
+    leaver.query('commit').catch(() => {});
+    await sleep(150);
+    leaver.connection.stream.destroy();
+    const client = await sides.served.connect();
+    await sides.served.until('the commit', async () => {
+      const { rowCount } = await client.query('delete from slow');
+      return rowCount === 1;
+    });
+    await sides.served.untilIdle();
+    const { rows } = await client.query('select pg_try_advisory_lock(78) as free');
+    expect(rows).toEqual([{ free: true }]);
+    await client.end();
+    await sides.served.untilIdle();
   });
 
   it('are not taken for rows of sharded tables', async () => {

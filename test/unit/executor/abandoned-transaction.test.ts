@@ -20,6 +20,7 @@ const user: User = {
   safeWrites: null,
 };
 const shard = 'a' as ShardId;
+const otherShard = 'b' as ShardId;
 
 function scene() {
   const leases: LeaseRequest[] = [];
@@ -34,9 +35,9 @@ function scene() {
   const transaction = new Transaction(reservations, user, emptySettings, systemClock, output);
   const refused: PgError[] = [];
   const given: unknown[] = [];
-  const ask = () =>
+  const ask = (asked = shard) =>
     transaction.acquire({
-      shard,
+      shard: asked,
       write: true,
       share: false,
       onConnection: (connection) => given.push(connection),
@@ -68,6 +69,41 @@ describe('a transaction whose client is gone', () => {
     transaction.abandon();
     ask();
     expect(leases).toEqual([]);
+    expect(refused).toMatchObject([{ message: 'client disconnected' }]);
+  });
+
+  it('sends no ROLLBACK to a shard that has answered one, when others have not', () => {
+    const { transaction, leases, ask } = scene();
+    const slow = new FakeConnection('a');
+    const quick = new FakeConnection('b');
+    transaction.begin('BEGIN', null);
+    ask();
+    ask(otherShard);
+    leases[0]?.onLease(slow);
+    leases[1]?.onLease(quick);
+    for (const connection of [slow, quick]) connection.ready('in-transaction');
+    transaction.broadcast('ROLLBACK', null, () => transaction.end(false));
+    quick.ready();
+    transaction.abandon();
+    expect(slow.alive).toBe(false);
+    quick.ready();
+    expect(quick.released).toBe(1);
+  });
+
+  it('ends what it has begun to commit, and begins nothing after it', () => {
+    const { transaction, leases, refused, ask } = scene();
+    const connection = new FakeConnection('a');
+    transaction.begin('BEGIN', null);
+    ask();
+    leases[0]?.onLease(connection);
+    connection.ready('in-transaction');
+    transaction.beginEnd();
+    transaction.abandon();
+    expect([connection.alive, connection.released]).toEqual([true, 0]);
+    transaction.end(true);
+    expect(connection.released).toBe(1);
+    transaction.begin('BEGIN', null);
+    ask();
     expect(refused).toMatchObject([{ message: 'client disconnected' }]);
   });
 });

@@ -1,7 +1,8 @@
 import type { Exchange, TransactionStatus } from '../../../src/backend/exchange.ts';
 import type { ServerConnection } from '../../../src/backend/server-connection.ts';
 import { emptySettings } from '../../../src/backend/session-settings.ts';
-import type { PgError } from '../../../src/base/pg-error.ts';
+import { PgError } from '../../../src/base/pg-error.ts';
+import { SqlState } from '../../../src/base/sql-state.ts';
 import type { NodeAddress, NodeId } from '../../../src/config/config.ts';
 import { BackendCode } from '../../../src/protocol/message-code.ts';
 import { readyForQuery } from '../../../src/protocol/ready-for-query.ts';
@@ -118,7 +119,7 @@ export class FakeConnection implements ServerConnection {
     return null;
   }
   unreserve(): void {}
-  destroy(): void {
-    this.alive = false;
+  destroy(reason: string): void {
+    this.lose(new PgError(SqlState.connectionFailure, reason));
   }
 }
