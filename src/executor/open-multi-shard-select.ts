@@ -8,8 +8,8 @@ import { type Answers, askFirstShard } from './first-shard-questions.ts';
 import { buildOperators } from './merge/build-operators.ts';
 import { mayWriteFloats, type PlanShape, planShape } from './merge/plan-shape.ts';
 import { type RowRange, rowRange } from './merge/row-count.ts';
-import type { RowSource } from './merge/row-source.ts';
-import { cutRowWriter, type RowWriter, wholeRowWriter } from './merge/row-writer.ts';
+import { RowPump } from './merge/row-pump.ts';
+import { cutRowWriter, wholeRowWriter } from './merge/row-writer.ts';
 import { agreedColumns, mustBeAsDescribed } from './merge/shard-columns.ts';
 import {
   firstPieceRows,
@@ -76,12 +76,7 @@ class MultiShardRead implements MultiShardCursor {
   /** Connections that wait for `#messages`; the first one may still be answering. */
   #arrivals: Arrival[] = [];
   #range = wholeRange;
-  #operators: RowSource | null = null;
-  #writer: RowWriter | null = null;
-  #rowsWanted = 0;
-  #isPumping = false;
-  #mustPump = false;
-  #isWaitingForDrain = false;
+  readonly #pump: RowPump;
   #failure: ShardFailure | null = null;
 
   constructor(request: MultiShardSelect, sink: RowSink) {
@@ -89,24 +84,34 @@ class MultiShardRead implements MultiShardCursor {
     this.#request = request;
     this.#sink = sink;
     this.#shape = planShape(request.root);
+    this.#pump = new RowPump(sink, {
+      isOpen: () => this.#state === 'fetching',
+      filled: () => {
+        this.#enter('suspended');
+        sink.suspended();
+      },
+      ended: () => this.#complete(),
+      failed: (error) => this.#fail(error),
+    });
   }
 
   start(): void {
     assert(this.#request.inTransaction, 'portals outlive their statement in transactions only');
     this.#enter('fetching');
     this.#isStart = true;
+    this.#pump.rowsWanted = 0;
     this.#begin(true);
-    if (this.#failure === null) this.#pump();
+    if (this.#failure === null) this.#pump.pump();
     else this.#settleFailed();
   }
 
   fetch(maxRows: number): void {
     const isFirst = this.#state === 'idle';
     this.#enter('fetching');
-    this.#rowsWanted = maxRows === 0 ? Infinity : maxRows;
+    this.#pump.rowsWanted = maxRows === 0 ? Infinity : maxRows;
     // Between two fetches of a transaction the client may need the connections for something else.
     if (isFirst) this.#begin(this.#request.inTransaction && maxRows > 0);
-    if (this.#failure === null) this.#pump();
+    if (this.#failure === null) this.#pump.pump();
     else this.#settleFailed();
   }
 
@@ -121,7 +126,7 @@ class MultiShardRead implements MultiShardCursor {
 
   /** How many a shard may compute ahead; nobody knows how many make one group. */
   #shardRowsWanted(): number {
-    return this.#shape.aggregate === null ? this.#rowsWanted + this.#range.offset : Infinity;
+    return this.#shape.aggregate === null ? this.#pump.rowsWanted + this.#range.offset : Infinity;
   }
 
   #begin(inPieces: boolean): void {
@@ -169,11 +174,11 @@ class MultiShardRead implements MultiShardCursor {
     const stream = new ShardStream({
       described: () => this.#prepare(),
       rowsWanted: () => this.#shardRowsWanted(),
-      progressed: () => this.#pump(),
+      progressed: () => this.#pump.pump(),
       failed: (error) => this.#fail(error),
       ended: () => {
         this.#request.shardEnded?.(shard, stream.received);
-        this.#pump();
+        this.#pump.pump();
         this.#settle();
       },
       notice: (frame) => {
@@ -236,7 +241,7 @@ class MultiShardRead implements MultiShardCursor {
 
   /** Builds the operators as soon as everything is known about the columns. */
   #prepare(): void {
-    if (this.#state !== 'fetching' || this.#operators !== null || this.#answers === null) return;
+    if (this.#state !== 'fetching' || this.#pump.isConnected || this.#answers === null) return;
     const fields = this.#streams.flatMap((stream) =>
       stream.fields === null ? [] : [stream.fields],
     );
@@ -247,7 +252,7 @@ class MultiShardRead implements MultiShardCursor {
       this.#caught(error);
       return;
     }
-    this.#pump();
+    this.#pump.pump();
   }
 
   #build(columns: readonly FieldDescription[], answers: Answers): void {
@@ -274,66 +279,11 @@ class MultiShardRead implements MultiShardCursor {
       }));
       this.#sink.description(encodeRowDescription(formatted));
     }
-    this.#writer =
+    const writer =
       typeOids.length > visibleCount
         ? cutRowWriter(this.#sink, visibleCount)
         : wholeRowWriter(this.#sink);
-    this.#operators = source;
-  }
-
-  /** Moves rows from the operators to the sink until one of them has to wait. */
-  #pump(): void {
-    this.#mustPump = true;
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    try {
-      // The sink may ask for the next fetch, and a shard may progress, while rows are moving.
-      while (this.#mustPump && this.#state === 'fetching') {
-        this.#mustPump = false;
-        this.#moveRows();
-      }
-    } catch (error) {
-      this.#caught(error);
-    } finally {
-      this.#isPumping = false;
-    }
-  }
-
-  #moveRows(): void {
-    const operators = this.#operators;
-    const writer = this.#writer;
-    if (operators === null || writer === null) return;
-    for (;;) {
-      if (!this.#sink.writable) {
-        writer.flush();
-        this.#pumpAfterDrain();
-        return;
-      }
-      if (this.#rowsWanted === 0) {
-        writer.flush();
-        this.#enter('suspended');
-        this.#sink.suspended();
-        return;
-      }
-      const answer = operators.advance();
-      if (answer === 'row') {
-        writer.add(operators.row);
-        this.#rowsWanted--;
-        continue;
-      }
-      writer.flush();
-      if (answer === 'end') this.#complete();
-      return;
-    }
-  }
-
-  #pumpAfterDrain(): void {
-    if (this.#isWaitingForDrain) return;
-    this.#isWaitingForDrain = true;
-    this.#sink.onDrain(() => {
-      this.#isWaitingForDrain = false;
-      this.#pump();
-    });
+    this.#pump.connect(source, writer);
   }
 
   #complete(): void {

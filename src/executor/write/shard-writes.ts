@@ -11,8 +11,8 @@ import type { ShardId } from '../../sharding/shard-id.ts';
 import { bindMessage, boundQuery } from '../intermediate/bound-query.ts';
 import type { TextSource } from '../intermediate/query-text.ts';
 import { Append } from '../merge/append.ts';
-import type { RowSource } from '../merge/row-source.ts';
-import { type RowWriter, wholeRowWriter } from '../merge/row-writer.ts';
+import { RowPump } from '../merge/row-pump.ts';
+import { wholeRowWriter } from '../merge/row-writer.ts';
 import { agreedColumns } from '../merge/shard-columns.ts';
 import { formatOf } from '../merge/shard-query-messages.ts';
 import { type ShardFailure, ShardStream } from '../merge/shard-stream.ts';
@@ -72,19 +72,24 @@ export class ShardWrites {
   readonly #giveUps: (() => void)[] = [];
   /** The last write that a connection was asked for. */
   #acquired = 0;
-  #source: RowSource | null = null;
-  #writer: RowWriter | null = null;
+  readonly #pump: RowPump;
   #hasAllRows = false;
   #failure: ShardFailure | null = null;
   #isOver = false;
-  #isPumping = false;
-  #mustPump = false;
-  #isWaitingForDrain = false;
 
   constructor(request: WriteRequest, sink: WriteSink) {
     assert(request.writes.length > 0, 'a write is done on one shard at least');
     this.#request = request;
     this.#sink = sink;
+    this.#pump = new RowPump(sink, {
+      isOpen: () => this.#failure === null && !this.#hasAllRows,
+      filled: () => {},
+      ended: () => {
+        this.#hasAllRows = true;
+        this.#settle();
+      },
+      failed: (error) => this.fail(error),
+    });
   }
 
   begin(): void {
@@ -164,10 +169,10 @@ export class ShardWrites {
     return new ShardStream({
       described: () => this.#described(),
       rowsWanted: () => Infinity,
-      progressed: () => this.#pump(),
+      progressed: () => this.#pump.pump(),
       failed: (error) => this.fail(error),
       ended: () => {
-        this.#pump();
+        this.#pump.pump();
         if (this.#request.inTurn && this.#failure === null) this.#acquire(this.#acquired + 1);
         this.#settle();
       },
@@ -189,7 +194,7 @@ export class ShardWrites {
     if (route === undefined || (fields.length < shown.length && !inTurn)) return;
     try {
       const columns = agreedColumns(route, fields);
-      if (this.#source !== null) return;
+      if (this.#pump.isConnected) return;
       if (wantsDescription && columns.length > 0) {
         const formatted = columns.map((column, index) => ({
           ...column,
@@ -201,64 +206,15 @@ export class ShardWrites {
       this.#caught(error);
       return;
     }
-    this.#writer = wholeRowWriter(this.#sinkOfRows());
-    this.#source =
+    const source =
       returned.kind === 'in-order' ? new InOrder(shown, returned.writes) : new Append(shown);
-    this.#pump();
+    this.#pump.connect(source, wholeRowWriter(this.#sinkOfRows()));
+    this.#pump.pump();
   }
 
   #sinkOfRows(): RowSink {
     const nothing = () => {};
     return { ...this.#sink, writable: true, suspended: nothing, complete: nothing };
-  }
-
-  #pump(): void {
-    this.#mustPump = true;
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    try {
-      while (this.#mustPump && this.#failure === null && !this.#isOver) {
-        this.#mustPump = false;
-        this.#moveRows();
-      }
-    } catch (error) {
-      this.#caught(error);
-    } finally {
-      this.#isPumping = false;
-    }
-  }
-
-  #moveRows(): void {
-    const source = this.#source;
-    const writer = this.#writer;
-    if (source === null || writer === null || this.#hasAllRows) return;
-    for (;;) {
-      if (!this.#sink.writable) {
-        writer.flush();
-        this.#pumpAfterDrain();
-        return;
-      }
-      const answer = source.advance();
-      if (answer === 'row') {
-        writer.add(source.row);
-        continue;
-      }
-      writer.flush();
-      if (answer === 'end') {
-        this.#hasAllRows = true;
-        this.#settle();
-      }
-      return;
-    }
-  }
-
-  #pumpAfterDrain(): void {
-    if (this.#isWaitingForDrain) return;
-    this.#isWaitingForDrain = true;
-    this.#sink.onDrain(() => {
-      this.#isWaitingForDrain = false;
-      this.#pump();
-    });
   }
 
   #caught(error: unknown): void {
