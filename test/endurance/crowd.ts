@@ -89,7 +89,8 @@ async function write(
   }
 }
 
-async function unbalanced(world: EnduranceWorld): Promise<readonly string[]> {
+/** Writers take from one shard what they give to the other, or do neither. */
+export async function unbalanced(world: EnduranceWorld): Promise<readonly string[]> {
   const client = await LoadClient.connect(world.app);
   const [row] = await client.query('select sum(half), count(*) from pair');
   await client.end();

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { crowd } from './crowd.ts';
+import { crowd, unbalanced } from './crowd.ts';
 import { dieInEveryState } from './deaths.ts';
 import { EnduranceWorld } from './endurance-world.ts';
 import type { Footprint } from './footprint.ts';
 import { fuzz } from './fuzz.ts';
+import { leaveAtRandom } from './leaving.ts';
 import { storm } from './storm.ts';
 
 // Small numbers; `npm run endurance` takes as many as one likes, and measures.
@@ -39,6 +40,14 @@ describe('pgweave returns to where it was', () => {
     const before = await world.resting();
     await dieInEveryState(world, 1);
     expectReturned(before, await world.resting());
+  });
+
+  it(`after sessions that left in the middle of anything (seed ${seed})`, async () => {
+    await leaveAtRandom(world, { seed: seed + 1, sessions: 200, width: 16 });
+    const before = await world.resting();
+    await leaveAtRandom(world, { seed, sessions: 400, width: 16 });
+    expectReturned(before, await world.resting());
+    expect(await unbalanced(world)).toEqual([]);
   });
 
   it('after a storm of clients that log in and go', async () => {

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
-import { crowd } from './crowd.ts';
+import { crowd, unbalanced } from './crowd.ts';
 import { dieInEveryState } from './deaths.ts';
 import { EnduranceWorld } from './endurance-world.ts';
 import { footprintText } from './footprint.ts';
 import { fuzz } from './fuzz.ts';
+import { leaveAtRandom } from './leaving.ts';
 import { storm } from './storm.ts';
 
 const help = `Many clients, bad clients and dying clients against two shards; prints what it cost.
@@ -18,6 +19,7 @@ const help = `Many clients, bad clients and dying clients against two shards; pr
   --storm N         clients that come and go in a second (default 1000)
   --storm-seconds N how long (default 20)
   --deaths N        rounds of clients that die in every state (default 20)
+  --leaving N       sessions that do random things and leave in the middle of it (default 3000)
 `;
 
 const { values } = parseArgs({
@@ -32,6 +34,7 @@ const { values } = parseArgs({
     storm: { type: 'string', default: '1000' },
     'storm-seconds': { type: 'string', default: '20' },
     deaths: { type: 'string', default: '20' },
+    leaving: { type: 'string', default: '3000' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -71,6 +74,10 @@ async function endure(world: EnduranceWorld): Promise<readonly string[]> {
   await rest('at the beginning');
   const deaths = await dieInEveryState(world, Number(values.deaths));
   await rest(`after ${deaths} deaths`);
+  const sessions = Number(values.leaving);
+  const left = await leaveAtRandom(world, { seed: Number(values.seed), sessions, width: 24 });
+  findings.push(...(await unbalanced(world)));
+  await rest(`after ${left} sessions that left`);
   for (const [how, target] of [
     ['trust', world.stray],
     ['SCRAM', world.app],
