@@ -1,13 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { NodeAddress, NodeId } from '../config/config.ts';
 import type { ControlConnection, ControlLogin } from './control-connection.ts';
-import { type FailoverState, nodeView, type Succession } from './failover-state.ts';
+import { type FailoverState, nodeView } from './failover-state.ts';
 import { pause } from './pause.ts';
 import type { ShardRecord } from './shard-record.ts';
 import { SharedSessions } from './shared-sessions.ts';
 import { startedAtSql } from './started-at.ts';
 import type { CommitQuestion } from './transactions/commit-question.ts';
 import type { TransactionOutcome } from './transactions/transaction-outcome.ts';
+import type { XidBounds } from './xid-bounds.ts';
 
 export type CommitResolutionParts = {
   readonly nodes: readonly NodeAddress[];
@@ -21,6 +22,8 @@ export type CommitResolutionParts = {
 
 /** Everything up to `lsn` is on the primary's disk, whose commits wait for `names`. */
 type Position = { readonly lsn: string; readonly names: string };
+/** `in progress`: also of an ID that has not been given out yet. */
+type Answer = { readonly started_at: string; readonly status: string | null } & Position;
 type Verdict = TransactionOutcome | 'unknown' | 'later';
 
 /** How long a commit that is on the primary already may take to get to its standby. */
@@ -31,8 +34,9 @@ const bootstrapXid = '1';
 
 /**
  * Finds out what became of a COMMIT. A primary that went on since is asked itself; after a promotion the
- * new one is, as far as its numbers still mean the same transactions (see XidBounds). `committed` also
- * says that the standbys have it that commits wait for.
+ * new one is, as far as its numbers still mean the same transactions (see XidBounds). After a restart in
+ * between a number may be another transaction's, so that it tells only what was not committed.
+ * `committed` also says that the standbys have it that commits wait for.
  */
 export class CommitResolution {
   readonly #parts: CommitResolutionParts;
@@ -60,39 +64,62 @@ export class CommitResolution {
     const { phase, record, succession } = this.#parts.state();
     if (phase.kind !== 'open' || record === null) return 'later';
     const { epoch, node, xid } = question;
-    if (record.epoch === epoch && record.primary === node) {
+    if (record.primary === node) {
       return await this.#connected(node, (session) => this.#askSame(session, question, record));
     }
     if (xid === null || succession?.after !== epoch || succession.epoch !== record.epoch) {
       return 'unknown';
     }
-    return await this.#connected(record.primary, (session) => askHeir(session, xid, succession));
+    const isSameStart = succession.startedAt === question.startedAt;
+    return await this.#connected(record.primary, async (session) => {
+      const verdict = await askHeir(session, xid, succession.xids);
+      return verdict === 'committed' && !isSameStart ? 'unknown' : verdict;
+    });
   }
 
-  /** It is the primary still; after a restart its numbers may have been given out again. */
+  /**
+   * It is the primary now. Without a restart it has never been anything else, whatever epochs were
+   * begun meanwhile.
+   */
   async #askSame(
     session: ControlConnection,
-    { xid, startedAt, node }: CommitQuestion,
+    question: CommitQuestion,
     record: ShardRecord,
   ): Promise<Verdict> {
-    const [row] = await session.query<{ started_at: string; status: string | null } & Position>(
-      `select ${startedAtSql} as started_at, pg_xact_status($1::text::xid8) as status,
-        pg_current_wal_flush_lsn()::text as lsn,
-        current_setting('synchronous_standby_names') as names`,
+    const { xid, startedAt } = question;
+    const [row] = await session.query<Answer>(
+      `select ${startedAtSql} as started_at, pg_current_wal_flush_lsn()::text as lsn,
+        current_setting('synchronous_standby_names') as names,
+        case when $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot())
+          then pg_xact_status($1::text::xid8) else 'in progress' end as status`,
       [xid ?? bootstrapXid],
     );
     if (row === undefined) return 'unknown';
-    if (row.started_at !== startedAt) return this.#otherStart(node, startedAt);
+    if (row.started_at !== startedAt) {
+      return await this.#askRestarted(session, question, row, record);
+    }
     if (row.status === 'in progress') return 'later';
     if (row.status === 'aborted') return 'rolled-back';
     if (xid !== null && row.status !== 'committed') return 'unknown';
     return await this.#untilReplicated(session, row, record);
   }
 
-  /** A session of a server that is dying says something else, too: the probe's are not believed then. */
-  #otherStart(node: NodeId, startedAt: string): Verdict {
+  /** Whoever has the number since, no transaction that was committed counts as aborted. */
+  async #askRestarted(
+    session: ControlConnection,
+    { xid, node, epoch }: CommitQuestion,
+    row: Answer,
+    record: ShardRecord,
+  ): Promise<Verdict> {
     const { answer = null } = nodeView(this.#parts.state(), node) ?? {};
-    return answer?.startedAt === startedAt ? 'later' : 'unknown';
+    // A session of a server that is dying says something else, too.
+    if (answer?.startedAt !== row.started_at) return 'later';
+    if (record.epoch !== epoch) return 'unknown';
+    // Recovery has kept what had been on the disk already.
+    if (xid === null) return await this.#untilReplicated(session, row, record);
+    // It may run still, as the connection may have been newer than what we knew of its server.
+    if (row.status === 'in progress') return 'later';
+    return row.status === 'aborted' ? 'rolled-back' : 'unknown';
   }
 
   /** A primary that waits for nobody promises no more than its own disk, and has kept that. */
@@ -128,11 +155,7 @@ export class CommitResolution {
 }
 
 /** The new primary, about a transaction of the one before it. */
-async function askHeir(
-  session: ControlConnection,
-  xid: string,
-  { xids }: Succession,
-): Promise<Verdict> {
+async function askHeir(session: ControlConnection, xid: string, xids: XidBounds): Promise<Verdict> {
   if (BigInt(xid) >= BigInt(xids.next)) return 'rolled-back';
   const [row] = await session.query<{ status: string | null }>(
     'select pg_xact_status($1::text::xid8) as status',

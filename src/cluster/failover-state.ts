@@ -105,6 +105,8 @@ export type Heartbeat = {
 export type Succession = {
   readonly after: number;
   readonly epoch: number;
+  /** When the processes of the primary before it began, the last ones: see ProbeAnswer. */
+  readonly startedAt: string;
   readonly xids: XidBounds;
 };
 

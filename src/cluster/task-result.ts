@@ -6,7 +6,7 @@ import { recordArmed } from './durability.ts';
 import type { FailoverTask } from './failover-action.ts';
 import type { TaskResult } from './failover-event.ts';
 import { failoverLimits } from './failover-limits.ts';
-import { epochsOf, type Phase, phaseOfRecord } from './failover-state.ts';
+import { epochsOf, nodeView, type Phase, phaseOfRecord } from './failover-state.ts';
 import { findings } from './findings.ts';
 import { hookCall } from './hook-of.ts';
 import { observe } from './node-view.ts';
@@ -175,7 +175,10 @@ function installed(
   const event = { kind: 'answer', at: draft.now, node: candidate, answer, askedAt } as const;
   draft.change({
     times: { ...draft.state.times, promotedAt: draft.now },
-    succession: xids === null ? null : { after: record.epoch, epoch: phase.intent.epoch, xids },
+    succession:
+      xids === null
+        ? null
+        : { after: record.epoch, epoch: phase.intent.epoch, startedAt: lastStart(draft), xids },
     nodes: draft.state.nodes.map((node) => (node.id === candidate ? observe(node, event) : node)),
   });
   const next: ShardRecord = {
@@ -190,6 +193,13 @@ function installed(
     switchLsn: switchLsn ?? record.switchLsn,
   };
   draft.enter({ kind: 'opening', cause: phase.cause, from: record.primary, record: next });
+}
+
+/** Of the last open primary, as far as it has told. */
+function lastStart(draft: Draft): string {
+  const { record } = draft.state;
+  const primary = record === null ? null : nodeView(draft.state, record.primary);
+  return primary?.answer?.startedAt ?? '';
 }
 
 /** No standby has confirmed anything of a new epoch yet. */

@@ -143,6 +143,22 @@ describe('a COMMIT whose connection is lost', () => {
   });
 });
 
+describe('a COMMIT before which the ID cannot be told', () => {
+  it('fails for that reason, rather than pass for a commit', async () => {
+    const primary = await world.primary();
+    const grant = 'execute on function pg_current_xact_id_if_assigned()';
+    await ask(primary, `revoke ${grant} from public`);
+    const client = await world.served.connect();
+    const id = nextId++;
+    await client.query('begin');
+    await client.query(`insert into entry values (${id}, 'written')`);
+    await expect(client.query('commit')).rejects.toMatchObject({ code: '42501' });
+    await ask(primary, `grant ${grant} to public`);
+    expect(await isThere(id)).toBe(false);
+    await client.end();
+  });
+});
+
 describe('an idle session', () => {
   it('keeps its settings, its prepared statements and its place over a failover', async () => {
     const client = await world.served.connect();

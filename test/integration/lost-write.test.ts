@@ -50,6 +50,22 @@ async function isWaiting(node: PostgresServer): Promise<boolean> {
   });
 }
 
+const waitingForLock =
+  "select pid from pg_stat_activity where usename = 'app' and wait_event_type = 'Lock'";
+
+/** A write that waits for a lock of this session, which is in a block now. */
+async function startBehindLock(session: Client, id: number) {
+  await session.query('begin; lock table entry in access exclusive mode');
+  const answer = client.query(`insert into entry values (${id}, 'written') returning id`);
+  answer.catch(() => {});
+  const isWaiting = async () => {
+    await session.query('select pg_stat_clear_snapshot()');
+    return (await session.query(waitingForLock)).rowCount === 1;
+  };
+  await world.served.until('the write to wait', isWaiting);
+  return { answer, isWaiting };
+}
+
 async function epochsOf(id: number): Promise<readonly number[]> {
   const { rows } = await client.query(`select epoch from entry where id = ${id}`);
   return rows.map(({ epoch }) => epoch);
@@ -89,25 +105,63 @@ describe.each(['simple', 'extended'] as const)('a lost write (%s)', (kind) => {
   });
 });
 
-describe('a write whose server says goodbye before it tells the ID', () => {
-  it('is run again', async () => {
+describe('a write that never came to its COMMIT', () => {
+  it('is run again when its server says goodbye', async () => {
     const id = nextId++;
     await withSession(await world.primary(), world.served.lab.login, async (session) => {
-      await session.query('begin; lock table entry in access exclusive mode');
-      const waiting = `select pid from pg_stat_activity where usename = 'app' and wait_event_type = 'Lock'`;
-      const answer = client.query(`insert into entry values (${id}, 'written') returning id`);
-      answer.catch(() => {});
-      const isWaiting = async () => {
-        await session.query('select pg_stat_clear_snapshot()');
-        return (await session.query(waiting)).rowCount === 1;
-      };
-      await world.served.until('the write to wait', isWaiting);
-      await session.query(`select pg_terminate_backend(pid, 1000) from (${waiting}) w`);
-      await world.served.until('the write to wait again', isWaiting);
+      const lock = await startBehindLock(session, id);
+      await session.query(`select pg_terminate_backend(pid, 1000) from (${waitingForLock}) w`);
+      await world.served.until('the write to wait again', lock.isWaiting);
       await session.query('commit');
-      expect((await answer).rows).toEqual([{ id }]);
+      expect((await lock.answer).rows).toEqual([{ id }]);
     });
     expect(await epochsOf(id)).toHaveLength(1);
+  });
+
+  it('is run again when nothing of it came anywhere', async () => {
+    const primary = await world.primary();
+    const { epoch } = await world.record();
+    const id = nextId++;
+    // A connection to send it on.
+    await client.query('select from entry limit 1');
+    await world.front(primary).set({ kind: 'black-hole' });
+    const answer = client.query(`insert into entry values (${id}, 'written') returning epoch`);
+    await primary.kill();
+    expect((await answer).rows[0]?.epoch).toBeGreaterThan(epoch);
+    expect(await epochsOf(id)).toHaveLength(1);
+  });
+
+  it('is run again when all processes of its server crash', async () => {
+    const id = nextId++;
+    const primary = await world.primary();
+    const { login } = world.served.lab;
+    await withSession(primary, login, async (session) => {
+      const lock = await startBehindLock(session, id);
+      // So that the ID is not given out again.
+      await withSession(primary, login, (other) => other.query('checkpoint'));
+      const { rows } = await session.query(
+        "select pid from pg_stat_activity where backend_type = 'background writer'",
+      );
+      process.kill(rows[0].pid, 'SIGKILL');
+      expect((await lock.answer).rows).toEqual([{ id }]);
+    });
+    expect(await epochsOf(id)).toHaveLength(1);
+  });
+});
+
+describe('a write whose commit waits when a switchover begins that is given up', () => {
+  it('is answered by the primary that went on', async () => {
+    const primary = await world.primary();
+    const { epoch } = await world.record();
+    const link = world.upstream(await standbyOf());
+    await link.set({ kind: 'black-hole' });
+    const { id, answer } = await startWrite(primary, 'extended');
+    await expect(world.served.console('switchover a')).rejects.toMatchObject({ code: '55000' });
+    await link.set({ kind: 'cut' });
+    await link.set({ kind: 'pass' });
+    expect((await answer).rows).toEqual([{ id, epoch }]);
+    expect(await world.primary()).toBe(primary);
+    expect((await world.record()).epoch).toBeGreaterThan(epoch);
   });
 });
 

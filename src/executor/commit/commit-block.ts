@@ -117,13 +117,23 @@ function commitOn(
     return;
   }
   let question = questionAbout(world.servers, connection);
+  let refusal: Buffer | null = null;
   if (wrote && world.resolvesCommits) {
-    const exchange = xidExchange((xid) => {
-      question = { ...question, xid };
-    });
+    const exchange = xidExchange(
+      (xid) => {
+        question = { ...question, xid };
+      },
+      (frame) => {
+        refusal = frame;
+      },
+    );
     connection.send(exchange, [encodeQuery(xidQuery)]);
   }
   const exchange = commitExchange((reply) => {
+    if (refusal !== null) {
+      executor.fail({ frame: refusal }, done);
+      return;
+    }
     if (reply.kind === 'lost') {
       resolveLost(executor, { question, wrote, answer, cause: reply.error }, done);
       return;

@@ -48,10 +48,21 @@ export function commitExchange(done: (reply: CommitReply) => void): Exchange {
  */
 export const xidQuery = 'SELECT pg_catalog.pg_current_xact_id_if_assigned()';
 
-/** `onXid`: not called when the transaction has none, or when the answer did not come. */
-export function xidExchange(onXid: (xid: string) => void): Exchange {
+/** Begins a block and gives it an ID, whether or not it will write. */
+export const openingQuery = 'BEGIN; SELECT pg_catalog.pg_current_xact_id()';
+
+/**
+ * `onXid`: not called when the transaction has none, or when the answer did not come. `onRefused`: it
+ * could not be told, for a statement_timeout of a moment perhaps, and has failed the transaction.
+ */
+export function xidExchange(
+  onXid: (xid: string) => void,
+  onRefused: (frame: Buffer) => void,
+): Exchange {
   return internalExchange(
-    () => {},
+    (outcome) => {
+      if (outcome.kind === 'error') onRefused(outcome.frame);
+    },
     (code, chunk, start, end) => {
       if (code !== BackendCode.dataRow) return;
       const [xid = null] = decodeTextRow(chunk, start, end);

@@ -3,22 +3,20 @@ import { assert } from '../../base/assert.ts';
 import type { PgError } from '../../base/pg-error.ts';
 import type { CommitQuestion } from '../../cluster/transactions/commit-question.ts';
 import type { TransactionOutcome } from '../../cluster/transactions/transaction-outcome.ts';
-import { decodeTextRow } from '../../protocol/data-row.ts';
 import { BackendCode } from '../../protocol/message-code.ts';
 import { encodeQuery } from '../../protocol/query-message.ts';
 import type { ClientOutput } from '../client-output.ts';
 import { HeldOutput } from '../held-output.ts';
-import { internalExchange } from '../internal-exchange.ts';
 import { Relay, type RelayOutcome } from '../relay.ts';
 import type { ReplyScript } from '../reply-script.ts';
 import { neverCommitted, notReplicated, unknownOutcome } from './commit-errors.ts';
-import { type CommitReply, commitExchange, xidQuery } from './commit-exchange.ts';
+import { type CommitReply, commitExchange, openingQuery, xidExchange } from './commit-exchange.ts';
 
 /** How a write ended; `done`: its answer has been passed on. */
 export type WriteEnd =
   | { readonly kind: 'done'; readonly ok: boolean }
   /** Certainly not done, and the client has seen nothing of it. */
-  | { readonly kind: 'undone'; readonly cause: PgError }
+  | { readonly kind: 'undone'; readonly cause: PgError | null }
   | { readonly kind: 'failed'; readonly error: PgError | { readonly frame: Buffer } };
 
 export type ResolvedWriteOptions = {
@@ -38,19 +36,22 @@ export type ResolvedWriteOptions = {
 };
 
 /**
- * A statement outside of blocks in a block of its own, all of which leaves in one flight:
+ * A statement outside of blocks in a block of its own:
  *
- *     BEGIN | the client's messages | the ID of the transaction | COMMIT
+ *     BEGIN, the ID of the transaction | the client's messages
+ *     COMMIT, as soon as the ID is here
  *
- * The server answers each part before it begins the next, so that the ID is here while the commit waits
- * for its standby. When the answer is lost the ID tells what became of it, as with any COMMIT.
+ * The server tells the ID before it begins the statement, so that COMMIT is there when that is done. When
+ * the answer is lost, no COMMIT was sent without the ID being known, and the ID tells what became of it.
  */
 export class ResolvedWrite {
   readonly #options: ResolvedWriteOptions;
   readonly #held: HeldOutput;
   #outcome: RelayOutcome | null = null;
-  /** undefined: not known; null: nothing was written. */
-  #xid: string | null | undefined;
+  #xid: string | null = null;
+  /** Why the block could not be opened. */
+  #refusal: Buffer | null = null;
+  #isCommitting = false;
 
   constructor(options: ResolvedWriteOptions) {
     this.#options = options;
@@ -67,31 +68,46 @@ export class ResolvedWrite {
       commits: false,
       onCopyIn: () => assert(false, 'a COPY is not resolved'),
       onError,
-      done: (outcome) => {
-        this.#outcome = outcome;
-      },
+      done: (outcome) => this.#ran(outcome),
     });
-    const ignore = internalExchange(() => {});
-    const xid = internalExchange(
-      () => {},
-      (code, chunk, start, end) => {
-        if (code === BackendCode.dataRow) this.#xid = decodeTextRow(chunk, start, end)[0] ?? null;
+    const opening = xidExchange(
+      (xid) => {
+        this.#xid = xid;
+        this.#commit();
+      },
+      (refusal) => {
+        this.#refusal = refusal;
+        this.#commit();
       },
     );
-    connection.send(ignore, [encodeQuery('BEGIN')]);
+    connection.send(opening, [encodeQuery(openingQuery)]);
     connection.send(relay, messages);
-    connection.send(xid, [encodeQuery(xidQuery)]);
+    return relay;
+  }
+
+  #commit(): void {
+    this.#isCommitting = true;
     const commit = commitExchange((reply) => {
       this.#options.onLanded();
       this.#end(reply);
     });
-    connection.send(commit, [encodeQuery('COMMIT')]);
-    return relay;
+    this.#options.connection.send(commit, [encodeQuery('COMMIT')]);
+  }
+
+  #ran(outcome: RelayOutcome): void {
+    this.#outcome = outcome;
+    if (this.#isCommitting) return;
+    this.#options.onLanded();
+    this.#undone(outcome.lost);
   }
 
   #end(reply: CommitReply): void {
     const { question, output, ask, done } = this.#options;
     const errored = this.#outcome?.errored === true;
+    if (this.#refusal !== null) {
+      done({ kind: 'failed', error: { frame: this.#refusal } });
+      return;
+    }
     if (reply.kind === 'lost') {
       this.#resolve(reply.error, errored);
       return;
@@ -121,30 +137,25 @@ export class ResolvedWrite {
 
   #resolve(cause: PgError, errored: boolean): void {
     const { question, ask, done } = this.#options;
-    const { shard } = question;
-    const xid = this.#xid;
     if (errored) {
       this.#held.pass();
       done({ kind: 'done', ok: false });
-    } else if (xid === null || (xid === undefined && isFarewell(cause))) {
-      this.#undone(cause);
-    } else if (xid === undefined) {
-      done({ kind: 'failed', error: unknownOutcome(shard, cause) });
-    } else {
-      void ask({ ...question, xid }).then((outcome) => {
-        if (outcome === 'rolled-back') {
-          this.#undone(cause);
-        } else if (outcome === null) {
-          done({ kind: 'failed', error: unknownOutcome(shard, cause) });
-        } else {
-          this.#held.pass();
-          done({ kind: 'done', ok: true });
-        }
-      });
+      return;
     }
+    assert(this.#xid !== null, 'no COMMIT without the ID');
+    void ask({ ...question, xid: this.#xid }).then((outcome) => {
+      if (outcome === 'rolled-back') {
+        this.#undone(cause);
+      } else if (outcome === null) {
+        done({ kind: 'failed', error: unknownOutcome(question.shard, cause) });
+      } else {
+        this.#held.pass();
+        done({ kind: 'done', ok: true });
+      }
+    });
   }
 
-  #undone(cause: PgError): void {
+  #undone(cause: PgError | null): void {
     const { question, done } = this.#options;
     if (this.#held.passes) {
       done({ kind: 'failed', error: neverCommitted(question.shard, cause) });
@@ -152,12 +163,4 @@ export class ResolvedWrite {
       done({ kind: 'undone', cause });
     }
   }
-}
-
-/**
- * The server's own last words (57P01, 57P02), not ours about a lost connection: they come in order, and
- * it would have told the ID before it began to commit.
- */
-function isFarewell({ sqlState }: PgError): boolean {
-  return sqlState.startsWith('57P');
 }
