@@ -11,7 +11,10 @@ import { type Origin, onePrimary } from './one-primary.ts';
 export type Round = {
   /** The longest time that one client waited for a good answer. */
   readonly stallMs: number;
+  /** By SQLSTATE, of single statements outside of transactions. */
   readonly errors: ReadonlyMap<string, number>;
+  /** Likewise, of transactions. */
+  readonly blockErrors: ReadonlyMap<string, number>;
   readonly failovers: number;
   /** Milliseconds from the first suspicion to its proof, the claim, the promotion, the release. */
   readonly steps: readonly number[];
@@ -178,14 +181,12 @@ function judge(
   const lost = written.map(({ id }) => id).filter((id) => !stored.has(id));
   const denied = failed.filter(({ code }) => certainlyNot.includes(code));
   const unexpected = denied.map(({ id }) => id).filter((id) => stored.has(id));
-  const errors = new Map([...single.errors].map(([code, count]) => [code, count]));
-  for (const [code, count] of blocks.errors) errors.set(code, (errors.get(code) ?? 0) + count);
   const { min, max } = fault.failovers;
   const findings = [
     ...(lost.length > 0 && !mayLose ? [`${lost.length} acknowledged rows are lost`] : []),
     ...(unexpected.length > 0 ? [`${unexpected.length} rows were denied and are there`] : []),
     ...onePrimary(written, stored),
-    ...(errors.has('23505') ? ['a statement ran twice'] : []),
+    ...(single.errors.has('23505') || blocks.errors.has('23505') ? ['a statement ran twice'] : []),
     ...(failovers < min ? ['nobody was promoted'] : []),
     ...(failovers > max ? [`${failovers} promotions`] : []),
     ...(fault.errorless === true && single.errors.size > 0
@@ -194,7 +195,8 @@ function judge(
   ];
   return {
     stallMs: Math.max(single.longestGapMs, blocks.longestGapMs),
-    errors,
+    errors: single.errors,
+    blockErrors: blocks.errors,
     failovers,
     lost,
     unexpected,

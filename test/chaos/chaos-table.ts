@@ -1,20 +1,17 @@
 import type { Round } from './chaos-round.ts';
-import type { Fault } from './faults.ts';
+import type { FaultRounds } from './run-rounds.ts';
 
 /** A line per fault, over all of its rounds. */
-type Named = Pick<Fault, 'name' | 'title' | 'failovers'>;
-
-export function chaosTable(
-  results: readonly { readonly fault: Named; readonly rounds: readonly Round[] }[],
-): string {
+export function chaosTable(results: readonly FaultRounds[]): string {
   return [
-    '| fault | | rounds | stall p50 ms | p99 ms | max ms | errors by SQLSTATE | rows lost | false promotions | broken promises |',
-    '| --- | --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | --- |',
-    ...results.map(({ fault, rounds }) => line(fault, rounds)),
+    '| fault | | rounds | stall p50 ms | p99 ms | max ms | errors outside of transactions | in transactions | rows lost | false promotions | broken promises |',
+    '| --- | --- | ---: | ---: | ---: | ---: | --- | --- | ---: | ---: | --- |',
+    ...results.map(line),
   ].join('\n');
 }
 
-function line({ name, title, failovers }: Named, rounds: readonly Round[]): string {
+function line({ fault, rounds, failures }: FaultRounds): string {
+  const { name, title, failovers } = fault;
   const stalls = rounds.map(({ stallMs }) => stallMs);
   const at = (share: number) => quantile(stalls, share);
   const falsely = rounds.reduce(
@@ -22,7 +19,7 @@ function line({ name, title, failovers }: Named, rounds: readonly Round[]): stri
     0,
   );
   const lost = rounds.reduce((sum, round) => sum + round.lost.length, 0);
-  const findings = [...new Set(rounds.flatMap((round) => round.findings))];
+  const findings = [...new Set(rounds.flatMap((round) => round.findings)), ...failures];
   const cells = [
     name,
     title,
@@ -30,7 +27,8 @@ function line({ name, title, failovers }: Named, rounds: readonly Round[]): stri
     at(0.5),
     at(0.99),
     at(1),
-    errorsOf(rounds),
+    errorsOf(rounds.map(({ errors }) => [...errors])),
+    errorsOf(rounds.map(({ blockErrors }) => [...blockErrors])),
     lost,
     falsely,
     findings.length === 0 ? 'none' : findings.join('; '),
@@ -39,9 +37,7 @@ function line({ name, title, failovers }: Named, rounds: readonly Round[]): stri
 }
 
 /** How long each step took, and what the clients waited beyond the release. */
-export function stepsTable(
-  results: readonly { readonly fault: Named; readonly rounds: readonly Round[] }[],
-): string {
+export function stepsTable(results: readonly FaultRounds[]): string {
   const names = ['proof', 'claim', 'promotion', 'release', 'clients'];
   const columns = names.flatMap((name) => [`${name} p50`, 'p99']);
   return [
@@ -69,9 +65,9 @@ function quantile(values: readonly number[], share: number): number {
   return Math.round(sorted[index] ?? 0);
 }
 
-function errorsOf(rounds: readonly Round[]): string {
+function errorsOf(all: readonly (readonly [string, number][])[]): string {
   const sums = new Map<string, number>();
-  for (const [code, count] of rounds.flatMap(({ errors }) => [...errors])) {
+  for (const [code, count] of all.flat()) {
     sums.set(code, (sums.get(code) ?? 0) + count);
   }
   const texts = [...sums].sort().map(([code, count]) => `${code}: ${count}`);

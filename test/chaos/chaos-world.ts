@@ -136,7 +136,10 @@ export class ChaosWorld {
     return this.shard.nodes.filter((node) => node !== primary);
   }
 
-  /** All links pass, all nodes run, one is primary and the others follow it by their own links. */
+  /**
+   * All links pass, all nodes run, one is primary and the others follow it by their own links. They hold
+   * the same rows, which are then gone.
+   */
   async restore(): Promise<void> {
     for (const { front, upstream } of this.#links.values()) {
       await front.set({ kind: 'pass' });
@@ -152,6 +155,9 @@ export class ChaosWorld {
     }
     await this.served.until('the shard to be settled', async () => this.#isSettled(), 30_000);
     await this.served.until('all nodes to hold the same', () => this.#holdTheSame(primary), 10_000);
+    await withSession(primary, this.served.lab.login, (session) =>
+      session.query('truncate entry, list'),
+    );
   }
 
   async stop(): Promise<void> {

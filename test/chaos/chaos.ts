@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
-import { seededRandom } from '../support/random.ts';
-import { type Round, type RoundWorld, runRound } from './chaos-round.ts';
 import { chaosTable, stepsTable } from './chaos-table.ts';
 import { ChaosWorld } from './chaos-world.ts';
 import { type Fault, faults } from './faults.ts';
 import { PatroniWorld, patroniFaults } from './patroni/patroni-world.ts';
+import { type KeptWorld, runAllRounds } from './run-rounds.ts';
 
-const help = `Faults on real servers under a write load; prints what clients saw.
+const help = `Faults on real servers under a write load; prints what clients saw. A round that fails is told
+of, and the next begins anew; SIGTERM ends it after the round at hand, with the table of those before.
 
   --fault F1,F2    which ones (default: all); --fault list names them
   --rounds N       of each (default 3)
@@ -37,8 +37,12 @@ const { values } = parseArgs({
   },
 });
 
-/** Rows of earlier rounds stay: every round has its own. */
-let nextId = 1;
+let isOver = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    isOver = true;
+  });
+}
 
 if (values.help) print(help);
 else if (values.fault === 'list')
@@ -53,26 +57,19 @@ async function main(): Promise<number> {
     print(help);
     return 2;
   }
-  const world = await ChaosWorld.start({
-    standbys: Number(values.standbys),
-    durability: mode,
-    failover: values.failover,
-    direct: values.direct,
-  });
-  try {
-    return await runAll(world, chosen, `${values.standbys} standbys, ${mode} ${values.failover}`);
-  } finally {
-    await world.stop();
-  }
+  const open = () =>
+    ChaosWorld.start({
+      standbys: Number(values.standbys),
+      durability: mode,
+      failover: values.failover,
+      direct: values.direct,
+    });
+  return await runAll(open, chosen, `${values.standbys} standbys, ${mode} ${values.failover}`);
 }
 
 async function compare(): Promise<number> {
-  const world = await PatroniWorld.start();
-  try {
-    return await runAll(world, chosenOf(patroniFaults), 'Patroni with one synchronous standby');
-  } finally {
-    await world.stop();
-  }
+  const open = () => PatroniWorld.start();
+  return await runAll(open, chosenOf(patroniFaults), 'Patroni with one synchronous standby');
 }
 
 function chosenOf<World>(all: readonly Fault<World>[]): readonly Fault<World>[] {
@@ -80,39 +77,29 @@ function chosenOf<World>(all: readonly Fault<World>[]): readonly Fault<World>[] 
   return all.filter(({ name }) => wanted === null || wanted.includes(name));
 }
 
-async function runAll<World extends RoundWorld & { restore(): Promise<void> }>(
-  world: World,
+async function runAll<World extends KeptWorld>(
+  open: () => Promise<World>,
   chosen: readonly Fault<World>[],
   about: string,
 ): Promise<number> {
-  const results = [];
-  for (const fault of chosen) results.push({ fault, rounds: await runRounds(world, fault) });
+  const results = await runAllRounds({
+    faults: chosen,
+    rounds: Number(values.rounds),
+    seed: Number(values.seed),
+    clients: Number(values.clients),
+    lists: values.lists,
+    mayLose: values.mode === 'async',
+    open,
+    isOver: () => isOver,
+    print,
+  });
   print(`\nseed ${values.seed}, ${values.clients} clients, ${about}\n\n`);
   print(`${chaosTable(results)}\n\n${stepsTable(results)}\n`);
-  const broken = results.some(({ rounds }) => rounds.some(({ findings }) => findings.length > 0));
-  return broken ? 1 : 0;
-}
-
-async function runRounds<World extends RoundWorld & { restore(): Promise<void> }>(
-  world: World,
-  fault: Fault<World>,
-): Promise<readonly Round[]> {
-  const random = seededRandom(Number(values.seed));
-  const rounds: Round[] = [];
-  for (let number = 1; number <= Number(values.rounds); number += 1) {
-    await world.restore();
-    const clients = Number(values.clients);
-    const mayLose = values.mode === 'async';
-    const { lists } = values;
-    const options = { fault, clients, random, firstId: nextId, mayLose, lists };
-    const round = await runRound(world, options);
-    nextId += (clients + 1) * 100_000;
-    rounds.push(round);
-    const { stallMs, steps, findings } = round;
-    const text = [`stall ${Math.round(stallMs)} ms`, steps.join(' < '), ...findings].join('; ');
-    print(`${fault.name} ${number}: ${text}\n`);
-  }
-  return rounds;
+  const isWell = results.every(
+    ({ rounds, failures }) =>
+      failures.length === 0 && rounds.every(({ findings }) => findings.length === 0),
+  );
+  return isWell ? 0 : 1;
 }
 
 function print(text: string): void {
