@@ -52,8 +52,9 @@ export function declareCursor(
   const target = world.planner.targetOf(executor, query, run.parameters);
   countStatement(world.telemetry, plan, target);
   // It is a transaction of its own then.
-  if (transaction.block === 'none') transaction.beginImplicit();
-  open(executor, { run, command, query, target }, done);
+  const isAlone = transaction.block === 'none';
+  if (isAlone) transaction.beginImplicit();
+  open(executor, { run, command, query, target, isAlone }, done);
 }
 
 function open(
@@ -63,10 +64,11 @@ function open(
     readonly command: Declare;
     readonly query: PlannedStatement;
     readonly target: Target;
+    readonly isAlone: boolean;
   },
   done: Done,
 ): void {
-  const { run, command, query, target } = declared;
+  const { run, command, query, target, isAlone } = declared;
   const { cursors, transaction } = executor;
   switch (target.kind) {
     case 'shard': {
@@ -81,7 +83,7 @@ function open(
       return;
     }
     case 'multi-shard': {
-      const refusal = refusedOverShards(command, query);
+      const refusal = refusedOverShards(query);
       if (refusal !== null) {
         executor.fail(refusal, done);
         return;
@@ -92,14 +94,24 @@ function open(
         literalText: (slot: number) => query.literalText(slot),
         parameters: run.parameters,
       };
+      const { name, hold } = command;
       const cursor = new MultiShardSqlCursor(executor, source, command);
+      const declare = () => executor.succeed(encodeCommandComplete('DECLARE CURSOR'), done);
       cursor.open((ok) => {
         if (!ok) {
           done(false);
           return;
         }
-        cursors.add(command.name, { kind: 'multi-shard', cursor }, transaction.savepointCount);
-        executor.succeed(encodeCommandComplete('DECLARE CURSOR'), done);
+        cursors.add(name, { kind: 'multi-shard', cursor, hold }, transaction.savepointCount);
+        if (!isAlone) {
+          declare();
+          return;
+        }
+        // What is wrong with a row the client hears instead of the command's end, not after it.
+        cursor.hold((isRead) => {
+          if (isRead) declare();
+          else done(false);
+        });
       });
       return;
     }
@@ -115,14 +127,7 @@ function open(
   }
 }
 
-function refusedOverShards({ hold }: Declare, { plan }: PlannedStatement): PgError | null {
-  if (hold) {
-    return new PgError(
-      SqlState.featureNotSupported,
-      'a cursor WITH HOLD over several shards is not supported',
-      { hint: 'Fetch in a transaction, or restrict the query to one key.' },
-    );
-  }
+function refusedOverShards({ plan }: PlannedStatement): PgError | null {
   if (plan.kind !== 'select' || plan.readOnly) return null;
   // Rows are read ahead of FETCH: they would be locked, and functions called, too early.
   return new PgError(

@@ -53,10 +53,14 @@ function fetchOverShards(
   const { command, cursor } = wanted;
   const { move } = command;
   const walk = cursorWalk(command, cursor.place);
-  const cannot = walk.kind === 'backward' && !cursor.scrolls ? notBack() : null;
-  const refusal = refused(run, wanted) ?? cannot;
+  const refusal = refused(run, wanted);
   if (refusal !== null) {
     executor.fail(refusal, done);
+    return;
+  }
+  if (walk.kind === 'backward' && !cursor.scrolls) {
+    cursor.fail();
+    executor.fail(notBack(), done);
     return;
   }
   if (run.describe && !move) executor.output.push(cursor.description(cursor.format));
@@ -95,7 +99,7 @@ function takeSteps(
       cursor.advance(step.count, isLast && isShown, taken);
       return;
     case 'backward':
-      taken(step.count === 0 ? 0 : cursor.goBack(step.count, isLast && isShown));
+      cursor.goBack(step.count, isLast && isShown, taken);
       return;
     case 'rewind':
       cursor.rewind();
@@ -114,11 +118,22 @@ function refused(
     const message = `portal "${command.name}" cannot be run`;
     return new PgError(SqlState.objectNotInPrerequisiteState, message);
   }
-  if (run.describe || command.move || cursor.gives(run.resultFormats)) return null;
+  if (command.move) return null;
+  if (cursor.textHasChanged) return otherSettings();
+  if (run.describe || cursor.gives(run.resultFormats)) return null;
   return new PgError(
     SqlState.featureNotSupported,
     'FETCH from a cursor over several shards in another format than it was declared with',
     { hint: 'Declare the cursor BINARY to fetch in binary format.' },
+  );
+}
+
+/** Its rows are kept as text, not as values. */
+export function otherSettings(): PgError {
+  return new PgError(
+    SqlState.featureNotSupported,
+    'reading a cursor over several shards again under other settings (as DateStyle, TimeZone, client_encoding) is not supported',
+    { hint: 'SET them before the cursor is declared.' },
   );
 }
 

@@ -1,24 +1,36 @@
 import type { ShardId } from '../sharding/shard-id.ts';
+import { KeptRowsRoom } from './kept-rows.ts';
 import type { ShardsCursor } from './shards-cursor.ts';
 
 export type OpenCursor =
   /** The shard's server has it, under the same name. */
   | { readonly kind: 'shard'; readonly shard: ShardId; readonly hold: boolean }
-  | { readonly kind: 'multi-shard'; readonly cursor: ShardsCursor };
+  | { readonly kind: 'multi-shard'; readonly cursor: ShardsCursor; readonly hold: boolean };
 
 type Entry = {
   readonly cursor: OpenCursor;
-  /** How many savepoints were open when it was declared, or are still; -1: no block's. */
+  /** How many savepoints were open when it was declared, or are still; see `noBlock`. */
   savepointCount: number;
 };
 
+/** It is held: no block's, so that no rollback can end it. */
+const noBlock = -1;
+
 /**
  * The cursors that a session has declared, by name. They live as long as their transaction, but for
- * those WITH HOLD, which servers are asked for when it has ended.
+ * those WITH HOLD: on one shard the server is asked for them when it has ended, those over several
+ * are held before it is committed.
  */
 export class OpenCursors {
   // Not made before it is needed: most sessions never declare one.
   #entries: Map<string, Entry> | null = null;
+  #room: KeptRowsRoom | null = null;
+
+  /** Of the rows that they keep here. */
+  get room(): KeptRowsRoom {
+    this.#room ??= new KeptRowsRoom();
+    return this.#room;
+  }
 
   get(name: string): OpenCursor | null {
     return this.#entries?.get(name)?.cursor ?? null;
@@ -42,9 +54,37 @@ export class OpenCursors {
 
   /** The block ends. */
   closeUnheld(): void {
-    for (const [name, { cursor }] of this.#entries ?? []) {
-      if (cursor.kind !== 'shard' || !cursor.hold) this.close(name);
+    for (const [name, { cursor, savepointCount }] of this.#entries ?? []) {
+      if (cursor.kind === 'shard' ? cursor.hold : savepointCount === noBlock) continue;
+      this.close(name);
     }
+  }
+
+  /** Those WITH HOLD over several shards that have been declared in this block, and have not failed. */
+  get toBeHeld(): readonly { readonly name: string; readonly cursor: ShardsCursor }[] {
+    return [...(this.#entries ?? [])].flatMap(([name, { cursor, savepointCount }]) =>
+      cursor.kind === 'multi-shard' &&
+      cursor.hold &&
+      savepointCount !== noBlock &&
+      !cursor.cursor.hasFailed
+        ? [{ name, cursor: cursor.cursor }]
+        : [],
+    );
+  }
+
+  /** Its rows are here. */
+  held(name: string): void {
+    const entry = this.#entries?.get(name);
+    if (entry !== undefined) entry.savepointCount = noBlock;
+  }
+
+  /** WITH HOLD, and declared in this block. */
+  get hasNewHoldable(): boolean {
+    if (this.#entries === null) return false;
+    for (const { cursor, savepointCount } of this.#entries.values()) {
+      if (cursor.hold && savepointCount !== noBlock) return true;
+    }
+    return false;
   }
 
   /** Of those WITH HOLD on the shard the server still has these, which no rollback can end. */
@@ -52,7 +92,7 @@ export class OpenCursors {
     for (const [name, entry] of this.#entries ?? []) {
       if (entry.cursor.kind !== 'shard' || !entry.cursor.hold) continue;
       if (entry.cursor.shard !== shard) continue;
-      if (names.includes(name)) entry.savepointCount = -1;
+      if (names.includes(name)) entry.savepointCount = noBlock;
       else this.#entries?.delete(name);
     }
   }

@@ -27,7 +27,7 @@ export function prepareTransaction(
 ): void {
   const { transaction } = executor;
   const [writer, ...others] = transaction.writers;
-  const refusal = others.length > 0 ? onSeveralShards() : reserved(gid);
+  const refusal = others.length > 0 ? onSeveralShards() : (reserved(gid) ?? holding(executor));
   if (refusal !== null) {
     end(executor, null, false, () => executor.fail(refusal, done));
     return;
@@ -159,6 +159,13 @@ function reserved(gid: string): PgError | null {
     `transaction identifiers that begin with "${globalIdPrefix}" are reserved`,
     { hint: 'Use another name.' },
   );
+}
+
+/** In PostgreSQL's words. */
+function holding({ cursors }: SessionExecutor): PgError | null {
+  if (!cursors.hasNewHoldable) return null;
+  const message = 'cannot PREPARE a transaction that has created a cursor WITH HOLD';
+  return new PgError(SqlState.featureNotSupported, message);
 }
 
 function onSeveralShards(): PgError {

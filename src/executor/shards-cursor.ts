@@ -9,6 +9,8 @@ export type ShardsCursor = {
   readonly scrolls: boolean;
   /** Reading it has failed: it cannot be used any more. */
   readonly hasFailed: boolean;
+  /** It was read as it cannot be: PostgreSQL lets nobody use it after that. */
+  fail(): void;
   /** Whether its rows are in the formats that a Bind asks for. */
   gives(resultFormats: readonly number[]): boolean;
   /** RowDescription in these formats. */
@@ -18,9 +20,16 @@ export type ShardsCursor = {
    * `done` hears how many there were, or null when the client has been told of an error.
    */
   advance(count: number, isShown: boolean, done: (rows: number | null) => void): void;
-  /** Reads `count` rows (Infinity: all) before the current one, the last first; how many there were. */
-  goBack(count: number, isShown: boolean): number;
+  /** Likewise, the rows before the current one, the last first; it cannot fail. */
+  goBack(count: number, isShown: boolean, done: (rows: number) => void): void;
   /** To before the first row. */
   rewind(): void;
+  /** Rows that it keeps were written under other settings than the session has now. */
+  readonly textHasChanged: boolean;
+  /**
+   * Before COMMIT, for one declared WITH HOLD: reads the rows that are left, and keeps them.
+   * `done(false)`: the client has been told why not.
+   */
+  hold(done: (ok: boolean) => void): void;
   close(): void;
 };

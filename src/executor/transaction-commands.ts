@@ -5,6 +5,7 @@ import type { TransactionCommand } from '../planner/transaction-command.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeNoticeResponse } from '../protocol/error-response.ts';
 import { commitBlock } from './commit/commit-block.ts';
+import { holdCursors } from './hold-cursors.ts';
 import { finishPrepared, prepareTransaction } from './prepared-transactions.ts';
 import { reviewReservations } from './review-reservations.ts';
 import { scriptRefusal } from './session-bounds.ts';
@@ -61,15 +62,33 @@ function prepare(executor: SessionExecutor, gid: string, text: string, done: Don
 
 /** Ends an implicit block: commits when all went well. The client is told only of a failure. */
 export function endImplicitBlock(executor: SessionExecutor, done: Done): void {
-  executor.session.closePortals();
-  if (executor.transaction.failed) {
-    executor.transaction.broadcast('ROLLBACK', null, () => {
-      executor.transaction.end(false);
-      reviewReservations(executor, () => done(true));
+  if (executor.transaction.failed) undoBlock(executor, () => done(true));
+  else commitHolding(executor, false, done);
+}
+
+/** Cursors WITH HOLD become the session's when, and only when, their block is committed. */
+function commitHolding(executor: SessionExecutor, answer: boolean, done: Done): void {
+  holdCursors(executor, (held) => {
+    if (held === null) {
+      undoBlock(executor, () => done(false));
+      return;
+    }
+    executor.session.closePortals();
+    commitBlock(executor, answer, (ok) => {
+      if (!ok) for (const name of held) executor.cursors.close(name);
+      done(ok);
     });
-    return;
-  }
-  commitBlock(executor, false, done);
+  });
+}
+
+function undoBlock(executor: SessionExecutor, done: () => void): void {
+  const { transaction } = executor;
+  executor.cancelWith(null);
+  executor.session.closePortals();
+  transaction.broadcast('ROLLBACK', null, () => {
+    transaction.end(false);
+    reviewReservations(executor, done);
+  });
 }
 
 function begin(
@@ -104,8 +123,7 @@ function commit(executor: SessionExecutor, chain: boolean, done: Done): void {
     rollback(executor, chain, 'ROLLBACK', done);
     return;
   }
-  executor.session.closePortals();
-  commitBlock(executor, true, (ok) => {
+  commitHolding(executor, true, (ok) => {
     if (ok && chain) transaction.beginAgain();
     done(ok);
   });
@@ -114,14 +132,9 @@ function commit(executor: SessionExecutor, chain: boolean, done: Done): void {
 function rollback(executor: SessionExecutor, chain: boolean, tag: string, done: Done): void {
   const { transaction } = executor;
   if (transaction.block !== 'explicit' && !warnNoTransaction(executor, tag, chain, done)) return;
-  executor.cancelWith(null);
-  executor.session.closePortals();
-  transaction.broadcast('ROLLBACK', null, () => {
-    transaction.end(false);
-    reviewReservations(executor, () => {
-      if (chain) transaction.beginAgain();
-      executor.succeed(encodeCommandComplete(tag), done);
-    });
+  undoBlock(executor, () => {
+    if (chain) transaction.beginAgain();
+    executor.succeed(encodeCommandComplete(tag), done);
   });
 }
 

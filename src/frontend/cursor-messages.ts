@@ -1,6 +1,7 @@
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { forward, plainFlight, swallow } from '../executor/cursor-flight.ts';
+import { otherSettings } from '../executor/fetch-cursor.ts';
 import { findCursor } from '../executor/find-cursor.ts';
 import { reviewReservations } from '../executor/review-reservations.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
@@ -98,6 +99,10 @@ export function runCursorStep(executor: SessionExecutor, step: CursorStep, done:
       if (cursor.cursor.hasFailed || !cursor.cursor.gives([])) {
         const message = `portal "${name}" cannot be run`;
         executor.fail(new PgError(SqlState.objectNotInPrerequisiteState, message), done);
+        return;
+      }
+      if (cursor.cursor.textHasChanged) {
+        executor.fail(otherSettings(), done);
         return;
       }
       const count = step.rowsMax === 0 ? Infinity : step.rowsMax;
