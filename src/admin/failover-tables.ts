@@ -24,6 +24,7 @@ export function failoversTable(entries: readonly PastFailover[]): Table {
       'streaming',
       'left',
       'waits',
+      'errors',
     ],
     rows: entries
       .toReversed()
@@ -43,13 +44,15 @@ export function failoversTable(entries: readonly PastFailover[]): Table {
 }
 
 function checkCells(check: PastFailover['check']): (string | null)[] {
-  if (check === null) return [null, null, null, null];
-  const { firstCommitMs, streaming, left, holds } = check;
+  if (check === null) return [null, null, null, null, null];
+  const { firstCommitMs, streaming, left, holds, errors } = check;
+  const told = Object.entries(errors).map(([sqlState, count]) => `${count} of ${sqlState}`);
   return [
     firstCommitMs === null ? null : String(firstCommitMs),
     streaming.join(', '),
     left.length === 0 ? null : left.join('; '),
     holdText(holds),
+    told.join(', '),
   ];
 }
 

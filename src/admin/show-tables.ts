@@ -48,7 +48,7 @@ export function shardsTable(status: ClusterStatus): Table {
 
 export function nodesTable(status: ClusterStatus): Table {
   return {
-    columns: ['shard', 'node', 'role', 'state', 'lag_bytes', 'epoch', 'pid'],
+    columns: ['shard', 'node', 'role', 'state', 'lag_bytes', 'epoch', 'pid', 'missing_ms'],
     rows: status.nodes.map((node) => [
       node.shard,
       node.node,
@@ -57,6 +57,7 @@ export function nodesTable(status: ClusterStatus): Table {
       text(node.lagBytes),
       text(node.epoch),
       text(node.pid),
+      text(node.missingMs === null ? null : Math.round(node.missingMs)),
     ]),
   };
 }

@@ -17,6 +17,8 @@ export type Telemetry = {
   shardLatency(shard: string, latencyMs: number): void;
   /** `refused`: by an hba rule, a certificate, or a role that does not exist. */
   loginFailed(reason: LoginFailure): void;
+  /** A client has been sent an error of pgweave's own. */
+  errorSent(sqlState: string): void;
   /** An intermediate result has come in; bytes are those of its values and their lengths. */
   gathered(size: { readonly rows: number; readonly bytes: number }): void;
 };
@@ -27,4 +29,5 @@ export const silentTelemetry: Telemetry = {
   shardLatency() {},
   gathered() {},
   loginFailed() {},
+  errorSent() {},
 };

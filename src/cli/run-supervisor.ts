@@ -62,6 +62,7 @@ export async function runSupervisor(
     shardLatency() {},
     gathered() {},
     loginFailed() {},
+    errorSent() {},
   };
   if (config.workers > 0) keepYoungHeapSmall();
   const mockSecret = await readMockSecret(config.failover.stateDirectory);

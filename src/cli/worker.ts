@@ -84,6 +84,7 @@ class Worker implements WorkerHandlers {
       shardLatency: this.#metrics.shardLatency,
       gathered: this.#metrics.gathered,
       loginFailed: this.#metrics.loginFailed,
+      errorSent: this.#metrics.errorSent,
     };
     this.#types = translationsOf(configuration.catalogue.types);
     this.#servers = this.#createServers(configuration);

@@ -1,3 +1,4 @@
+import type { NodeId } from '../config/config.ts';
 import type { Draft } from './draft.ts';
 import { failoverLimits } from './failover-limits.ts';
 import { type FailoverState, nodeView } from './failover-state.ts';
@@ -15,7 +16,18 @@ export function alarms(state: FailoverState, now: number): readonly string[] {
     ...(acceptsConnections(primary, state, now)
       ? []
       : [`${primary.id} serves its sessions, but accepts no new one`]),
+    ...state.watches.flatMap(({ node }) =>
+      (missingMs(state, node, now) ?? 0) < failoverLimits.missingAlarmMs
+        ? []
+        : [`${node} has not rejoined for ${failoverLimits.missingAlarmMs / 60_000} minutes`],
+    ),
   ];
+}
+
+/** For how long a node has not streamed from the open primary; null: it does. */
+export function missingMs(state: FailoverState, id: NodeId, now: number): number | null {
+  const since = state.watches.find(({ node }) => node === id)?.missingSince ?? null;
+  return since === null ? null : now - since;
 }
 
 /** False when its sessions answer and new connections do not: its postmaster hangs, or a firewall. */

@@ -1,4 +1,4 @@
-import { acceptsConnections, alarms } from './alarms.ts';
+import { acceptsConnections, alarms, missingMs } from './alarms.ts';
 import type { NodeStatus, ShardStatus } from './cluster-status.ts';
 import type { FailoverState } from './failover-state.ts';
 import { isStray } from './fence.ts';
@@ -25,6 +25,7 @@ export function readShard(state: FailoverState, now: number): ShardStatus {
     writesStuck: state.heartbeat.lateSince !== null,
     alarms: alarms(state, now),
     failovers: state.failovers,
+    findingsCount: state.findingsCount,
     reason: holdReason(state),
   };
 }
@@ -47,6 +48,7 @@ export function readNodes(state: FailoverState, now: number): NodeStatus[] {
     lagBytes: lagBytes(state, node),
     epoch: node.answer?.epoch?.epoch ?? null,
     acceptsConnections: acceptsConnections(node, state, now),
+    missingMs: missingMs(state, node.id, now),
     pid: null,
   }));
 }

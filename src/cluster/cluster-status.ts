@@ -14,6 +14,8 @@ export type NodeStatus = {
   readonly epoch: number | null;
   /** False: its sessions are served, but nobody gets a new one. */
   readonly acceptsConnections: boolean;
+  /** It should stream from the primary and does not, for so long; null: it does, or is the primary. */
+  readonly missingMs: number | null;
   /** Of the postmaster where it runs on this machine and is known, else null. */
   readonly pid: number | null;
 };
@@ -43,6 +45,8 @@ export type ShardStatus = {
   readonly alarms: readonly string[];
   /** Promotions since this supervisor started. */
   readonly failovers: number;
+  /** What was found wrong with new primaries when they were opened, since then. */
+  readonly findingsCount: number;
   /** Why statements wait, empty when they do not. */
   readonly reason: string;
 };

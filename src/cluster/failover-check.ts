@@ -10,6 +10,8 @@ export type FailoverCheck = {
   readonly durability: string;
   /** How long statements waited for it: see HoldTimes. */
   readonly holds: readonly number[];
+  /** How many of the errors clients got that mean a lost server, by SQLSTATE. */
+  readonly errors: { readonly [sqlState: string]: number };
   /** What is still to be done, or wrong, in words; empty: nothing. */
   readonly left: readonly string[];
 };

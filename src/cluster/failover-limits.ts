@@ -22,6 +22,8 @@ export const failoverLimits = {
   silentConnectsMin: 2,
   /** After a primary was replaced, its shard is looked at once more. */
   verifyAfterMs: 5000,
+  /** A node that does not stream from the primary for so long has to be looked at. */
+  missingAlarmMs: 600_000,
   retryMs: 500,
   fenceEveryMs: 5000,
   /** A standby that receives nothing is pointed to the primary again after this long. */

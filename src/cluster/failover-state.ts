@@ -149,6 +149,8 @@ export type FailoverState = {
   readonly alarms: readonly string[];
   readonly lastFailoverAt: number;
   readonly failovers: number;
+  /** See findings(): of all primaries since the start. */
+  readonly findingsCount: number;
   readonly times: JournalTimes;
   /** Of the last confirmed loss of a primary. */
   readonly lossReason: string;
@@ -193,6 +195,7 @@ export function beginFailover(beginning: Beginning): FailoverState {
     alarms: [],
     lastFailoverAt: -Infinity,
     failovers: 0,
+    findingsCount: 0,
     times: { suspectedAt: now, confirmedAt: now, claimedAt: now, promotedAt: now },
     lossReason: '',
     published: null,

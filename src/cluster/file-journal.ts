@@ -64,7 +64,9 @@ function latest(entries: readonly PastFailover[]): readonly PastFailover[] {
 function readLine(line: string): PastFailover[] {
   try {
     const value: unknown = JSON.parse(line);
-    return isPastFailover(value) ? [{ ...value, check: value.check ?? null }] : [];
+    if (!isPastFailover(value)) return [];
+    const { check = null } = value;
+    return [{ ...value, check: check === null ? null : { ...check, errors: check.errors ?? {} } }];
   } catch {
     return [];
   }

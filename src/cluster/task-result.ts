@@ -132,6 +132,7 @@ function open(
     watches: [],
     heartbeat: { acknowledgedLsn: null, lateSince: null },
     failovers: draft.state.failovers + (replaced ? 1 : 0),
+    findingsCount: draft.state.findingsCount + wrong.length,
     lastFailoverAt: cause === 'failure' ? draft.now : draft.state.lastFailoverAt,
   });
   draft.enter({ kind: 'open' });

@@ -23,6 +23,7 @@ export function verifyFailover(draft: Draft, record: ShardRecord): void {
     durability: record.durability.kind,
     // Workers know.
     holds: [],
+    errors: {},
     left: [
       ...(firstCommitAt === null ? [`${record.primary} has acknowledged no write yet`] : []),
       ...draft.state.nodes.flatMap((node) => {

@@ -152,7 +152,7 @@ export class SessionExecutor implements PlanningSession, RunOwner {
   fail(error: PgError | { readonly frame: Buffer }, done: (ok: boolean) => void): void {
     this.#cancel = null;
     this.transaction.fail();
-    const frame = 'frame' in error ? error.frame : encodeErrorResponse(error);
+    const frame = 'frame' in error ? error.frame : this.#encode(error);
     const instead = this.#isDeadlocked
       ? insteadOf(decodeErrorFields(frame, 0, frame.length))
       : null;
@@ -160,6 +160,11 @@ export class SessionExecutor implements PlanningSession, RunOwner {
     if (instead !== null) releaseLocks(this.transaction);
     this.output.push(instead ?? frame);
     done(false);
+  }
+
+  #encode(error: PgError): Buffer {
+    this.world.telemetry.errorSent(error.sqlState);
+    return encodeErrorResponse(error);
   }
 
   runs(cancel: () => void, writing: boolean): void {

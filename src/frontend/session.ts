@@ -118,6 +118,7 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
   }
 
   stateLost(cause: PgError): void {
+    this.executor.world.telemetry.errorSent(SqlState.adminShutdown);
     this.connection.terminate(
       new PgError(SqlState.adminShutdown, 'terminating connection due to the loss of a server', {
         severity: 'FATAL',

@@ -100,6 +100,12 @@ function addShards(registry: Registry, status: ClusterStatus): void {
     labelNames,
     registers,
   });
+  const findings = new Counter({
+    name: 'pgweave_failover_findings_total',
+    help: 'What was found wrong with new primaries when they were opened: SHOW FAILOVERS.',
+    labelNames,
+    registers,
+  });
   const durability = new Gauge({
     name: 'pgweave_durability_state',
     help: '1 for the current state. armed: no acknowledged commit is lost with the primary.',
@@ -124,6 +130,7 @@ function addShards(registry: Registry, status: ClusterStatus): void {
     available.set({ shard: shard.shard }, shard.primary === null ? 0 : 1);
     epoch.set({ shard: shard.shard }, shard.epoch);
     failovers.inc({ shard: shard.shard }, shard.failovers);
+    findings.inc({ shard: shard.shard }, shard.findingsCount);
     for (const state of durabilities) {
       durability.set({ shard: shard.shard, state }, shard.durability === state ? 1 : 0);
     }
@@ -150,7 +157,15 @@ function addNodes(registry: Registry, status: ClusterStatus): void {
     labelNames: ['shard', 'node'],
     registers,
   });
-  for (const { shard, node, role: current, lagBytes, acceptsConnections } of status.nodes) {
+  const missing = new Gauge({
+    name: 'pgweave_node_missing_seconds',
+    help: 'For how long it has not streamed from its primary; 0 when it does.',
+    labelNames: ['shard', 'node'],
+    registers,
+  });
+  for (const reading of status.nodes) {
+    const { shard, node, role: current, lagBytes, acceptsConnections, missingMs } = reading;
+    missing.set({ shard, node }, (missingMs ?? 0) / 1000);
     accepts.set({ shard, node }, acceptsConnections ? 1 : 0);
     for (const name of roles) role.set({ shard, node, role: name }, name === current ? 1 : 0);
     if (lagBytes !== null) lag.set({ shard, node }, lagBytes);

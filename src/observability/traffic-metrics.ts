@@ -1,11 +1,13 @@
 import { Counter, Histogram, Registry } from 'prom-client';
+import { contractStates } from '../base/contract-states.ts';
+import { SqlState } from '../base/sql-state.ts';
 import type { LoginFailure, RouteKind, Telemetry } from '../base/telemetry.ts';
 import { type MetricsSnapshot, takeSnapshot } from './metrics-snapshot.ts';
 import { registerUsageMetrics } from './usage-metrics.ts';
 
 export type TrafficMetrics = Pick<
   Telemetry,
-  'statement' | 'shardLatency' | 'gathered' | 'loginFailed'
+  'statement' | 'shardLatency' | 'gathered' | 'loginFailed' | 'errorSent'
 > & {
   snapshot(): Promise<MetricsSnapshot>;
 };
@@ -22,6 +24,9 @@ const routeKinds: readonly RouteKind[] = [
   'local',
   'rejected',
 ];
+
+/** Users can make servers raise any other: each would be a series of its own. */
+const knownStates: ReadonlySet<string> = new Set(Object.values(SqlState));
 
 const loginFailures: readonly LoginFailure[] = ['password', 'refused', 'timeout'];
 
@@ -62,6 +67,13 @@ export function createTrafficMetrics(source: string): TrafficMetrics {
     registers: [registry],
   });
   for (const reason of loginFailures) failedLogins.inc({ reason }, 0);
+  const errors = new Counter({
+    name: 'pgweave_errors_total',
+    help: "Errors of pgweave's own, by SQLSTATE. What servers answer is not counted.",
+    labelNames: ['sqlstate'],
+    registers: [registry],
+  });
+  for (const sqlstate of contractStates) errors.inc({ sqlstate }, 0);
   const counters = new Map(routeKinds.map((route) => [route, statements.labels(route)]));
   // A route that did not occur yet is 0, not absent: a rate over it needs the first point.
   for (const route of routeKinds) statements.inc({ route }, 0);
@@ -84,6 +96,9 @@ export function createTrafficMetrics(source: string): TrafficMetrics {
     },
     loginFailed(reason) {
       failedLogins.inc({ reason });
+    },
+    errorSent(sqlState) {
+      errors.inc({ sqlstate: knownStates.has(sqlState) ? sqlState : 'other' });
     },
     snapshot: () => takeSnapshot(registry),
   };

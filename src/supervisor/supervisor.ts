@@ -18,7 +18,7 @@ import { consoleError } from './console-error.ts';
 import { DeadlockWatch } from './deadlock-watch.ts';
 import { DriftWatch } from './drift-watch.ts';
 import { credentialFiles, FileWatch, marksOf } from './file-watch.ts';
-import { lookAround } from './look-around.ts';
+import { lookingAround } from './look-around.ts';
 import type { WorkerConfiguration } from './messages.ts';
 import { restartWarnings } from './restart-warnings.ts';
 import { metricsPage, obstacles, workerViews } from './supervisor-view.ts';
@@ -165,7 +165,7 @@ export class Supervisor {
     this.#demandNotStopping();
     this.#cluster = await startCluster({
       onShardStates: (states) => this.#publishStates(states),
-      lookAround: (checked) => lookAround(checked, this.#workers, this.#transactions),
+      lookAround: lookingAround(this.#workers, () => this.#transactions),
     });
     const { recovery } = this.#cluster;
     const settleMaxMs = () => this.#config.limits.holdMaxMs;

@@ -49,6 +49,7 @@ export const statusFixture: ClusterStatus = {
       lagBytes: null,
       epoch: 4,
       acceptsConnections: true,
+      missingMs: null,
       pid: 4711,
     },
     {
@@ -59,6 +60,7 @@ export const statusFixture: ClusterStatus = {
       lagBytes: 128,
       epoch: 4,
       acceptsConnections: true,
+      missingMs: null,
       pid: null,
     },
   ],
@@ -82,6 +84,7 @@ const pastFailover: PastFailover = {
     streaming: [],
     durability: 'solo',
     holds: [0, 3, 1],
+    errors: { '40001': 3 },
     left: ['it has no standby'],
   },
 };

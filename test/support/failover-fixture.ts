@@ -25,7 +25,14 @@ export const failoverFixture: Failover = {
 /** What is added to the status of a shard that is as it should be. */
 export const wellFixture: Pick<
   ShardStatus,
-  'mode' | 'members' | 'quorum' | 'paused' | 'noPromotion' | 'writesStuck' | 'alarms'
+  | 'mode'
+  | 'members'
+  | 'quorum'
+  | 'paused'
+  | 'noPromotion'
+  | 'writesStuck'
+  | 'alarms'
+  | 'findingsCount'
 > = {
   mode: 'sync',
   members: [],
@@ -33,5 +40,6 @@ export const wellFixture: Pick<
   paused: false,
   noPromotion: '',
   writesStuck: false,
+  findingsCount: 0,
   alarms: [],
 };

@@ -43,6 +43,7 @@ export class SupervisorFixture {
         shardLatency: () => {},
         gathered: () => {},
         loginFailed: () => {},
+        errorSent: () => {},
       },
       setLogLevel: (level) => this.told.push(`log level ${level}`),
       version: '1.2.3',

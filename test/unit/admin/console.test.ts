@@ -49,8 +49,8 @@ describe('the admin console', () => {
 
   it('shows the nodes, NULL for what is not known', async () => {
     expect((await run('show nodes')).rows).toEqual([
-      ['a_m', '127.0.0.1:5433', 'primary', 'up', null, '4', '4711'],
-      ['a_m', '127.0.0.1:5434', 'standby', 'up', '128', '4', null],
+      ['a_m', '127.0.0.1:5433', 'primary', 'up', null, '4', '4711', null],
+      ['a_m', '127.0.0.1:5434', 'standby', 'up', '128', '4', null, null],
     ]);
   });
 
@@ -246,7 +246,11 @@ describe('the admin console', () => {
 
   it('shows past failovers and what each shard promises', async () => {
     const [failover = []] = (await run('show failovers')).rows;
-    expect(failover.slice(-2)).toEqual(['it has no standby', '3 below 100 ms, 1 below 250 ms']);
+    expect(failover.slice(-3)).toEqual([
+      'it has no standby',
+      '3 below 100 ms, 1 below 250 ms',
+      '3 of 40001',
+    ]);
     expect(failover.slice(0, 11)).toEqual([
       '2026-01-02T03:04:05.000Z',
       'a_m',

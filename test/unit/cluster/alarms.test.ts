@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { alarms } from '../../../src/cluster/alarms.ts';
+import { readNodes } from '../../../src/cluster/cluster-reading.ts';
 import type { ProbeAnswer } from '../../../src/cluster/probe-answer.ts';
 import { waitWeakness } from '../../../src/cluster/synchronous-wait.ts';
 import { armed, one, primaryAnswer, Scene, solo, standbyAnswer, two } from './scene.ts';
@@ -36,6 +37,24 @@ describe('a primary of which only the postmaster hangs', () => {
     );
     expect(told).toHaveLength(1);
     scene.connect(one, 'alive');
+    expect(alarms(scene.state, scene.now)).toEqual([]);
+  });
+});
+
+describe('a standby that does not come back', () => {
+  it('is an alarm after ten minutes, and none when it streams again', () => {
+    const gone: ProbeAnswer = { ...primaryAnswer, standbys: [] };
+    const scene = new Scene(armed).settle().answer(one, gone);
+    const since = scene.now;
+    scene.at(since + 599_000).answer(one, gone);
+    expect(readNodes(scene.state, scene.now).map(({ missingMs }) => missingMs)).toEqual([
+      null,
+      599_000,
+    ]);
+    expect(alarms(scene.state, scene.now)).toEqual([]);
+    scene.at(since + 601_000).answer(one, gone);
+    expect(alarms(scene.state, scene.now)).toEqual([`${two} has not rejoined for 10 minutes`]);
+    scene.answer(two, standbyAnswer).answer(one, primaryAnswer);
     expect(alarms(scene.state, scene.now)).toEqual([]);
   });
 });

@@ -126,6 +126,7 @@ describe('a promotion', () => {
         streaming: [],
         durability: 'solo',
         holds: [],
+        errors: {},
         left: [`${one} takes writes as well and is to rejoin`],
       },
     });

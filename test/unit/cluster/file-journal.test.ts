@@ -61,6 +61,7 @@ describe('the journal of failovers', () => {
       streaming: [],
       durability: 'solo',
       holds: [],
+      errors: {},
       left: ['something'],
     };
     await journal.complete({ shard, epoch, check });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { clusterMetrics } from '../../../src/observability/cluster-metrics.ts';
 import {
@@ -8,6 +9,10 @@ import {
 import { createTrafficMetrics } from '../../../src/observability/traffic-metrics.ts';
 import { statusFixture } from '../../support/cluster-view-fixture.ts';
 import { firstShard, node } from '../../support/config-fixture.ts';
+
+function namesIn(text: string): readonly string[] {
+  return text.match(/\bpgweave_[a-z_]+/g) ?? [];
+}
 
 const reading = {
   version: '1.2.3',
@@ -116,6 +121,16 @@ describe('the metrics', () => {
     for (const [sample, value] of expected)
       expect([sample, samples.get(sample)]).toEqual([sample, value]);
     expect(samples.has('pgweave_node_lag_bytes{shard="a_m",node="127.0.0.1:5433"}')).toBe(false);
+  });
+
+  it('are those that the rules for alerts and the manual name, and no others', async () => {
+    const snapshots = [await clusterMetrics(reading), await createTrafficMetrics('w').snapshot()];
+    const { body } = await renderMetrics(snapshots);
+    const all = new Set(namesIn(body.replaceAll(/_(bucket|sum|count)\b/g, '')));
+    const rules = readFileSync('config/prometheus-rules.yaml', 'utf8');
+    expect(namesIn(rules).filter((name) => !all.has(name))).toEqual([]);
+    const manual = readFileSync('docs/admin.md', 'utf8');
+    expect([...new Set(namesIn(manual))].sort()).toEqual([...all].sort());
   });
 
   it('forget a node that left the configuration', async () => {

@@ -35,6 +35,7 @@ class Looks {
         shardLatency: () => {},
         gathered: () => {},
         loginFailed: () => {},
+        errorSent: () => {},
       },
       periodMs: () => 10_000,
       read: async () => this.#read(),

@@ -3,18 +3,25 @@ import type { CheckedFailover } from '../../../src/cluster/failover-check.ts';
 import { HoldTimes, holdText } from '../../../src/cluster/hold-times.ts';
 import type { GlobalId } from '../../../src/cluster/transactions/global-id.ts';
 import type { InDoubtTransaction } from '../../../src/cluster/transactions/in-doubt.ts';
+import { counterByLabel } from '../../../src/observability/metrics-snapshot.ts';
+import { createTrafficMetrics } from '../../../src/observability/traffic-metrics.ts';
 import type { ShardId } from '../../../src/sharding/shard-id.ts';
-import { lookAround } from '../../../src/supervisor/look-around.ts';
+import { lookingAround } from '../../../src/supervisor/look-around.ts';
 import type { WorkerReport } from '../../../src/supervisor/messages.ts';
 
 const [shard, other] = ['a', 'b'] as [ShardId, ShardId];
 
-function report(epoch: number, held: number, holds: readonly number[]): WorkerReport {
+function report(
+  epoch: number,
+  held: number,
+  holds: readonly number[],
+  metrics: WorkerReport['metrics'] = [],
+): WorkerReport {
   const shards = [
     { shard: other, epoch: 1, held: 7, holds: [9] },
     { shard, epoch, held, holds },
   ];
-  return { clients: [], pools: [], metrics: [], shards };
+  return { clients: [], pools: [], metrics, shards };
 }
 
 function prepared(on: ShardId): InDoubtTransaction {
@@ -26,11 +33,19 @@ function prepared(on: ShardId): InDoubtTransaction {
 const checked: CheckedFailover = {
   shard,
   epoch: 2,
-  check: { firstCommitMs: 1, streaming: [], durability: 'solo', holds: [], left: ['a standby'] },
+  check: {
+    firstCommitMs: 1,
+    streaming: [],
+    durability: 'solo',
+    holds: [],
+    errors: {},
+    left: ['a standby'],
+  },
 };
 
 function look(reports: readonly (WorkerReport | null)[], inDoubt: InDoubtTransaction) {
-  return lookAround(checked, { reports: async () => reports }, { inDoubt: [inDoubt] });
+  const workers = { reports: async () => reports };
+  return lookingAround(workers, () => ({ inDoubt: [inDoubt] }))(checked);
 }
 
 describe('a look around after a failover', () => {
@@ -51,6 +66,26 @@ describe('a look around after a failover', () => {
       'transaction pgweave/a/0/1 is prepared',
     ]);
     expect(holdText(check.holds)).toBe('');
+  });
+});
+
+describe('errors that clients got', () => {
+  it('are counted by SQLSTATE, since the last look', async () => {
+    const metrics = createTrafficMetrics('worker 0');
+    const workers = { reports: async () => [report(2, 0, [], await metrics.snapshot()), null] };
+    const lookAt = lookingAround(workers, () => null);
+    for (const code of ['40001', '40001', '08007', '42601']) metrics.errorSent(code);
+    expect((await lookAt(checked)).check.errors).toEqual({ '08007': 1, '40001': 2 });
+    metrics.errorSent('57P03');
+    expect((await lookAt(checked)).check.errors).toEqual({ '57P03': 1 });
+    expect((await lookAt(checked)).check.errors).toEqual({});
+  });
+
+  it('are of a bounded number of kinds', async () => {
+    const metrics = createTrafficMetrics('worker 0');
+    for (const code of ['AB123', 'AB124', '40001']) metrics.errorSent(code);
+    const counted = counterByLabel(await metrics.snapshot(), 'pgweave_errors_total', 'sqlstate');
+    expect(counted).toEqual({ '08007': 0, '40001': 1, '57P01': 0, '57P03': 0, other: 2 });
   });
 });
 
