@@ -23,7 +23,7 @@ export function transactionsTable(inDoubt: readonly InDoubtTransaction[]): Table
 function meaning({ verdict, coordinator }: InDoubtTransaction): string {
   switch (verdict) {
     case 'running':
-      return `its session on ${coordinator} is open and may still decide`;
+      return `open on ${coordinator}, where its session, or a client's COMMIT PREPARED, decides`;
     case 'committed':
     case 'rolled-back':
       return 'decided, to be ended on these shards as soon as they answer';

@@ -1,14 +1,11 @@
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { globalIdPrefix } from '../cluster/transactions/global-id.ts';
-import { BackendCode } from '../protocol/message-code.ts';
+import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
-import type { ShardId } from '../sharding/shard-id.ts';
-import { notReplicated, unknownOutcome } from './commit/commit-errors.ts';
+import { decideTogether } from './commit/commit-block.ts';
+import { neverCommitted, notReplicated, unknownOutcome } from './commit/commit-errors.ts';
 import { commitExchange } from './commit/commit-exchange.ts';
-import { plainFlight } from './cursor-flight.ts';
-import { internalExchange } from './internal-exchange.ts';
-import { lostInTransaction } from './lost-in-transaction.ts';
 import type { Participant } from './participant.ts';
 import { reviewReservations } from './review-reservations.ts';
 import type { SessionExecutor } from './session-executor.ts';
@@ -16,8 +13,11 @@ import type { SessionExecutor } from './session-executor.ts';
 type Done = (ok: boolean) => void;
 
 /**
- * The client's own PREPARE TRANSACTION, of a block that has not failed: on the one shard that has
- * written, or on the home shard if none has. However it ends, the block is over.
+ * The client's own PREPARE TRANSACTION, of a block that has not failed. It is prepared under the client's
+ * name on the home shard, whose pg_prepared_xacts everybody reads. Its parts on other shards are
+ * prepared before that under an id of ours, as those of a COMMIT: the home shard's part holds the row
+ * that decides about them. So they end with it, whoever ends it and whatever becomes of this process.
+ * However it goes, the block is over.
  */
 export function prepareTransaction(
   executor: SessionExecutor,
@@ -25,27 +25,46 @@ export function prepareTransaction(
   text: string,
   done: Done,
 ): void {
-  const { transaction } = executor;
-  const [writer, ...others] = transaction.writers;
-  const refusal = others.length > 0 ? onSeveralShards() : (reserved(gid) ?? holding(executor));
+  const { transaction, world } = executor;
+  const { home } = world.planner.shardMap;
+  const participants = [...transaction.participants.values()];
+  // Locks without writes last until the end, too.
+  const branches = participants.filter(
+    ({ shard, wrote, locked }) => shard !== home && (wrote || locked),
+  );
+  const refusal = reserved(gid) ?? refusalOf(executor, branches);
   if (refusal !== null) {
     end(executor, null, false, () => executor.fail(refusal, done));
     return;
   }
-  const participant = writer ?? [...transaction.participants.values()][0] ?? null;
-  if (participant !== null) {
-    prepareOn(executor, participant, text, done);
+  const atHome = transaction.participants.get(home);
+  const isDecider = branches.length > 0;
+  if (atHome === undefined || (isDecider && !atHome.wrote)) {
+    executor.acquire(
+      { shard: home, write: isDecider, share: false, rowless: true },
+      () => end(executor, null, false, () => done(false)),
+      (_, release) => {
+        release();
+        prepareTransaction(executor, gid, text, done);
+      },
+    );
     return;
   }
-  const { home } = executor.world.planner.shardMap;
-  executor.acquire(
-    { shard: home, write: false, share: false, rowless: true },
-    done,
-    (_, release) => {
-      release();
-      prepareTransaction(executor, gid, text, done);
-    },
-  );
+  executor.cancelWith(null);
+  executor.session.closePortals();
+  transaction.beginEnd();
+  if (!isDecider) {
+    prepareOn(executor, atHome, text, done);
+    return;
+  }
+  const id = world.globalIds.mintFor(home, gid);
+  decideTogether(executor, { id, coordinator: atHome, branches, prepare: text }, (result) => {
+    const isDone = result.kind === 'committed';
+    end(executor, atHome, isDone, () => {
+      if (isDone) executor.succeed(encodeCommandComplete('PREPARE TRANSACTION'), done);
+      else executor.fail(result.error, done);
+    });
+  });
 }
 
 function prepareOn(
@@ -55,10 +74,7 @@ function prepareOn(
   done: Done,
 ): void {
   const { connection, shard } = participant;
-  const { output, transaction } = executor;
-  executor.cancelWith(null);
-  executor.session.closePortals();
-  transaction.beginEnd();
+  const { output } = executor;
   const exchange = commitExchange((reply) => {
     const isDone = reply.kind === 'answered' && !reply.errored;
     end(executor, participant, isDone, () => {
@@ -87,72 +103,8 @@ function end(
   });
 }
 
-/** COMMIT PREPARED and ROLLBACK PREPARED go to the shard that has the transaction. */
-export function finishPrepared(
-  executor: SessionExecutor,
-  gid: string,
-  run: { readonly tag: string; readonly text: string },
-  done: Done,
-): void {
-  const { transaction, world } = executor;
-  if (transaction.block === 'explicit') {
-    const message = `${run.tag} cannot run inside a transaction block`;
-    executor.fail(new PgError(SqlState.activeSqlTransaction, message), done);
-    return;
-  }
-  const refusal = reserved(gid);
-  if (refusal !== null) {
-    executor.fail(refusal, done);
-    return;
-  }
-  const { home, shards } = world.planner.shardMap;
-  const asked = [home, ...shards.filter((shard) => shard !== home)];
-  const next = (index: number) => {
-    const shard = asked[index];
-    if (shard === undefined) {
-      const message = `prepared transaction with identifier "${gid}" does not exist`;
-      executor.fail(new PgError(SqlState.undefinedObject, message), done);
-      return;
-    }
-    find(executor, shard, gid, done, (isThere) => {
-      if (!isThere) next(index + 1);
-      else executor.runFlight(plainFlight(shard, true, [encodeQuery(run.text)], null), done);
-    });
-  };
-  next(0);
-}
-
-function find(
-  executor: SessionExecutor,
-  shard: ShardId,
-  gid: string,
-  done: Done,
-  found: (isThere: boolean) => void,
-): void {
-  const wanted = { shard, write: false, share: false, rowless: true };
-  executor.acquire(wanted, done, (connection, release) => {
-    let isThere = false;
-    const exchange = internalExchange(
-      (outcome) => {
-        release();
-        if (outcome.kind === 'ready') found(isThere);
-        else if (outcome.kind === 'error') executor.fail(outcome, done);
-        else executor.fail(lostInTransaction(shard, outcome.error), done);
-      },
-      (code) => {
-        isThere ||= code === BackendCode.dataRow;
-      },
-    );
-    executor.cancelWith(() => connection.cancel(exchange));
-    const literal = `E'${gid.replace(/[\\']/g, '\\$&')}'`;
-    connection.send(exchange, [
-      encodeQuery(`select from pg_catalog.pg_prepared_xacts
-        where gid = ${literal} and database = pg_catalog.current_database()`),
-    ]);
-  });
-}
-
-function reserved(gid: string): PgError | null {
+/** null: the name can be a client's. */
+export function reserved(gid: string): PgError | null {
   if (!gid.startsWith(globalIdPrefix)) return null;
   return new PgError(
     SqlState.featureNotSupported,
@@ -161,17 +113,22 @@ function reserved(gid: string): PgError | null {
   );
 }
 
-/** In PostgreSQL's words. */
-function holding({ cursors }: SessionExecutor): PgError | null {
-  if (!cursors.hasNewHoldable) return null;
-  const message = 'cannot PREPARE a transaction that has created a cursor WITH HOLD';
-  return new PgError(SqlState.featureNotSupported, message);
-}
-
-function onSeveralShards(): PgError {
+function refusalOf(
+  { cursors, transaction }: SessionExecutor,
+  branches: readonly Participant[],
+): PgError | null {
+  if (cursors.hasNewHoldable) {
+    // In PostgreSQL's words.
+    const message = 'cannot PREPARE a transaction that has created a cursor WITH HOLD';
+    return new PgError(SqlState.featureNotSupported, message);
+  }
+  const { lostLocker } = transaction;
+  if (lostLocker !== null) return neverCommitted(lostLocker.shard);
+  // Who ends it, perhaps elsewhere, does not know that the catalogue must be read again.
+  if (branches.length === 0 || transaction.schema === null) return null;
   return new PgError(
     SqlState.featureNotSupported,
-    'PREPARE TRANSACTION after writes on several shards is not supported',
-    { hint: 'COMMIT is atomic over shards; or write on one shard only.' },
+    'PREPARE TRANSACTION of a transaction that has changed tables on several shards is not supported',
+    { hint: 'Change tables in a transaction of its own, and COMMIT it.' },
   );
 }

@@ -5,8 +5,9 @@ import type { TransactionCommand } from '../planner/transaction-command.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { encodeNoticeResponse } from '../protocol/error-response.ts';
 import { commitBlock } from './commit/commit-block.ts';
+import { finishPrepared } from './finish-prepared.ts';
 import { holdCursors } from './hold-cursors.ts';
-import { finishPrepared, prepareTransaction } from './prepared-transactions.ts';
+import { prepareTransaction } from './prepared-transactions.ts';
 import { reviewReservations } from './review-reservations.ts';
 import { scriptRefusal } from './session-bounds.ts';
 import type { SessionExecutor } from './session-executor.ts';
@@ -47,7 +48,7 @@ export function runTransactionCommand(
       prepare(executor, command.gid, text, done);
       return;
     case 'finish-prepared':
-      finishPrepared(executor, command.gid, { tag: command.tag, text }, done);
+      finishPrepared(executor, { gid: command.gid, tag: command.tag, text }, done);
       return;
     default:
       unreachable(command);

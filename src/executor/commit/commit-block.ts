@@ -12,7 +12,7 @@ import type { SessionExecutor } from '../session-executor.ts';
 import { neverCommitted, notReplicated, unknownOutcome } from './commit-errors.ts';
 import { commitExchange, xidExchange, xidQuery } from './commit-exchange.ts';
 import { questionAbout } from './question-about.ts';
-import { TwoPhaseCommit } from './two-phase-commit.ts';
+import { type CommitResult, TwoPhaseCommit, type TwoPhaseCommitParts } from './two-phase-commit.ts';
 
 type Done = (ok: boolean) => void;
 
@@ -61,28 +61,37 @@ function commitTogether(
   answer: boolean,
   done: Done,
 ): void {
-  const { transaction, world, output } = executor;
+  const { world, output } = executor;
+  const decided = (result: CommitResult) => {
+    const committed = result.kind === 'committed';
+    endAll(executor, coordinator, committed, () => {
+      if (!committed) executor.fail(result.error, done);
+      else {
+        if (result.unfinished.length > 0) output.push(unfinishedWarning(result.unfinished));
+        executor.succeed(answer ? encodeCommandComplete('COMMIT') : null, done);
+      }
+    });
+  };
+  const id = world.globalIds.mint(coordinator.shard);
+  decideTogether(executor, { id, coordinator, branches, prepare: null }, decided);
+}
+
+/** What is the session's part of TwoPhaseCommit. */
+export function decideTogether(
+  { transaction, world, output }: SessionExecutor,
+  parts: Pick<TwoPhaseCommitParts, 'id' | 'coordinator' | 'branches' | 'prepare'>,
+  done: (result: CommitResult) => void,
+): void {
   new TwoPhaseCommit({
-    id: world.globalIds.mint(coordinator.shard),
+    ...parts,
     transaction,
-    coordinator,
-    branches,
     onNotice: (chunk, start, end) => output.write(chunk, start, end),
     settle: (id, shards) => world.settleTransaction(id, shards),
     confirm: async ({ connection }) => {
       const question = questionAbout(world.servers, connection);
       return (await world.askAboutCommit(question)) === 'committed';
     },
-    done: (result) => {
-      const committed = result.kind === 'committed';
-      endAll(executor, coordinator, committed, () => {
-        if (!committed) executor.fail(result.error, done);
-        else {
-          if (result.unfinished.length > 0) output.push(unfinishedWarning(result.unfinished));
-          executor.succeed(answer ? encodeCommandComplete('COMMIT') : null, done);
-        }
-      });
-    },
+    done,
   }).start();
 }
 

@@ -18,6 +18,8 @@ export type TwoPhaseCommitParts = {
   readonly coordinator: Participant;
   /** The others that wrote, at least one. */
   readonly branches: readonly Participant[];
+  /** The client's own PREPARE TRANSACTION: who ends that decides. null: it is committed now. */
+  readonly prepare: string | null;
   /** See takeStep. */
   onNotice(chunk: Buffer, start: number, end: number): void;
   /** See ExecutorWorld. */
@@ -28,7 +30,7 @@ export type TwoPhaseCommitParts = {
   done(result: CommitResult): void;
 };
 
-/** `unfinished`: it is committed, but these shards do not show it yet. */
+/** `committed`, or prepared; `unfinished`: it is, but these shards do not show it yet. */
 export type CommitResult =
   | { readonly kind: 'committed'; readonly unfinished: readonly ShardId[] }
   | { readonly kind: 'failed'; readonly error: CommitFailure };
@@ -44,7 +46,8 @@ type CommitFailure = PgError | { readonly frame: Buffer };
  *   3. COMMIT PREPARED on the branches
  *
  * A step begins when all answers of the one before it are there. Until 2 is sent any failure undoes
- * everything. What is left unfinished, because a server or this process is gone, recovery finishes
+ * everything. With `prepare` that is what the coordinator gets in 2, and the rest is for those who end it:
+ * the row, part of what is prepared there, keeps recovery from deciding. What is left unfinished, because a server or this process is gone, recovery finishes
  * by the decision row. The branches keep their connections up to the end of 3: those who wait for
  * the transaction's locks could hold all others, and nobody could send what they wait for.
  */
@@ -82,13 +85,16 @@ export class TwoPhaseCommit {
   }
 
   #decide(prepared: readonly CommitAnswer[]): void {
-    const commit = { participant: this.#parts.coordinator, sql: 'COMMIT', tag: 'COMMIT' };
-    this.#take([commit], ([answer]) => {
+    const { coordinator: participant, prepare } = this.#parts;
+    const commit = { participant, sql: 'COMMIT', tag: 'COMMIT' };
+    const order =
+      prepare === null ? commit : { participant, sql: prepare, tag: 'PREPARE TRANSACTION' };
+    this.#take([order], ([answer]) => {
       assert(answer !== undefined, 'the coordinator was asked');
       const { outcome, isReplicated } = answer;
       if (outcome.kind === 'ready' && isReplicated) this.#finish();
       else if (outcome.kind === 'ready') this.#confirm();
-      else if (outcome.kind === 'error') this.#undo(prepared, outcome);
+      else if (outcome.kind === 'error') this.#undo(prepared, outcome, outcome.status === 'idle');
       else this.#ask(outcome.error);
     });
   }
@@ -108,7 +114,12 @@ export class TwoPhaseCommit {
   }
 
   #finish(): void {
-    const { id, branches, done } = this.#parts;
+    const { id, branches, done, prepare } = this.#parts;
+    if (prepare !== null) {
+      this.#dismissBranches();
+      done({ kind: 'committed', unfinished: [] });
+      return;
+    }
     const tag = 'COMMIT PREPARED';
     const orders = branches.map((participant) => ({ participant, sql: `${tag} '${id}'`, tag }));
     this.#take(orders, (answers) => {
@@ -139,21 +150,22 @@ export class TwoPhaseCommit {
     });
   }
 
-  #undo(prepared: readonly CommitAnswer[], error: CommitFailure): void {
+  /** `isOver`: the coordinator has rolled back; to say it again would only make the server warn. */
+  #undo(prepared: readonly CommitAnswer[], error: CommitFailure, isOver = false): void {
     const { id, coordinator, done } = this.#parts;
     const orders = prepared.flatMap(({ participant, outcome }): CommitOrder[] => {
-      // A PREPARE that fails has rolled back; to say it again would only make the server warn.
-      const isOver = outcome.kind === 'error' && outcome.status === 'idle';
+      const hasFailed = outcome.kind === 'error' && outcome.status === 'idle';
       const tag = outcome.kind === 'ready' ? 'ROLLBACK PREPARED' : 'ROLLBACK';
       const sql = outcome.kind === 'ready' ? `${tag} '${id}'` : tag;
-      return outcome.kind === 'lost' || isOver ? [] : [{ participant, sql, tag }];
+      return outcome.kind === 'lost' || hasFailed ? [] : [{ participant, sql, tag }];
     });
     const rollback = { participant: coordinator, sql: 'ROLLBACK', tag: 'ROLLBACK' };
-    this.#take([rollback, ...orders], ([, ...answers]) => {
+    this.#take(isOver ? orders : [rollback, ...orders], (answers) => {
       this.#dismissBranches();
       const isInDoubt = prepared.some(({ outcome }) => outcome.kind === 'lost');
+      const ended = answers.filter(({ participant }) => participant !== coordinator);
       // Nobody waits for it: nothing of the transaction can be committed any more.
-      if (isInDoubt || !answers.every(isEnded)) this.#settle(() => {});
+      if (isInDoubt || !ended.every(isEnded)) this.#settle(() => {});
       done({ kind: 'failed', error });
     });
   }
