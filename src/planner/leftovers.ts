@@ -35,6 +35,12 @@ function mayCall(statement: SqlNode): boolean {
   return ['CreateTableAsStmt', 'CopyStmt', 'CallStmt', 'DoStmt'].some((tag) => tag in statement);
 }
 
+/**
+ * Functions, operators, types, and columns: `row.name` and `(row).name` call a function of the name if the
+ * row has no such column (manual, 8.16.5).
+ */
+const namedFields = new Set(['funcname', 'name', 'names', 'fields', 'indirection']);
+
 /** Tables stand in statements with and without the tag of their node. */
 function namesAny(value: unknown, names: ReadonlySet<string>): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -50,7 +56,7 @@ function namesAny(value: unknown, names: ReadonlySet<string>): boolean {
     ) {
       return true;
     }
-    if (field === 'funcname' || field === 'name') {
+    if (namedFields.has(field)) {
       const last = lastOf(child);
       if (last !== null && names.has(last.toLowerCase())) return true;
     }
