@@ -12,6 +12,7 @@ import type { FailoverEvent } from './failover-event.ts';
 import type { FailoverJournal } from './failover-journal.ts';
 import type { HookCall, HookOutcome } from './hook-call.ts';
 import type { OperatorCommand } from './operator-command.ts';
+import { pause } from './pause.ts';
 import type { RecordStore, StoredRecord } from './record-store.ts';
 import { ShardMonitor } from './shard-monitor.ts';
 import type { ShardState } from './shard-state.ts';
@@ -104,8 +105,16 @@ export class ClusterMonitor {
 
   /** What became of a COMMIT; null: it cannot be known. Never rejects. */
   async resolveCommit(question: CommitQuestion): Promise<TransactionOutcome | null> {
-    const monitor = this.#shards.get(question.shard);
-    return monitor === undefined ? null : await monitor.resolveCommit(question);
+    const { clock, config } = this.#parts;
+    const deadline = clock.now() + config.limits.holdMaxMs;
+    for (;;) {
+      const monitor = this.#shards.get(question.shard);
+      const outcome = (await monitor?.resolveCommit(question)) ?? null;
+      const isReplaced = monitor?.isStopped === true && clock.now() < deadline;
+      if (outcome !== null || !isReplaced) return outcome;
+      // Its successor is asked, which may not be there yet.
+      await pause(clock, tickMs);
+    }
   }
 
   /** What the command would come to now. Changes nothing. */
@@ -118,20 +127,24 @@ export class ClusterMonitor {
    * 58030 when a record cannot be read; nothing has changed then.
    */
   async reconfigure(config: Config): Promise<void> {
-    const { store, config: before } = this.#parts;
-    const kept = new Map([...this.#shards].filter(([shard]) => sameWatch(before, config, shard)));
+    const { store, config: last } = this.#parts;
+    const kept = new Map([...this.#shards].filter(([shard]) => sameWatch(last, config, shard)));
     const ids = config.shardMap.shards;
-    const records = new Map<ShardId, StoredRecord | null>();
-    for (const shard of ids) if (!kept.has(shard)) records.set(shard, await store.load(shard));
+    const changed = ids.filter((shard) => !kept.has(shard));
+    for (const shard of changed) await store.load(shard);
     // Two machines must not run one shard, not even for a moment.
     for (const [shard, monitor] of this.#shards) {
       if (!kept.has(shard) || !ids.includes(shard)) await monitor.stop();
     }
+    // Not those of before: the machines that are at rest now may have taken a step meanwhile.
+    const records = new Map<ShardId, StoredRecord | null>();
+    for (const shard of changed) records.set(shard, await store.load(shard));
     this.#parts = { ...this.#parts, config };
+    const before = this.#shards;
     this.#shards = new Map(
       ids.map((shard) => [
         shard,
-        kept.get(shard) ?? this.#startShard(shard, records.get(shard) ?? null),
+        kept.get(shard) ?? this.#startShard(shard, records.get(shard) ?? null, before.get(shard)),
       ]),
     );
     this.#publish();
@@ -142,13 +155,18 @@ export class ClusterMonitor {
     await Promise.all([...this.#shards.values()].map((shard) => shard.stop()));
   }
 
-  #startShard(shard: ShardId, stored: StoredRecord | null): ShardMonitor {
+  #startShard(
+    shard: ShardId,
+    stored: StoredRecord | null,
+    before: ShardMonitor | null = null,
+  ): ShardMonitor {
     const { config, store, clock, telemetry } = this.#parts;
     return new ShardMonitor({
       shard,
       config,
       store,
       stored,
+      before,
       clock,
       telemetry,
       mintUuid: randomUUID,

@@ -16,6 +16,8 @@ export type CommitResolutionParts = {
   readonly clock: Clock;
   /** As it is now. */
   readonly state: () => FailoverState;
+  /** There is no sense in waiting for another state. */
+  readonly isStopped: () => boolean;
   /** How long a primary is waited for, milliseconds. */
   readonly patienceMs: number;
 };
@@ -49,9 +51,9 @@ export class CommitResolution {
 
   /** Never rejects; null: it cannot be known. */
   async resolve(question: CommitQuestion): Promise<TransactionOutcome | null> {
-    const { clock, patienceMs } = this.#parts;
+    const { clock, patienceMs, isStopped } = this.#parts;
     const deadline = clock.now() + (question.xid === null ? replicationMs : patienceMs);
-    while (clock.now() < deadline) {
+    while (clock.now() < deadline && !isStopped()) {
       const verdict = await this.#attempt(question).catch((): Verdict => 'later');
       if (verdict === 'unknown') return null;
       if (verdict !== 'later') return verdict;

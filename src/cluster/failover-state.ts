@@ -163,15 +163,18 @@ export type Beginning = {
   readonly settings: FailoverSettings;
   readonly mode: 'failover' | 'follow';
   readonly stored: StoredRecord | null;
+  /** Of the machine that this one takes the place of, which has stopped. */
+  readonly before: FailoverState | null;
   readonly now: number;
 };
 
 /** The machine of a supervisor that has just started: everything but the record has to be learned. */
 export function beginFailover(beginning: Beginning): FailoverState {
-  const { shard, nodes, settings, mode, stored, now } = beginning;
+  const { shard, nodes, settings, mode, stored, before, now } = beginning;
   assert(nodes.length > 0, 'a shard has a node');
-  const record = stored?.record ?? null;
-  return {
+  const isFollowed = mode === 'follow' && before?.mode === 'follow';
+  const record = isFollowed ? before.record : (stored?.record ?? null);
+  const fresh: FailoverState = {
     shard,
     settings,
     mode,
@@ -199,6 +202,33 @@ export function beginFailover(beginning: Beginning): FailoverState {
     times: { suspectedAt: now, confirmedAt: now, claimedAt: now, promotedAt: now },
     lossReason: '',
     published: null,
+  };
+  return before === null ? fresh : informed(fresh, before, now);
+}
+
+/** What was seen and told stays true for a machine with other settings or nodes. */
+function informed(fresh: FailoverState, before: FailoverState, now: number): FailoverState {
+  const { failovers, findingsCount, lastFailoverAt, times, lossReason, published } = before;
+  const ids = fresh.nodes.map(({ id }) => id);
+  return {
+    ...fresh,
+    nodes: fresh.nodes.map((node) => {
+      const known = nodeView(before, node.id);
+      if (known === null) return node;
+      // Nobody will tell how a hook ends that runs still.
+      const isRejoining = known.rejoin?.state === 'running';
+      return isRejoining
+        ? { ...known, rejoin: { ...known.rejoin, state: 'later', at: now } }
+        : known;
+    }),
+    epochMax: Math.max(fresh.epochMax, before.epochMax),
+    restarted: before.restarted,
+    watches: fresh.mode === 'follow' ? [] : before.watches.filter(({ node }) => ids.includes(node)),
+    heartbeat: { ...before.heartbeat, lateSince: null },
+    succession: before.succession,
+    verification: before.verification,
+    alarms: before.alarms,
+    ...{ failovers, findingsCount, lastFailoverAt, times, lossReason, published },
   };
 }
 

@@ -43,6 +43,9 @@ function historyFindings(
   const others = state.nodes.filter((node) => node.id !== primary && node.id !== from);
   return [
     ...(answer.systemId === before.systemId ? [] : [`${primary} belongs to another cluster`]),
+    ...(answer.timeline > before.timeline
+      ? []
+      : [`${primary} is on timeline ${answer.timeline}, and ${from} was on ${before.timeline}`]),
     ...others.flatMap(({ id, answer: other }) =>
       other?.inRecovery === true && other.timeline < answer.timeline && other.lsn > answer.lsn
         ? [`${id} has ${other.lsn - answer.lsn} bytes more than ${primary}`]

@@ -21,6 +21,7 @@ import { Heartbeat } from './heartbeat.ts';
 import type { HookCall, HookOutcome } from './hook-call.ts';
 import { NodeProbe } from './node-probe.ts';
 import type { OperatorAnswer, OperatorCommand } from './operator-command.ts';
+import { pause } from './pause.ts';
 import type { RecordStore, StoredRecord } from './record-store.ts';
 import type { ShardState } from './shard-state.ts';
 import { TaskRunner } from './task-runner.ts';
@@ -33,6 +34,8 @@ export type ShardMonitorParts = {
   readonly store: RecordStore;
   /** What the store holds for the shard. */
   readonly stored: StoredRecord | null;
+  /** The one whose place it takes, at rest; null: there was none. */
+  readonly before: ShardMonitor | null;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly mintUuid: () => string;
@@ -48,6 +51,9 @@ type Waiting = {
   readonly reject: (error: PgError) => void;
 };
 
+/** How long a monitor that is stopped waits for a promotion under way. */
+const installMs = 1000;
+
 /** Runs one shard's machine: turns the world into events, and actions into commands. */
 export class ShardMonitor {
   readonly #parts: ShardMonitorParts;
@@ -59,13 +65,14 @@ export class ShardMonitor {
   readonly #probes = new Map<NodeId, NodeProbe>();
   readonly #events: FailoverEvent[] = [];
   #saving: Promise<void> = Promise.resolve();
+  #installing: Promise<void> | null = null;
   #state: FailoverState;
   #dispatching = false;
   #stopped = false;
   #waiting: Waiting | null = null;
 
   constructor(parts: ShardMonitorParts) {
-    const { config, shard, clock, stored } = parts;
+    const { config, shard, clock, stored, before } = parts;
     const { failover } = config;
     this.#parts = parts;
     this.#nodes = config.nodes.get(shard) ?? [];
@@ -84,6 +91,7 @@ export class ShardMonitor {
       settings: settingsOf(config),
       mode,
       stored: mode === 'failover' ? stored : null,
+      before: before === null ? null : before.#state,
       now: clock.now(),
     });
     this.#commits = new CommitResolution({
@@ -91,6 +99,7 @@ export class ShardMonitor {
       login: this.#login,
       clock,
       state: () => this.#state,
+      isStopped: () => this.#stopped,
       patienceMs: config.limits.holdMaxMs,
     });
     for (const node of this.#nodes) this.#probes.set(node.id, this.#startProbe(node));
@@ -166,7 +175,11 @@ export class ShardMonitor {
     });
   }
 
-  /** What became of a COMMIT; null: it cannot be known. Never rejects. */
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** What became of a COMMIT; null: it cannot be known, or it was stopped. Never rejects. */
   resolveCommit(question: CommitQuestion): Promise<TransactionOutcome | null> {
     return this.#commits.resolve(question);
   }
@@ -185,17 +198,25 @@ export class ShardMonitor {
     for (const probe of this.#probes.values()) probe.stop();
     this.#heartbeat?.stop();
     this.#runner.dropSessions();
-    this.#answerOperator({ kind: 'refused', reason: 'pgweave is stopping', hint: undefined });
+    this.#answerOperator({
+      kind: 'refused',
+      reason: 'interrupted by a reload, or by the end of pgweave',
+      hint: 'see SHOW SHARDS: it may have taken effect all the same',
+    });
+    // What a promotion says of the transactions before it is told only once.
+    const installing = this.#installing;
+    if (installing !== null) await Promise.race([installing, pause(this.#parts.clock, installMs)]);
     await this.#saving;
   }
 
   #take(event: FailoverEvent): void {
-    if (this.#stopped) return;
+    // How the work at hand ends is still heard: it may have opened the shard.
+    if (this.#stopped && event.kind !== 'task') return;
     const { state, actions } = step(this.#state, event, this.#parts.mintUuid);
     this.#state = state;
     this.#heartbeat?.beatOn(this.#openPrimary());
     if (state.phase.kind === 'open' && state.task === null) this.#runner.dropSessions();
-    for (const action of actions) this.#perform(action);
+    for (const action of actions) if (!this.#stopped || isNews(action)) this.#perform(action);
   }
 
   #startProbe(node: NodeAddress): NodeProbe {
@@ -291,6 +312,11 @@ export class ShardMonitor {
       report({ kind: 'failed', reason });
     });
     if (work.kind === 'save') this.#saving = running;
+    if (work.kind === 'install') {
+      this.#installing = running.finally(() => {
+        this.#installing = null;
+      });
+    }
   }
 
   /** Best effort: the machine asks again while it sees the need. */
@@ -319,6 +345,11 @@ export class ShardMonitor {
     if (answer.kind === 'done') waiting?.resolve(answer.message);
     else waiting?.reject(notNow(answer.reason, answer.hint));
   }
+}
+
+/** It tells what has happened; everything else begins something. */
+function isNews({ kind }: FailoverAction): boolean {
+  return kind === 'publish' || kind === 'journal' || kind === 'checked' || kind === 'log';
 }
 
 function settingsOf({ failover }: Config): FailoverSettings {

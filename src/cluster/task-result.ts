@@ -6,7 +6,13 @@ import { recordArmed } from './durability.ts';
 import type { FailoverTask } from './failover-action.ts';
 import type { TaskResult } from './failover-event.ts';
 import { failoverLimits } from './failover-limits.ts';
-import { epochsOf, nodeView, type Phase, phaseOfRecord } from './failover-state.ts';
+import {
+  epochsOf,
+  nodeView,
+  type Phase,
+  phaseOfRecord,
+  type Succession,
+} from './failover-state.ts';
 import { findings } from './findings.ts';
 import { hookCall } from './hook-of.ts';
 import { observe } from './node-view.ts';
@@ -178,7 +184,7 @@ function installed(
     times: { ...draft.state.times, promotedAt: draft.now },
     succession:
       xids === null
-        ? null
+        ? sameSuccession(draft, phase.intent.epoch)
         : { after: record.epoch, epoch: phase.intent.epoch, startedAt: lastStart(draft), xids },
     nodes: draft.state.nodes.map((node) => (node.id === candidate ? observe(node, event) : node)),
   });
@@ -194,6 +200,12 @@ function installed(
     switchLsn: switchLsn ?? record.switchLsn,
   };
   draft.enter({ kind: 'opening', cause: phase.cause, from: record.primary, record: next });
+}
+
+/** It was promoted before, perhaps in the eyes of the machine that this one followed. */
+function sameSuccession(draft: Draft, epoch: number): Succession | null {
+  const { succession } = draft.state;
+  return succession?.epoch === epoch ? succession : null;
 }
 
 /** Of the last open primary, as far as it has told. */

@@ -73,6 +73,12 @@ describe('a server of which a commit may skip the wait for its standby', () => {
     expect(at(120_022)).toContain('13.21 is needed');
   });
 
+  it('is known by its setting: what a standby has not flushed yet it may lose', () => {
+    const answer = (synchronousCommit: string) => ({ ...primaryAnswer, synchronousCommit });
+    expect(waitWeakness(answer('remote_write'))).toBe('synchronous_commit is remote_write');
+    expect(waitWeakness(answer('remote_apply'))).toBe(null);
+  });
+
   it('is never armed, and says why', () => {
     const scene = new Scene(solo).answer(two, standbyAnswer).answer(one, old);
     expect(scene.phase).toBe('open');

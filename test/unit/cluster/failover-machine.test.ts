@@ -138,6 +138,19 @@ describe('a promotion', () => {
     expect(scene.state.published?.primary).toBe(two);
   });
 
+  it('goes on, and is told of, when the configuration changes meanwhile', () => {
+    const scene = new Scene(armed).settle();
+    const { published } = scene.state;
+    // Nothing happens to the clients of a shard that is well.
+    scene.reload({ degradeAfterMs: 5 }).at(20);
+    expect([scene.phase, scene.state.published]).toEqual(['open', published]);
+    expect(scene.kinds()).not.toContain('publish');
+    // Of two refused connects the first was before it.
+    scene.at(30).event({ kind: 'lost', at: 30, node: one }).connect(one, 'refused');
+    scene.reload({ degradeAfterMs: 6 }).at(71).connect(one, 'refused');
+    expect(scene.phase).toBe('claiming');
+  });
+
   it('is not repeated within the cool-down', () => {
     const scene = new Scene(armed);
     scene.state = { ...scene.state, lastFailoverAt: 0 };

@@ -116,6 +116,9 @@ function disturb(shard: SimulatedShard, random: Random): void {
     case 16:
       node.slow = !node.slow;
       return;
+    case 17:
+      shard.reload();
+      return;
     default:
       shard.dispatch({ kind: 'stalled', at: shard.now, byMs: random.integer(50, 500) });
   }

@@ -78,8 +78,25 @@ export class Scene {
       settings: { ...settingsFixture, ...settings },
       mode,
       stored: record === null ? null : { record, revision: 1 },
+      before: null,
       now: 0,
     });
+  }
+
+  /** The configuration has changed: another machine takes its place. */
+  reload(settings: Partial<FailoverSettings>): this {
+    const { record, revision, mode } = this.state;
+    this.state = beginFailover({
+      shard,
+      nodes: this.nodes,
+      settings: { ...settingsFixture, ...settings },
+      mode,
+      stored: record === null ? null : { record, revision },
+      before: this.state,
+      now: this.now,
+    });
+    this.actions = [];
+    return this;
   }
 
   event(event: FailoverEvent): this {

@@ -59,6 +59,7 @@ export class SimulatedNode {
     const { upstream } = this;
     if (upstream === null || !this.streams) return;
     this.lastMessageAt = now;
+    this.timeline = upstream.timeline;
     this.append(upstream.log.slice(this.log.length, this.log.length + entriesMax));
   }
 

@@ -57,7 +57,7 @@ export class SimulatedShard implements SimulatedWorld {
     const ids = Array.from({ length: nodeCount }, (_, index) => `node${index + 1}` as NodeId);
     this.nodes = ids.map((id, index) => new SimulatedNode(id, index > 0));
     for (const node of this.nodes.slice(1)) node.upstream = this.nodes[0] ?? null;
-    this.state = this.#begin();
+    this.state = this.#begin(null);
     this.#keepProbing();
   }
 
@@ -85,12 +85,21 @@ export class SimulatedShard implements SimulatedWorld {
 
   /** The supervisor is killed and starts again: nothing is left but the durable record. */
   restartSupervisor(): void {
+    this.#beginAnew(null);
+    this.published = null;
+  }
+
+  /** Its configuration changes: the work at hand is forgotten, what was seen and told is not. */
+  reload(): void {
+    if (this.#missed === null) this.#beginAnew(this.state);
+  }
+
+  #beginAnew(before: FailoverState | null): void {
     this.#life += 1;
     this.#timers = [];
     this.#nextAt = Infinity;
     this.#missed = null;
-    this.state = this.#begin();
-    this.published = null;
+    this.state = this.#begin(before);
     this.#keepProbing();
   }
 
@@ -131,13 +140,14 @@ export class SimulatedShard implements SimulatedWorld {
     for (const action of result.actions) this.#perform(action);
   }
 
-  #begin(): FailoverState {
+  #begin(before: FailoverState | null): FailoverState {
     return beginFailover({
       shard: 'a' as ShardId,
       nodes: this.nodes.map((node) => node.id),
       settings: this.settings,
       mode: 'failover',
       stored: this.stored,
+      before,
       now: this.now,
     });
   }
