@@ -48,6 +48,8 @@ export type RoundOptions<World> = {
   readonly random: Random;
   /** The mode is async: lost rows are counted, but no promise was broken. */
   readonly mayLose?: boolean;
+  /** failover.resolve_writes is on. */
+  readonly resolves?: boolean;
   /** Two clients more, whose history is checked: see ListLoad. */
   readonly lists?: boolean;
   /** No other round in this world has used it. */
@@ -60,6 +62,7 @@ export async function runRound<World extends RoundWorld>(
   options: RoundOptions<World>,
 ): Promise<Round> {
   const { fault, clients, random, firstId, mayLose = false, lists = false } = options;
+  const { resolves = false } = options;
   const before = await world.failovers();
   const loads = startLoads(world, clients, firstId);
   const histories = new ListLoad(firstId);
@@ -82,7 +85,9 @@ export async function runRound<World extends RoundWorld>(
   const failovers = Math.max(0, (await world.failovers()) - (fault.restarts === true ? 0 : before));
   const stored = await storedRows(world, firstId);
   const steps = failovers === 0 ? [] : await world.steps();
-  const judged = judge(fault, { single, blocks, failovers, stored, mayLose });
+  const judged = judge(fault, {
+    ...{ single, blocks, failovers, stored, mayLose, resolves },
+  });
   return { ...judged, findings: [...judged.findings, ...disorder], steps };
 }
 
@@ -168,12 +173,14 @@ function judge(
     failovers,
     stored,
     mayLose,
+    resolves,
   }: {
     readonly single: LoadReport;
     readonly blocks: LoadReport;
     readonly failovers: number;
     readonly stored: ReadonlyMap<number, Origin>;
     readonly mayLose: boolean;
+    readonly resolves: boolean;
   },
 ): Omit<Round, 'steps'> {
   const written = [...single.written, ...blocks.written];
@@ -189,7 +196,8 @@ function judge(
     ...(single.errors.has('23505') || blocks.errors.has('23505') ? ['a statement ran twice'] : []),
     ...(failovers < min ? ['nobody was promoted'] : []),
     ...(failovers > max ? [`${failovers} promotions`] : []),
-    ...(fault.errorless === true && single.errors.size > 0
+    ...((fault.errorless === 'always' || (resolves && fault.errorless === 'resolved')) &&
+    single.errors.size > 0
       ? [`errors outside of transactions: ${[...single.errors.keys()].join(', ')}`]
       : []),
   ];

@@ -89,6 +89,7 @@ async function runAll<World extends KeptWorld>(
     clients: Number(values.clients),
     lists: values.lists,
     mayLose: values.mode === 'async',
+    resolves: /resolve_writes: *(true|on)/.test(values.failover),
     open,
     isOver: () => isOver,
     print,

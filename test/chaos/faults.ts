@@ -10,8 +10,8 @@ export type Fault<World = ChaosWorld> = {
   readonly title: string;
   /** How many promotions are right. */
   readonly failovers: { readonly min: number; readonly max: number };
-  /** No statement outside of a transaction may get an error. */
-  readonly errorless?: boolean;
+  /** No statement outside of a transaction may get an error; `resolved`: with resolve_writes. */
+  readonly errorless?: 'always' | 'resolved';
   /** It kills pgweave, which is started again. */
   readonly restarts?: boolean;
   /** Resolves when statements may be expected to flow again, if only after a while. */
@@ -28,12 +28,14 @@ export const faults: readonly Fault[] = [
     name: 'F1',
     title: 'kill -9 of the primary',
     failovers: once,
+    errorless: 'resolved',
     inject: async (world) => (await world.primary()).kill(),
   },
   {
     name: 'F2',
     title: 'SIGSTOP of all its processes, woken 5 s later',
     failovers: once,
+    errorless: 'resolved',
     async inject(world) {
       const primary = await world.primary();
       await primary.pause();
@@ -82,6 +84,7 @@ export const faults: readonly Fault[] = [
     name: 'F5',
     title: 'fast stop of the primary',
     failovers: once,
+    errorless: 'resolved',
     inject: async (world) => (await world.primary()).stop('fast'),
   },
   {
@@ -99,6 +102,7 @@ export const faults: readonly Fault[] = [
     name: 'F6L',
     title: 'the same, until pgweave believes itself',
     failovers: once,
+    errorless: 'resolved',
     inject: async (world) => world.front(await world.primary()).set({ kind: 'black-hole' }),
   },
   {
@@ -116,6 +120,7 @@ export const faults: readonly Fault[] = [
     name: 'F8',
     title: 'the primary isolated from all, healed 3 s later',
     failovers: once,
+    errorless: 'resolved',
     async inject(world) {
       const links = [
         world.front(await world.primary()),
@@ -130,7 +135,7 @@ export const faults: readonly Fault[] = [
     name: 'F9',
     title: 'links to all servers late by 100 ms for 5 s',
     failovers: none,
-    errorless: true,
+    errorless: 'always',
     async inject(world) {
       const links = world.shard.nodes.map((node) => world.front(node));
       for (const link of links) await link.set({ kind: 'delay', delayMs: 100 });
@@ -142,7 +147,7 @@ export const faults: readonly Fault[] = [
     name: 'F10',
     title: 'the supervisor does not run for 2 s',
     failovers: none,
-    errorless: true,
+    errorless: 'always',
     async inject(world) {
       world.served.run.kill('SIGSTOP');
       await sleep(2000);
@@ -153,7 +158,7 @@ export const faults: readonly Fault[] = [
     name: 'F11',
     title: 'every flush of the log of the primary takes 100 ms more, for 4 s',
     failovers: none,
-    errorless: true,
+    errorless: 'always',
     async inject(world) {
       const primary = await world.primary();
       const settings = ['fsync = on', 'commit_delay = 100000', 'commit_siblings = 0'];
@@ -173,6 +178,7 @@ export const faults: readonly Fault[] = [
     name: 'F13',
     title: 'kill -9 of the primary while the replay of its standbys is paused',
     failovers: once,
+    errorless: 'resolved',
     async inject(world) {
       for (const standby of await world.standbys()) {
         await withSession(standby, world.served.lab.login, (session) =>
@@ -279,7 +285,7 @@ export const faults: readonly Fault[] = [
     name: 'F20',
     title: 'the time of day of pgweave jumps by an hour, forth and back',
     failovers: none,
-    errorless: true,
+    errorless: 'always',
     async inject(world) {
       for (let jump = 0; jump < 3; jump += 1) {
         signalAll(await pidTree(world.served.run.pid), 'SIGUSR2');
@@ -311,12 +317,50 @@ export const faults: readonly Fault[] = [
     name: 'F23',
     title: 'planned switchover',
     failovers: once,
-    errorless: true,
+    errorless: 'always',
     async inject(world) {
       await world.served.console('switchover a');
     },
   },
+  {
+    name: 'F23L',
+    title: 'planned switchover that is given up half-way, since nothing gets to the standby',
+    failovers: none,
+    errorless: 'resolved',
+    async inject(world) {
+      const links = (await world.standbys()).map((node) => world.upstream(node));
+      for (const link of links) await link.set({ kind: 'black-hole' });
+      await world.served.console('switchover a').catch(() => []);
+      for (const link of links) await link.set({ kind: 'cut' });
+      for (const link of links) await link.set({ kind: 'pass' });
+    },
+  },
+  {
+    name: 'F24',
+    title: 'kill -9 of the primary while the configuration changes all the time',
+    failovers: once,
+    errorless: 'resolved',
+    inject: (world) => whileReloading(world, async () => (await world.primary()).kill()),
+  },
+  {
+    name: 'F24S',
+    title: 'planned switchover while the configuration changes all the time',
+    failovers: atMostOnce,
+    errorless: 'always',
+    inject: (world) =>
+      whileReloading(world, () => world.served.console('switchover a').catch(() => [])),
+  },
 ];
+
+/** What changes makes pgweave begin to watch the shard anew, from its record. */
+async function whileReloading(world: ChaosWorld, work: () => Promise<unknown>): Promise<void> {
+  const isOver = work().then(() => sleep(500).then(() => true));
+  for (let turn = 0; !(await Promise.race([isOver, sleep(30).then(() => false)])); turn += 1) {
+    await world.served.reconfigure((text) =>
+      text.replace('cooldown: 0', `cooldown: 0, partition_after: ${3000 + (turn % 2)}ms`),
+    );
+  }
+}
 
 async function waitForPrimary(world: ChaosWorld): Promise<PostgresServer> {
   await world.served.until('a primary', async () => (await world.findPrimary()) !== null, 30_000);

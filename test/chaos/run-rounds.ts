@@ -19,6 +19,7 @@ export type RunOptions<World> = {
   readonly clients: number;
   readonly lists: boolean;
   readonly mayLose: boolean;
+  readonly resolves: boolean;
   readonly open: () => Promise<World>;
   /** Nothing is begun any more after it says so. */
   readonly isOver: () => boolean;
@@ -82,12 +83,13 @@ class Run<World extends KeptWorld> {
   }
 
   async #one(fault: Fault<World>, random: RoundOptions<World>['random']): Promise<Round> {
-    const { clients, lists, mayLose, open } = this.#options;
+    const { clients, lists, mayLose, resolves, open } = this.#options;
     if (this.#world === null) this.#world = await open();
     else await this.#world.restore();
     const firstId = 1 + (this.#begun % numberingMax) * (clients + 1) * 100_000;
     this.#begun += 1;
-    return await runRound(this.#world, { fault, clients, random, firstId, mayLose, lists });
+    const options = { fault, clients, random, firstId, mayLose, resolves, lists };
+    return await runRound(this.#world, options);
   }
 }
 

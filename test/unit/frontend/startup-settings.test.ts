@@ -62,6 +62,7 @@ describe('the settings of a startup packet', () => {
     [{ client_encoding: 'LATIN1' }, 'FATAL 0A000'],
     [{ replication: 'database' }, 'FATAL 0A000'],
     [{ options: '-c synchronous_commit=off' }, 'FATAL 0A000'],
+    [{ options: '-c synchronous_commit=remote_write' }, 'FATAL 0A000'],
     [{ options: '-c synchronous_commit=remote_apply' }, 'accepted'],
     [{ standard_conforming_strings: 'off' }, 'FATAL 0A000'],
     [{ array_nulls: 'off' }, 'FATAL 0A000'],
