@@ -7,6 +7,7 @@ import {
   readOperatorWords,
   unquoted,
 } from './operator-words.ts';
+import { type ReloadWords, readReloadWords } from './reload-console.ts';
 import { type ResolveWords, readResolveWords } from './resolve-words.ts';
 
 export const showSubjects = [
@@ -31,7 +32,7 @@ export type ShowSubject = (typeof showSubjects)[number];
 export type AdminCommand =
   | { readonly kind: 'empty' }
   | { readonly kind: 'show'; readonly subject: ShowSubject }
-  | { readonly kind: 'reload' }
+  | { readonly kind: 'reload'; readonly words: ReloadWords }
   | { readonly kind: 'operate'; readonly words: OperatorWords }
   | { readonly kind: 'resolve'; readonly words: ResolveWords }
   /** A setting that drivers make on connecting and that means nothing here. */
@@ -73,8 +74,7 @@ export function parseAdminCommand(sql: string): AdminCommand {
       expectEnd(rest);
       return { kind: 'show', subject: 'help' };
     case 'reload':
-      expectEnd(rest);
-      return { kind: 'reload' };
+      return reloadCommand(rest);
     case 'resolve':
       return resolveCommand(rest);
     case 'set':
@@ -92,6 +92,12 @@ function operatorCommand(first: string, rest: readonly string[]): AdminCommand {
   const words = readOperatorWords(kind, rest);
   if (typeof words === 'string') throw syntaxError(words);
   return { kind: 'operate', words };
+}
+
+function reloadCommand(rest: readonly string[]): AdminCommand {
+  const words = readReloadWords(rest);
+  if (typeof words === 'string') throw syntaxError(words);
+  return { kind: 'reload', words };
 }
 
 function resolveCommand(rest: readonly string[]): AdminCommand {

@@ -2,6 +2,7 @@ import type { PoolCounts } from '../backend/pool.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
 import type { Drift } from '../cluster/drift/find-drift.ts';
 import type { Rehearsal } from '../cluster/dry-run.ts';
+import type { StrandedRows } from '../cluster/map-edit/find-stranded.ts';
 import type { OperatorCommand } from '../cluster/operator-command.ts';
 import type { PastFailover } from '../cluster/past-failover.ts';
 import type { GlobalId } from '../cluster/transactions/global-id.ts';
@@ -11,6 +12,7 @@ import type { Config, NodeId } from '../config/config.ts';
 import type { ClientSummary } from '../frontend/client-summary.ts';
 import type { MetricsPage } from '../observability/metrics-snapshot.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import type { ShardMap } from '../sharding/shard-map.ts';
 
 /** One worker as the console shows it; its lists are empty when it did not answer in time. */
 export type WorkerView = {
@@ -31,6 +33,20 @@ export type ReloadOutcome = {
   readonly warnings: readonly string[];
 };
 
+export type ReloadWish = {
+  /** Although rows that are there would not be found any more. */
+  readonly allowStranded: boolean;
+};
+
+export type ReloadRehearsal = {
+  readonly before: ShardMap;
+  readonly after: ShardMap;
+  /** As in ReloadOutcome. */
+  readonly warnings: readonly string[];
+  /** Not empty: RELOAD would be refused. */
+  readonly stranded: readonly StrandedRows[];
+};
+
 /** All that console and HTTP know of the rest; the supervisor implements it. */
 export type ClusterView = {
   readonly version: string;
@@ -39,8 +55,13 @@ export type ClusterView = {
   status(): ClusterStatus;
   /** Asks the workers; bounded, a silent worker comes back with empty lists. */
   workers(wanted: { readonly clients: boolean }): Promise<readonly WorkerView[]>;
-  /** Rejects with PgError F0000 when the file has mistakes; then the running one stays. */
-  reload(): Promise<ReloadOutcome>;
+  /**
+   * Rejects with PgError, and then the running configuration stays: F0000 when the file has mistakes,
+   * 55000 when rows would be stranded.
+   */
+  reload(wish: ReloadWish): Promise<ReloadOutcome>;
+  /** What a reload would do now; rejects with F0000 when the file has mistakes. */
+  rehearseReload(): Promise<ReloadRehearsal>;
   /** Resolves with what was done, in words; rejects with 55000 and the reason. */
   command(shard: ShardId, command: OperatorCommand): Promise<string>;
   /** What the command would come to now. Changes nothing. */

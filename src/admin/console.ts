@@ -9,6 +9,7 @@ import { configTable } from './config-table.ts';
 import { driftTable } from './drift-table.ts';
 import { durabilityTable, failoversTable } from './failover-tables.ts';
 import { operate } from './operator-console.ts';
+import { reload } from './reload-console.ts';
 import type { ResolveWords } from './resolve-words.ts';
 import {
   clientsTable,
@@ -46,7 +47,7 @@ export function createAdminConsole(view: ClusterView, telemetry: Telemetry): Adm
         case 'select-one':
           return { columns: ['?column?'], rows: [['1']], tag: 'SELECT 1', notice: null };
         case 'reload':
-          return await reload(view, telemetry, user);
+          return await reload(view, telemetry, user, command.words);
         case 'operate':
           return await operate(view, telemetry, user, command.words);
         case 'resolve':
@@ -94,8 +95,8 @@ async function show(view: ClusterView, subject: ShowSubject): Promise<Table> {
 }
 
 function changesSomething(command: AdminCommand): boolean {
-  if (command.kind === 'operate') return !command.words.dryRun;
-  return command.kind === 'reload' || command.kind === 'resolve';
+  if (command.kind === 'operate' || command.kind === 'reload') return !command.words.dryRun;
+  return command.kind === 'resolve';
 }
 
 function demandAdmin(user: AdminUser, command: AdminCommand): void {
@@ -104,16 +105,6 @@ function demandAdmin(user: AdminUser, command: AdminCommand): void {
   throw new PgError(SqlState.insufficientPrivilege, `permission denied for ${name.toUpperCase()}`, {
     hint: `give user "${user.name}" the option admin: true in the configuration`,
   });
-}
-
-async function reload(
-  view: ClusterView,
-  telemetry: Telemetry,
-  user: AdminUser,
-): Promise<AdminResult> {
-  telemetry.log('info', 'reload asked for on the console', { user: user.name });
-  const { warnings } = await view.reload();
-  return done('RELOAD', warnings.length === 0 ? null : warnings.join('; '));
 }
 
 async function resolve(

@@ -12,7 +12,8 @@ export type CommandLine =
   | { readonly command: 'help' }
   | { readonly command: 'version' }
   | { readonly command: 'demo'; readonly options: DemoArguments }
-  | { readonly command: 'serve' | 'check'; readonly config: string }
+  | { readonly command: 'check'; readonly config: string }
+  | { readonly command: 'serve'; readonly config: string; readonly allowStranded: boolean }
   | { readonly command: 'explain'; readonly config: string; readonly sql: string }
   | {
       readonly command: 'where';
@@ -28,6 +29,8 @@ const commands = ['demo', 'serve', 'check', 'explain', 'where'] as const;
 type Command = (typeof commands)[number];
 
 const configOption = { config: { type: 'string' } } as const;
+const stranded = 'allow-stranded-rows';
+const serveOptions = { ...configOption, [stranded]: { type: 'boolean' } } as const;
 const demoOptions = {
   port: { type: 'string' },
   'admin-port': { type: 'string' },
@@ -76,7 +79,7 @@ function readDemo(words: readonly string[]): CommandLine {
 function readWithConfig(command: Exclude<Command, 'demo'>, words: readonly string[]): CommandLine {
   const { values, positionals } = parseArgs({
     args: [...words],
-    options: configOption,
+    options: command === 'serve' ? serveOptions : configOption,
     allowPositionals: true,
     strict: true,
   });
@@ -89,7 +92,8 @@ function readWithConfig(command: Exclude<Command, 'demo'>, words: readonly strin
   }
   if (command === 'explain') return { command, config, sql: first ?? '' };
   if (command === 'where') return { command, config, table: first ?? '', key: second ?? null };
-  return { command, config };
+  if (command === 'check') return { command, config };
+  return { command, config, allowStranded: stranded in values };
 }
 
 function integer(

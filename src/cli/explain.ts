@@ -2,8 +2,8 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { CatalogueReader } from '../cluster/catalogue-reader.ts';
 import { schemaFromSnapshot } from '../cluster/catalogue-schema.ts';
-import { controlLogin, withControlConnection } from '../cluster/control-connection.ts';
-import type { Config, NodeAddress } from '../config/config.ts';
+import { findPrimary } from '../cluster/find-primary.ts';
+import type { NodeAddress } from '../config/config.ts';
 import { explained } from '../executor/explained.ts';
 import { serverDefaults } from '../executor/planning-settings.ts';
 import { StatementPlanner } from '../executor/statement-planner.ts';
@@ -57,33 +57,4 @@ export async function explain(path: string, sql: string): Promise<CommandResult>
   const lines =
     answer.gathered === null ? [...answer.lines, 'The shards are sent:', ...queries] : answer.lines;
   return { text: `${lines.join('\n')}\n`, exitCode: 0 };
-}
-
-async function findPrimary(
-  config: Config,
-  shard: ShardId,
-  nodes: readonly NodeAddress[],
-): Promise<NodeAddress> {
-  const { limits } = config;
-  const login = controlLogin(config);
-  const reasons: string[] = [];
-  for (const node of nodes) {
-    try {
-      const timeoutMs = limits.connectTimeoutMs;
-      const isPrimary = await withControlConnection({ node, login, timeoutMs }, async (session) => {
-        const rows = await session.query<{ recovering: boolean }>(
-          'select pg_is_in_recovery() as recovering',
-        );
-        return rows[0]?.recovering === false;
-      });
-      if (isPrimary) return node;
-      reasons.push(`${node.id} is a standby`);
-    } catch (error) {
-      if (!(error instanceof PgError)) throw error;
-      reasons.push(error.message);
-    }
-  }
-  throw new PgError(SqlState.cannotConnect, `shard ${shard} has no primary that can be asked`, {
-    detail: reasons.join('\n'),
-  });
 }

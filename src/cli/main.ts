@@ -27,7 +27,7 @@ async function main(words: readonly string[]): Promise<number> {
       await demo(line.options, systemClock);
       return 0;
     case 'serve':
-      await serve(line.config, systemClock);
+      await serve(line.config, line, systemClock);
       return 0;
     case 'check':
       return print(check(await read(line.config), load(line.config)));

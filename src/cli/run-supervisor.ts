@@ -10,7 +10,8 @@ import { loadConfig } from '../config/load-config.ts';
 import { createLog, type Log } from '../observability/log.ts';
 import { forkedWorkers } from '../supervisor/forked-worker.ts';
 import { inProcessWorker } from '../supervisor/in-process-worker.ts';
-import { type LoadedConfiguration, Supervisor } from '../supervisor/supervisor.ts';
+import type { LoadedConfiguration } from '../supervisor/loaded-configuration.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
 import { mistakesText } from './check.ts';
 import { readMockSecret } from './mock-secret.ts';
 import { UsersFile } from './read-users-file.ts';
@@ -47,9 +48,10 @@ export async function runSupervisor(
     readonly clock: Clock;
     readonly signal: AbortSignal;
     readonly pidOf?: (node: NodeId) => number | null;
+    readonly allowStranded?: boolean;
   },
 ): Promise<RunningSupervisor> {
-  const { clock, signal, pidOf = () => null } = options;
+  const { clock, signal, pidOf = () => null, allowStranded = false } = options;
   const { config } = configuration;
   const log = createLog({
     level: config.log.level,
@@ -78,7 +80,8 @@ export async function runSupervisor(
     mockSecret,
     readUsersFile: (current) => usersFile.read(current),
     readConfiguration: (mapVersion) => readConfiguration(path, mapVersion),
-    startCluster: (events) => startCluster(config, { clock, telemetry, pidOf }, events),
+    startCluster: (events) =>
+      startCluster(config, { clock, telemetry, pidOf, allowStranded }, events),
     openWorker:
       config.workers === 0
         ? inProcessWorker(workerStarter(clock), { clock })

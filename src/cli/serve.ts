@@ -3,7 +3,11 @@ import { type RunningSupervisor, readConfiguration, runSupervisor } from './run-
 import { untilSignal } from './until-signal.ts';
 
 /** `pgweave serve`: until SIGTERM or SIGINT has drained it. */
-export async function serve(path: string, clock: Clock): Promise<void> {
+export async function serve(
+  path: string,
+  { allowStranded }: { readonly allowStranded: boolean },
+  clock: Clock,
+): Promise<void> {
   let running: RunningSupervisor | null = null;
   const { asked, abort } = untilSignal(() => {
     // reload() logs how it went.
@@ -11,7 +15,7 @@ export async function serve(path: string, clock: Clock): Promise<void> {
   });
   const configuration = await readConfiguration(path);
   try {
-    running = await runSupervisor(path, configuration, { clock, signal: abort });
+    running = await runSupervisor(path, configuration, { clock, signal: abort, allowStranded });
   } catch (error) {
     // Told to stop before its shards answered: that is no failure.
     if (abort.aborted) return;

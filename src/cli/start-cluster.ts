@@ -9,7 +9,11 @@ import type { ClusterStatus } from '../cluster/cluster-status.ts';
 import { readDrift } from '../cluster/drift/read-drift.ts';
 import { FileJournal } from '../cluster/file-journal.ts';
 import { FileRecordStore } from '../cluster/file-record-store.ts';
+import { findPrimary } from '../cluster/find-primary.ts';
 import type { HookCall, HookOutcome } from '../cluster/hook-call.ts';
+import type { StrandedRows } from '../cluster/map-edit/find-stranded.ts';
+import { MapKeeper } from '../cluster/map-edit/map-keeper.ts';
+import { strandedError, uncheckedError } from '../cluster/map-edit/stranded-error.ts';
 import { pastFailover } from '../cluster/past-failover.ts';
 import { runHook } from '../cluster/run-hook.ts';
 import { mistakeText } from '../cluster/schema-mistakes.ts';
@@ -28,12 +32,15 @@ export async function startCluster(
     readonly telemetry: Telemetry;
     /** Of a server that runs here and is known, else null. */
     readonly pidOf: (node: NodeId) => number | null;
+    /** The file may have been edited so that rows are not found any more. */
+    readonly allowStranded: boolean;
   },
   events: ClusterEvents,
 ): Promise<ClusterControl> {
   const { clock, telemetry } = parts;
   let current = config;
   const journal = await FileJournal.open(config.failover.stateDirectory);
+  const maps = await MapKeeper.open(config.failover.stateDirectory);
   const keep = (writing: Promise<void>) => {
     writing.catch((error: unknown) => {
       telemetry.log('warn', 'the journal of failovers could not be written', { error });
@@ -58,8 +65,13 @@ export async function startCluster(
     globalIds: new GlobalIds(randomBytes(8).toString('hex')),
     primaryOf: (config, shard) => primaryOf(monitor, config, shard),
   });
+  const primaryToAsk = async (shard: ShardId, nodes: readonly NodeAddress[]) =>
+    primaryOf(monitor, current, shard) ?? (await findPrimary(current, shard, nodes));
   try {
     await demandFittingTables(read(config));
+    if (!parts.allowStranded)
+      await demandNoneStranded(() => maps.findStranded(config, primaryToAsk));
+    await maps.adopt(config);
   } catch (error) {
     await monitor.stop();
     throw error;
@@ -84,6 +96,8 @@ export async function startCluster(
       if (reading.needsAdjusting) await adjuster.adjust(current);
       return reading.snapshot;
     },
+    findStranded: (next) => maps.findStranded(next, primaryToAsk),
+    mapAdopted: (adopted) => maps.adopt(adopted),
     readDrift: (config, catalogue) =>
       readDrift({ config, catalogue, primaryOf: (shard) => primaryOf(monitor, config, shard) }),
     recovery: new TransactionRecovery({
@@ -110,6 +124,15 @@ function withPids(status: ClusterStatus, pidOf: (node: NodeId) => number | null)
 function primaryOf(monitor: ClusterMonitor, config: Config, shard: ShardId): NodeAddress | null {
   const state = monitor.shardStates().find((candidate) => candidate.shard === shard);
   return config.nodes.get(shard)?.find(({ id }) => id === state?.primary) ?? null;
+}
+
+/** The file was edited while pgweave did not run. */
+async function demandNoneStranded(find: () => Promise<readonly StrandedRows[]>): Promise<void> {
+  const remedy = 'pgweave serve --allow-stranded-rows starts all the same.';
+  const found = await find().catch((error: unknown) => {
+    throw error instanceof PgError ? uncheckedError(error, remedy) : error;
+  });
+  if (found.length > 0) throw strandedError(found, remedy);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
@@ -7,11 +7,11 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import { parseStoredRecord } from './parse-stored-record.ts';
 import type { RecordStore, StoredRecord } from './record-store.ts';
 import type { ShardRecord } from './shard-record.ts';
+import { writeDurably } from './write-durably.ts';
 
 /**
- * One file per shard in a directory that one supervisor owns. A save writes a new file, forces it to
- * disk, renames it over the old one and forces the directory: after a crash the file is the old or
- * the new record, never a mixture. The compare-and-swap holds within this supervisor.
+ * One file per shard in a directory that one supervisor owns. The compare-and-swap holds within this
+ * supervisor.
  */
 export class FileRecordStore implements RecordStore {
   readonly #directory: string;
@@ -53,11 +53,7 @@ export class FileRecordStore implements RecordStore {
   async #replace(record: ShardRecord, revision: number): Promise<void> {
     const path = this.#path(record.shard);
     try {
-      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-      const text = `${JSON.stringify({ revision, record }, null, 2)}\n`;
-      await writeDurably(`${path}.new`, text);
-      await rename(`${path}.new`, path);
-      await syncDirectory(this.#directory);
+      await writeDurably(path, `${JSON.stringify({ revision, record }, null, 2)}\n`);
     } catch (cause) {
       throw failed('write', path, cause);
     }
@@ -65,25 +61,6 @@ export class FileRecordStore implements RecordStore {
 
   #path(shard: ShardId): string {
     return join(this.#directory, `${encodeURIComponent(shard)}.json`);
-  }
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

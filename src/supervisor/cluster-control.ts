@@ -3,6 +3,7 @@ import type { ClusterStatus } from '../cluster/cluster-status.ts';
 import type { Drift } from '../cluster/drift/find-drift.ts';
 import type { Rehearsal } from '../cluster/dry-run.ts';
 import type { CheckedFailover } from '../cluster/failover-check.ts';
+import type { StrandedRows } from '../cluster/map-edit/find-stranded.ts';
 import type { OperatorCommand } from '../cluster/operator-command.ts';
 import type { PastFailover } from '../cluster/past-failover.ts';
 import type { ShardState } from '../cluster/shard-state.ts';
@@ -34,6 +35,13 @@ export type ClusterControl = {
   readCatalogue(config: Config): Promise<CatalogueSnapshot>;
   /** Where the shards' schemas differ; rejects when one cannot be asked. */
   readDrift(config: Config, catalogue: CatalogueSnapshot): Promise<readonly Drift[]>;
+  /**
+   * Rows that nobody would find any more by the map of `next`. Rejects with PgError when they cannot
+   * be counted.
+   */
+  findStranded(next: Config): Promise<readonly StrandedRows[]>;
+  /** Rows are looked for by this map from now on. Rejects with 58030 when that cannot be noted. */
+  mapAdopted(config: Config): Promise<void>;
   /** For transactions that were left prepared. */
   readonly recovery: Recovery;
   stop(): Promise<void>;

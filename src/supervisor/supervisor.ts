@@ -1,4 +1,4 @@
-import type { ClusterView, ReloadOutcome } from '../admin/cluster-view.ts';
+import type { ClusterView, ReloadOutcome, ReloadWish } from '../admin/cluster-view.ts';
 import { createAdminConsole } from '../admin/console.ts';
 import { type AdminHttp, startAdminHttp } from '../admin/http.ts';
 import { unreachable } from '../base/assert.ts';
@@ -18,9 +18,10 @@ import { consoleError } from './console-error.ts';
 import { DeadlockWatch } from './deadlock-watch.ts';
 import { DriftWatch } from './drift-watch.ts';
 import { credentialFiles, FileWatch, marksOf } from './file-watch.ts';
+import type { LoadedConfiguration } from './loaded-configuration.ts';
 import { lookingAround } from './look-around.ts';
 import type { WorkerConfiguration } from './messages.ts';
-import { restartWarnings } from './restart-warnings.ts';
+import { type ReloadParts, rehearseReload, reloadConfiguration } from './reload-configuration.ts';
 import { metricsPage, obstacles, workerViews } from './supervisor-view.ts';
 import { TransactionKeeper } from './transaction-keeper.ts';
 import type { OpenWorkerChannel } from './worker-channel.ts';
@@ -29,8 +30,6 @@ import { type ApplyOutcome, type RequestOfWorker, Workers } from './workers.ts';
 
 /** Tables made behind the proxy's back are seen after this time at the latest. */
 const cataloguePeriodMs = 5_000;
-
-export type LoadedConfiguration = { readonly text: string; readonly config: Config };
 
 export type SupervisorParts = {
   readonly clock: Clock;
@@ -136,8 +135,8 @@ export class Supervisor {
   }
 
   /** Also for SIGHUP. Logs its outcome, every mistake of the file included. */
-  reload(): Promise<ReloadOutcome> {
-    const reload = this.#reloading.then(() => this.#reload());
+  reload(wish: ReloadWish = { allowStranded: false }): Promise<ReloadOutcome> {
+    const reload = this.#reloading.then(() => this.#reload(wish));
     this.#reloading = reload.catch((error: unknown) => {
       const { telemetry } = this.#parts;
       const mistakes = error instanceof PgError ? error.detail : undefined;
@@ -218,43 +217,34 @@ export class Supervisor {
     telemetry.log('info', 'stopped');
   }
 
-  async #reload(): Promise<ReloadOutcome> {
-    const { telemetry, readConfiguration, readUsersFile, setLogLevel } = this.#parts;
+  async #reload(wish: ReloadWish): Promise<ReloadOutcome> {
+    const { config, ...outcome } = await reloadConfiguration(this.#reloadParts(), wish);
+    this.#parts.setLogLevel(config.log.level);
+    this.#listener.setClientsMax(config.limits.clientsMax);
+    return outcome;
+  }
+
+  #reloadParts(): ReloadParts {
+    const { telemetry, readConfiguration, readUsersFile } = this.#parts;
     if (this.#phase !== 'running') {
       const state = SqlState.objectNotInPrerequisiteState;
       throw new PgError(state, `cannot reload while ${this.#phase}`);
     }
-    const next = await readConfiguration(this.#config.shardMap.version + 1);
-    const nextUsers = await readUsersFile(next.config);
-    const warnings = [...restartWarnings(this.#config, next.config)];
-    const cluster = this.#demandCluster();
-    await cluster.reconfigure(next.config);
-    const catalogue = await cluster.readCatalogue(next.config).catch((error: unknown) => {
-      telemetry.log('warn', 'the catalogue could not be read', { error });
-      warnings.push('the tables could not be read yet, new ones are known as soon as they are');
-      return null;
-    });
-    const previous = this.#configuration;
-    const previousUsers = this.#fileUsers;
-    this.#configuration = next;
-    this.#fileUsers = nextUsers;
-    if (catalogue !== null) this.#keeper.adopt(catalogue);
-    const { refused, silent } = await this.#applyConfiguration();
-    if (refused.length > 0) {
-      // What only a worker finds out, a certificate that cannot be read for example.
-      this.#configuration = previous;
-      this.#fileUsers = previousUsers;
-      await cluster.reconfigure(previous.config);
-      await this.#applyConfiguration();
-      throw new PgError(SqlState.configFileError, 'the workers refuse the configuration', {
-        detail: refused.join('\n'),
-      });
-    }
-    setLogLevel(next.config.log.level);
-    this.#listener.setClientsMax(next.config.limits.clientsMax);
-    const shardMapVersion = next.config.shardMap.version;
-    telemetry.log('info', 'reloaded', { shardMapVersion, warnings, silent });
-    return { shardMapVersion, warnings: [...warnings, ...silent] };
+    return {
+      telemetry,
+      cluster: this.#demandCluster(),
+      running: { configuration: this.#configuration, fileUsers: this.#fileUsers },
+      read: async () => {
+        const configuration = await readConfiguration(this.#config.shardMap.version + 1);
+        return { configuration, fileUsers: await readUsersFile(configuration.config) };
+      },
+      apply: async ({ configuration, fileUsers }, catalogue) => {
+        this.#configuration = configuration;
+        this.#fileUsers = fileUsers;
+        if (catalogue !== null) this.#keeper.adopt(catalogue);
+        return await this.#applyConfiguration();
+      },
+    };
   }
 
   /** Certificates, keys and users of the running configuration, which stays as it is. */
@@ -366,7 +356,8 @@ export class Supervisor {
       config: () => this.#config,
       status: () => reading().status,
       workers: (wanted) => workerViews(this.#workers, wanted),
-      reload: () => this.reload(),
+      reload: (wish) => this.reload(wish),
+      rehearseReload: () => rehearseReload(this.#reloadParts()),
       command: (shard, command) => this.#demandCluster().command(shard, command),
       rehearse: (shard, command) => this.#demandCluster().rehearse(shard, command),
       pastFailovers: () => this.#cluster?.pastFailovers() ?? [],

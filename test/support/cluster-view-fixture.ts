@@ -157,10 +157,16 @@ export function clusterViewFixture(changes: Partial<ClusterView> = {}): {
     status: () => statusFixture,
     workers: async ({ clients }) =>
       clients ? workersFixture : workersFixture.map((worker) => ({ ...worker, clients: [] })),
-    reload: async () => {
-      changed.push('reload');
+    reload: async ({ allowStranded }) => {
+      changed.push(allowStranded ? 'reload all the same' : 'reload');
       return { shardMapVersion: 2, warnings: ['workers: 4 takes effect after a restart'] };
     },
+    rehearseReload: async () => ({
+      before: configFixture().shardMap,
+      after: { ...configFixture().shardMap, home: secondShard },
+      warnings: [],
+      stranded: [{ table: 'public.entry', shard: secondShard, rows: 3, because: 'a_m owns them' }],
+    }),
     command: async (shard, command) => {
       const words = Object.values(command).filter((value) => value !== null && value !== false);
       changed.push([shard, ...words].join(' '));

@@ -5,6 +5,7 @@ import { SqlState } from '../../src/base/sql-state.ts';
 import type { LogLevel } from '../../src/base/telemetry.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from '../../src/cluster/catalogue-snapshot.ts';
 import type { Drift } from '../../src/cluster/drift/find-drift.ts';
+import type { StrandedRows } from '../../src/cluster/map-edit/find-stranded.ts';
 import type { ShardState } from '../../src/cluster/shard-state.ts';
 import type { LockWait } from '../../src/cluster/transactions/lock-waits.ts';
 import type { RecoveryReport } from '../../src/cluster/transactions/transaction-recovery.ts';
@@ -27,6 +28,8 @@ export class SupervisorFixture {
   relations: readonly RelationSnapshot[] = [];
   catalogueFails = false;
   drift: readonly Drift[] = [];
+  /** What is found, question by question. */
+  readonly stranded: (readonly StrandedRows[])[] = [];
   lockWaits: ReadonlyMap<ShardId, readonly LockWait[]> = new Map();
   /** What every look at transactions in doubt finds. */
   report: RecoveryReport = { inDoubt: [], unread: new Set(), outcomes: new Map() };
@@ -104,6 +107,10 @@ export class SupervisorFixture {
       },
       readCatalogue: async () => this.#readCatalogue(),
       readDrift: async () => this.drift,
+      findStranded: async () => this.stranded.shift() ?? [],
+      mapAdopted: async ({ shardMap }) => {
+        this.told.push(`map ${shardMap.version}`);
+      },
       recovery: {
         recover: async () => this.report,
         lockWaits: async () => this.lockWaits,

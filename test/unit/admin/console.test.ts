@@ -195,6 +195,34 @@ describe('the admin console', () => {
   });
 
   it.each([
+    ['reload', 'reload'],
+    ['reload allow stranded rows', 'reload all the same'],
+  ])('strands rows only when it is told to: %j', async (sql, done) => {
+    const { view, changed } = clusterViewFixture();
+    await createAdminConsole(view, silentTelemetry).execute(sql, operator);
+    expect(changed).toEqual([done]);
+  });
+
+  it('says what a reload would change, and strand, and changes nothing', async () => {
+    const { view, changed } = clusterViewFixture();
+    const answer = await createAdminConsole(view, silentTelemetry).execute(
+      'RELOAD WITH DRY RUN',
+      visitor,
+    );
+    expect(answer).toEqual({
+      columns: ['change', 'what', 'shard', 'rows'],
+      rows: [
+        ['remove', 'home', 'a_m', null],
+        ['add', 'home', 'n_z', null],
+        ['strand', 'public.entry: a_m owns them', 'n_z', '3'],
+      ],
+      tag: 'RELOAD',
+      notice: 'dry run: refused: rows that are there would not be found any more',
+    });
+    expect(changed).toEqual([]);
+  });
+
+  it.each([
     ['failover a_m', 'a_m failover'],
     ['FAILOVER SHARD a_m;', 'a_m failover'],
     ['failover "a_m"', 'a_m failover'],

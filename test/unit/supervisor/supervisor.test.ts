@@ -117,7 +117,7 @@ describe('a supervisor with its worker in the same process', () => {
     running.nextConfig = { text: 'second', config: configFixture({ log: { level: 'warn' } }) };
     expect(await client.ask('admin reload')).toBe('[]');
     expect(await client.ask('version')).toBe('2 second');
-    expect(running.told).toEqual(['reconfigure 2', 'log level warn']);
+    expect(running.told).toEqual(['reconfigure 2', 'map 2', 'log level warn']);
   });
 
   it('keeps the running configuration when the file has mistakes, and logs them', async () => {
@@ -140,6 +140,28 @@ describe('a supervisor with its worker in the same process', () => {
     running.nextConfig = { text: 'second', config: configFixture() };
     await running.supervisor.reload();
     expect(await client.ask('version')).toBe('2 second');
+  });
+
+  it('changes nothing when the new map would strand rows, unless it is told to', async () => {
+    const { running, client } = await start();
+    running.nextConfig = { text: 'second', config: configFixture() };
+    running.stranded.push([{ table: 'public.t', shard: firstShard, rows: 2, because: 'why' }]);
+    await expect(running.supervisor.reload()).rejects.toMatchObject({
+      sqlState: '55000',
+      detail: `public.t: 2 rows on ${firstShard}, why`,
+    });
+    expect(await client.ask('version')).toBe('1 first');
+    expect(running.told).toEqual([]);
+    await running.supervisor.reload({ allowStranded: true });
+    expect(await client.ask('version')).toBe('2 second');
+  });
+
+  it('tells of rows that were written by the old map after they had been counted', async () => {
+    const { running } = await start();
+    running.nextConfig = { text: 'second', config: configFixture() };
+    running.stranded.push([], [{ table: 'public.t', shard: firstShard, rows: 1, because: 'why' }]);
+    const { warnings } = await running.supervisor.reload();
+    expect(warnings).toEqual([`written meanwhile: public.t: 1 row on ${firstShard}, why`]);
   });
 
   it('says what a reload cannot change', async () => {
