@@ -4,7 +4,13 @@ import { SqlState } from '../base/sql-state.ts';
 import { inBlock } from '../executor/in-block.ts';
 import { oneByOne } from '../executor/one-by-one.ts';
 import { MultiShardPortal } from '../executor/run-multi-shard.ts';
-import { abortedError, isRowless, noteExecuted, runStatement } from '../executor/run-statement.ts';
+import {
+  abortedError,
+  isMistaken,
+  isRowless,
+  noteExecuted,
+  runStatement,
+} from '../executor/run-statement.ts';
 import {
   expectLeftovers,
   isPlain,
@@ -211,7 +217,12 @@ function unlimited(portal: Portal, target: WriteTarget, rowsMax: number): PgErro
 
 /** In a failed transaction, too. */
 function isAlwaysPossible(group: BatchGroup): boolean {
-  if (group.kind === 'flight') return group.steps.every((step) => step.kind === 'close');
+  if (group.kind === 'flight') {
+    const [first] = group.steps;
+    // The text is read before the transaction is looked at: a server tells the mistake in it.
+    if (first?.kind === 'parse' && isMistaken(first.statement.planned.plan)) return true;
+    return group.steps.every((step) => step.kind === 'close');
+  }
   if (group.kind === 'cursor') return group.step.action === 'close';
   return group.kind === 'replies' || group.kind === 'error';
 }

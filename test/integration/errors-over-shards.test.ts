@@ -75,6 +75,37 @@ describe('errors of shards', () => {
     },
   );
 
+  it.each([
+    ['of one shard', 'select 1 / (id - 1) from entry where id = 1'],
+    ['of several shards', 'select id, nothing from entry'],
+  ])(
+    'leave a transaction failed, in which Parse still tells mistakes of the grammar (%s)',
+    async (_, failing) => {
+      const codes = await Promise.all(
+        [await sides.served.connect(), await sides.connectPlain()].map(async (client) => {
+          const code = async (config: { text: string; name?: string }) =>
+            await client.query({ ...config, values: [] }).then(
+              () => 'none',
+              (error) => error.code,
+            );
+          await client.query('begin');
+          const seen = [
+            await code({ text: failing }),
+            await code({ text: 'selec 1' }),
+            await code({ text: 'selec 2', name: 'mistaken' }),
+            await code({ text: 'select 3', name: 'fine' }),
+            await code({ text: 'rollback' }),
+            await code({ text: 'selec 1', name: 'mistaken' }),
+          ];
+          await client.end();
+          return seen;
+        }),
+      );
+      expect(codes[0]).toEqual(codes[1]);
+      expect(codes[1]?.slice(1, 4)).toEqual(['42601', '42601', '25P02']);
+    },
+  );
+
   it('stop the other shards at once', async () => {
     const client = await sides.served.connect();
     const startedAt = systemClock.now();
