@@ -13,6 +13,7 @@ export function alarms(state: FailoverState, now: number): readonly string[] {
   const weakness = mode === 'failover' ? waitWeakness(primary.answer) : null;
   return [
     ...(weakness === null ? [] : [`${primary.id}: ${weakness}`]),
+    ...(state.rivalBeats === null ? [] : ['another pgweave watches this shard as well']),
     ...(acceptsConnections(primary, state, now)
       ? []
       : [`${primary.id} serves its sessions, but accepts no new one`]),

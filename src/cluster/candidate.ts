@@ -16,6 +16,7 @@ export function automaticCandidates(
   now: number,
 ): Choice {
   if (record.paused) return none('automatic failover is paused');
+  if (state.rivalBeats !== null) return none('another pgweave watches this shard as well');
   if (now < state.lastFailoverAt + state.settings.cooldownMs) {
     return none(`the last failover is not yet ${state.settings.cooldownMs} ms ago`);
   }

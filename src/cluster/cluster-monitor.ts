@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
@@ -46,6 +46,7 @@ export class ClusterMonitor {
   #parts: ClusterMonitorParts;
   #shards: ReadonlyMap<ShardId, ShardMonitor> = new Map();
   #tickedAt: number;
+  readonly #supervisor = randomInt(2 ** 31);
   readonly #cancelTick: () => void;
   #whenPublished: () => void = () => {};
 
@@ -162,6 +163,7 @@ export class ClusterMonitor {
   ): ShardMonitor {
     const { config, store, clock, telemetry } = this.#parts;
     return new ShardMonitor({
+      supervisor: this.#supervisor,
       shard,
       config,
       store,

@@ -71,12 +71,16 @@ export type FailoverEvent =
       readonly task: number;
       readonly result: TaskResult;
     }
-  /** A write of our own is acknowledged: `acknowledgedLsn` is a position that must never be lost. */
+  /**
+   * A write of our own is acknowledged: `acknowledgedLsn` is a position that must never be lost.
+   * `isRivalled`: another supervisor has written, too.
+   */
   | {
       readonly kind: 'heartbeat';
       readonly at: number;
       readonly node: NodeId;
       readonly acknowledgedLsn: bigint;
+      readonly isRivalled: boolean;
     }
   /** A write of our own has waited since `sentAt`. */
   | {

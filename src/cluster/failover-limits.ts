@@ -24,6 +24,8 @@ export const failoverLimits = {
   verifyAfterMs: 5000,
   /** A node that does not stream from the primary for so long has to be looked at. */
   missingAlarmMs: 600_000,
+  /** After so many writes of our own without one of its another supervisor is gone. */
+  rivalBeatsMax: 3,
   retryMs: 500,
   fenceEveryMs: 5000,
   /** A standby that receives nothing is pointed to the primary again after this long. */

@@ -67,6 +67,7 @@ function takeNote(draft: Draft, event: FailoverEvent): void {
       if (!isPrimary || draft.state.phase.kind !== 'open') return;
       if (heartbeat.lateSince !== null) draft.log('info', 'writes are acknowledged again');
       draft.change({ heartbeat: { acknowledgedLsn: event.acknowledgedLsn, lateSince: null } });
+      meetRival(draft, event.isRivalled);
       if (verification !== null && verification.firstCommitAt === null) {
         draft.change({ verification: { ...verification, firstCommitAt: event.at } });
       }
@@ -83,6 +84,19 @@ function takeNote(draft: Draft, event: FailoverEvent): void {
       return;
     default:
       return;
+  }
+}
+
+/**
+ * Two supervisors would promote two standbys. Who has met another one leaves it to the operator, also
+ * when the primary dies and neither writes any more.
+ */
+function meetRival(draft: Draft, isRivalled: boolean): void {
+  const { rivalBeats } = draft.state;
+  if (isRivalled) draft.change({ rivalBeats: 0 });
+  else if (rivalBeats !== null) {
+    const beats = rivalBeats + 1;
+    draft.change({ rivalBeats: beats < failoverLimits.rivalBeatsMax ? beats : null });
   }
 }
 

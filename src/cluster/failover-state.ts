@@ -140,6 +140,8 @@ export type FailoverState = {
   readonly restarted: boolean;
   readonly watches: readonly StandbyWatch[];
   readonly heartbeat: Heartbeat;
+  /** Writes of our own since another supervisor wrote on this primary; null: there is no other. */
+  readonly rivalBeats: number | null;
   /** Of the last promotion; null: none in this life of the supervisor. */
   readonly succession: Succession | null;
   /** Of the last change of the primary; null: done. */
@@ -192,6 +194,7 @@ export function beginFailover(beginning: Beginning): FailoverState {
     restarted: false,
     watches: [],
     heartbeat: { acknowledgedLsn: null, lateSince: null },
+    rivalBeats: null,
     succession: null,
     verification: null,
     request: null,
@@ -225,6 +228,7 @@ function informed(fresh: FailoverState, before: FailoverState, now: number): Fai
     restarted: before.restarted,
     watches: fresh.mode === 'follow' ? [] : before.watches.filter(({ node }) => ids.includes(node)),
     heartbeat: { ...before.heartbeat, lateSince: null },
+    rivalBeats: before.rivalBeats,
     succession: before.succession,
     verification: before.verification,
     alarms: before.alarms,

@@ -3,22 +3,28 @@ import type { NodeAddress } from '../config/config.ts';
 import { ControlConnection, type ControlLogin } from './control-connection.ts';
 
 export type HeartbeatParts = {
+  /** Of this supervisor, by chance: its row. */
+  readonly supervisor: number;
   readonly login: ControlLogin;
   readonly clock: Clock;
   readonly intervalMs: number;
   /** Longer without an acknowledgement is reported. */
   readonly lateMs: number;
-  onAcknowledged(node: NodeAddress, lsn: bigint): void;
+  /** `isRivalled`: another supervisor has written its own row since the beat before. */
+  onAcknowledged(node: NodeAddress, lsn: bigint, isRivalled: boolean): void;
   onLate(node: NodeAddress, sentAt: number): void;
 };
 
 /** Longer than any wait for a standby before it is given up. */
 const timeoutMs = 30_000;
 
+/** Times of the rows of other supervisors, by their numbers. */
+type Others = { readonly [supervisor: string]: string };
+
 /**
  * Writes one row on the primary again and again, in a session of its own since a write may be stuck.
  * It keeps the stream to the standbys from ever being silent, finds servers that answer but cannot
- * write, and knows a position that is acknowledged and so must never be lost.
+ * write, knows a position that is acknowledged and so must never be lost, and meets other supervisors.
  */
 export class Heartbeat {
   readonly #parts: HeartbeatParts;
@@ -26,6 +32,8 @@ export class Heartbeat {
   #node: NodeAddress | null = null;
   #session: ControlConnection | null = null;
   #sentAt: number | null = null;
+  /** As of the last beat; rows of supervisors that are gone stay as they are. */
+  #others: Others | null = null;
   #reported = false;
   #stopped = false;
 
@@ -39,6 +47,7 @@ export class Heartbeat {
     if (node?.id === this.#node?.id) return;
     this.#node = node;
     this.#sentAt = null;
+    this.#others = null;
     this.#session?.close();
     this.#session = null;
   }
@@ -67,9 +76,13 @@ export class Heartbeat {
   async #beat(node: NodeAddress): Promise<void> {
     try {
       const session = await this.#connect(node);
-      const [row] = await session.query<{ lsn: string }>(beatSql);
+      const { supervisor, onAcknowledged } = this.#parts;
+      const beat = [supervisor] as const;
+      const [row] = await session.query<{ lsn: string; others: Others }>(beatSql, beat);
       if (!this.#stopped && this.#node === node && row !== undefined) {
-        this.#parts.onAcknowledged(node, BigInt(row.lsn));
+        const isRivalled = hasNews(this.#others, row.others);
+        this.#others = row.others;
+        onAcknowledged(node, BigInt(row.lsn), isRivalled);
       }
     } catch {
       // Probes tell why a server cannot be reached; a beat that fails is one that is missing.
@@ -87,10 +100,15 @@ export class Heartbeat {
     if (this.#stopped || this.#node !== node) session.close();
     this.#session = session;
     await session.execute(
-      'create table if not exists pgweave.heartbeat (id int primary key, at timestamptz not null)',
+      `create table if not exists pgweave.heartbeat (id int primary key, at timestamptz not null);
+        delete from pgweave.heartbeat where at < now() - interval '1 day'`,
     );
     return session;
   }
+}
+
+function hasNews(before: Others | null, now: Others): boolean {
+  return before !== null && Object.entries(now).some(([id, at]) => before[id] !== at);
 }
 
 /**
@@ -98,6 +116,8 @@ export class Heartbeat {
  * before its commit record, so a lower bound of what is acknowledged.
  */
 const beatSql = `
-  insert into pgweave.heartbeat values (1, now())
+  insert into pgweave.heartbeat values ($1, now())
     on conflict (id) do update set at = excluded.at
-    returning (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as lsn`;
+    returning (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as lsn,
+      (select coalesce(json_object_agg(o.id, o.at), '{}') from pgweave.heartbeat o
+        where o.id <> $1) as others`;

@@ -29,6 +29,8 @@ import type { CommitQuestion } from './transactions/commit-question.ts';
 import type { TransactionOutcome } from './transactions/transaction-outcome.ts';
 
 export type ShardMonitorParts = {
+  /** See HeartbeatParts. */
+  readonly supervisor: number;
   readonly shard: ShardId;
   readonly config: Config;
   readonly store: RecordStore;
@@ -237,14 +239,17 @@ export class ShardMonitor {
   }
 
   #startHeartbeat(): Heartbeat {
-    const { clock, config } = this.#parts;
+    const { clock, config, supervisor } = this.#parts;
     return new Heartbeat({
+      supervisor,
       login: this.#login,
       clock,
       intervalMs: config.failover.heartbeatIntervalMs,
       lateMs: failoverLimits.heartbeatLateMs,
-      onAcknowledged: ({ id }, lsn) =>
-        this.dispatch({ kind: 'heartbeat', at: clock.now(), node: id, acknowledgedLsn: lsn }),
+      onAcknowledged: ({ id: node }, acknowledgedLsn, isRivalled) => {
+        const at = clock.now();
+        this.dispatch({ kind: 'heartbeat', at, node, acknowledgedLsn, isRivalled });
+      },
       onLate: ({ id }, sentAt) =>
         this.dispatch({ kind: 'heartbeat-late', at: clock.now(), node: id, sentAt }),
     });

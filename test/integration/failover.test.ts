@@ -174,6 +174,21 @@ describe('failover of a real pair', () => {
     expect(cluster.primary(shard)).toBe(standbyOf(shard));
     expect(cluster.states[0]?.epoch).toBe(2);
   });
+
+  it('promotes nobody while another pgweave watches the same shard', async () => {
+    const { cluster, shard } = await startPair();
+    const other = await WatchedCluster.start(cluster.lab);
+    const reasons = () =>
+      [cluster, other].map((each) => each.monitor.status().shards[0]?.noPromotion);
+    const reason = 'another pgweave watches this shard as well';
+    await cluster.until('both to have met', () => reasons().every((each) => each === reason));
+    await other.stopMonitor();
+    await cluster.until('the other one to be gone', () => {
+      return cluster.monitor.status().shards[0]?.noPromotion === '';
+    });
+    await shard.primary.kill();
+    await cluster.until('a promotion', () => cluster.primary(shard) === standbyOf(shard));
+  });
 });
 
 /** A transaction on the standby that reads what the primary drops. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { alarms } from '../../../src/cluster/alarms.ts';
 import type { ShardRecord } from '../../../src/cluster/shard-record.ts';
 import { armed, one, primaryAnswer, Scene, solo, standbyAnswer, two } from './scene.ts';
 
@@ -114,7 +115,8 @@ describe('a promotion', () => {
     expect(scene.kinds()).toContain('journal');
     // Looked at once more: its own write was acknowledged, but nobody follows it yet.
     const lsn = answer.lsn;
-    scene.event({ kind: 'heartbeat', at: 1060, node: two, acknowledgedLsn: lsn });
+    const beat = { kind: 'heartbeat', node: two, acknowledgedLsn: lsn, isRivalled: false } as const;
+    scene.event({ ...beat, at: 1060 });
     expect(scene.at(5000).answer(two, answer).kinds()).not.toContain('checked');
     scene.at(5060).answer(two, answer);
     expect(scene.actions.find(({ kind }) => kind === 'checked')).toEqual({
@@ -310,6 +312,30 @@ describe('following roles that others decide', () => {
     scene.order({ kind: 'failover', to: null, allowDataLoss: true });
     expect(scene.kinds()).not.toContain('start');
     expect(scene.kinds()).toContain('answer-operator');
+  });
+});
+
+describe('two supervisors that have met', () => {
+  const beat = { kind: 'heartbeat', node: one, acknowledgedLsn: 1n } as const;
+
+  it('promote nobody, and say so, also when the primary that they met on is dead', () => {
+    const scene = new Scene(armed).settle();
+    scene.event({ ...beat, at: 10, isRivalled: true }).at(20);
+    const reason = 'another pgweave watches this shard as well';
+    expect(alarms(scene.state, scene.now)).toEqual([reason]);
+    scene.event({ kind: 'lost', at: 30, node: one }).connect(one, 'refused');
+    scene.at(71).connect(one, 'refused');
+    expect([scene.phase, scene.reason]).toEqual(['blocked', expect.stringContaining(reason)]);
+    scene.order({ kind: 'failover', to: null, allowDataLoss: false });
+    expect(scene.phase).toBe('claiming');
+  });
+
+  it('go on when one has not written for a while', () => {
+    const scene = new Scene(armed).settle();
+    for (const isRivalled of [true, false, false]) scene.event({ ...beat, at: 10, isRivalled });
+    expect(scene.state.rivalBeats).toBe(2);
+    scene.event({ ...beat, at: 10, isRivalled: false });
+    expect([scene.state.rivalBeats, alarms(scene.state, 10)]).toEqual([null, []]);
   });
 });
 

@@ -196,7 +196,7 @@ describe('writes that are stuck', () => {
     scene.event({ kind: 'heartbeat-late', at: 100, node: one, sentAt: -2900 });
     expect(scene.state.heartbeat.lateSince).toBe(-2900);
     expect(scene.phase).toBe('open');
-    scene.event({ kind: 'heartbeat', at: 200, node: one, acknowledgedLsn: 90n });
+    scene.event({ kind: 'heartbeat', at: 200, node: one, acknowledgedLsn: 90n, isRivalled: false });
     expect(scene.state.heartbeat).toEqual({ acknowledgedLsn: 90n, lateSince: null });
   });
 });

@@ -166,7 +166,7 @@ export class SimulatedShard implements SimulatedWorld {
     if (published?.primary == null || this.#acknowledgedLsn === 0) return;
     const about = { at: this.now, node: published.primary };
     const acknowledgedLsn = BigInt(this.#acknowledgedLsn);
-    this.dispatch({ kind: 'heartbeat', ...about, acknowledgedLsn });
+    this.dispatch({ kind: 'heartbeat', ...about, acknowledgedLsn, isRivalled: false });
   }
 
   #probe(node: SimulatedNode, afterMs: number): void {
