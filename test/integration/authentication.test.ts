@@ -67,6 +67,9 @@ describe.skipIf(!has('openssl') || !has('psql'))('authentication of clients', ()
     ] as const) {
       certificates.issue(name, subject, { by });
     }
+    certificates.issue('stolen', '/CN=kim');
+    certificates.issueExpired('expired', '/CN=kim');
+    certificates.revoke();
     served = await ServedCluster.start({
       shards: ['a'],
       schema: entrySchema,
@@ -75,6 +78,7 @@ describe.skipIf(!has('openssl') || !has('psql'))('authentication of clients', ()
   certificate_file: ${certificates.certificate('server')}
   key_file: ${certificates.key('server')}
   ca_file: ${certificates.certificate('ca')}
+  crl_file: ${certificates.certificate('revoked')}
 `,
     });
   });
@@ -112,6 +116,18 @@ describe.skipIf(!has('openssl') || !has('psql'))('authentication of clients', ()
     for (const [{ status, error }, message] of refusals) {
       expect([status, error]).toEqual([2, expect.stringContaining(message)]);
     }
+  });
+
+  it('refuses certificates that have expired, and that are revoked from then on', async () => {
+    const invalid = 'the certificate of the client is not valid';
+    expect((await psql('kim', shown('expired'))).error).toContain(invalid);
+    expect(await psql('kim', shown('stolen'))).toMatchObject({ status: 0 });
+    certificates.revoke('stolen');
+    // The list is a file that is watched.
+    await served.until('the certificate to be refused', async () => {
+      return (await psql('kim', shown('stolen'))).error.includes(invalid);
+    });
+    expect(await psql('kim', shown('kim'))).toMatchObject({ status: 0 });
   });
 
   it('goes by the first rule that fits, and refuses who fits none', async () => {

@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +54,32 @@ export class Certificates {
     );
   }
 
+  /** One that was valid in 2020. */
+  issueExpired(name: string, subject: string): void {
+    const request = ['-newkey', 'rsa:2048', '-nodes', '-subj', subject];
+    this.#openssl('req', ...request, '-keyout', `${name}.key`, '-out', `${name}.csr`);
+    this.#authorityDoes(
+      ...['-batch', '-notext', '-in', `${name}.csr`, '-out', `${name}.crt`, '-create_serial'],
+      ...['-startdate', '20200101000000Z', '-enddate', '20210101000000Z'],
+    );
+  }
+
+  /** Writes `revoked.crt`, the authority's list of those that count no more. */
+  revoke(...names: readonly string[]): void {
+    for (const name of names) this.#authorityDoes('-revoke', `${name}.crt`);
+    this.#authorityDoes('-gencrl', '-crldays', '2', '-out', 'revoked.crt');
+  }
+
+  #authorityDoes(...words: readonly string[]): void {
+    const file = (name: string) => join(this.directory, name);
+    if (!existsSync(file('authority.cnf'))) {
+      writeFileSync(file('authority.cnf'), authorityConfig);
+      writeFileSync(file('index.txt'), '');
+    }
+    const itself = ['-config', 'authority.cnf', '-cert', 'ca.crt', '-keyfile', 'ca.key'];
+    this.#openssl('ca', ...itself, ...words);
+  }
+
   #files(name: string): string[] {
     return ['-keyout', `${name}.key`, '-out', `${name}.crt`];
   }
@@ -63,3 +90,17 @@ export class Certificates {
 }
 
 const newKey = ['-newkey', 'rsa:2048', '-nodes', '-days', '2'];
+
+/** For what openssl does in an authority's name only. */
+const authorityConfig = `[ca]
+default_ca = own
+[own]
+database = index.txt
+serial = serial
+unique_subject = no
+new_certs_dir = .
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+`;
