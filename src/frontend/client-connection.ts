@@ -54,6 +54,8 @@ export class ClientConnection implements ClientOutput {
   #waitingBytes = 0;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
+  /** Of the frames since the kernel has taken all. */
+  #longestUnsent = 0;
   #drainCallbacks: (() => void)[] | null = null;
   #flushScheduled = false;
   #closed = false;
@@ -114,11 +116,13 @@ export class ClientConnection implements ClientOutput {
 
   push(frame: Buffer): void {
     if (this.#closed) return;
-    // Looked at before: a single long row is no reason.
-    if (this.unsentBytes > this.#options.clientBufferBytes * sharedBufferFactor) {
+    // One long row is no reason, and what follows it neither.
+    const bytesMax = this.#options.clientBufferBytes * sharedBufferFactor + this.#longestUnsent;
+    if (this.unsentBytes > bytesMax) {
       this.close();
       return;
     }
+    if (frame.length > this.#longestUnsent) this.#longestUnsent = frame.length;
     this.#pending.push(frame);
     this.#pendingBytes += frame.length;
     if (this.#pendingBytes >= flushBytes) this.#flushNow();
@@ -205,6 +209,7 @@ export class ClientConnection implements ClientOutput {
 
   /** The kernel has taken what was written. */
   drained(): void {
+    this.#longestUnsent = 0;
     const callbacks = this.#drainCallbacks;
     this.#drainCallbacks = null;
     for (const callback of callbacks ?? []) callback();

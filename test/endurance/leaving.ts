@@ -36,6 +36,10 @@ const statements: readonly string[] = [
   'declare c cursor for select * from entry order by id',
   'declare c cursor for select * from entry where id = {near}',
   'declare h cursor with hold for select * from entry where id = {near}',
+  'declare g cursor with hold for select * from entry order by id',
+  "declare g scroll cursor with hold for select repeat('x', 4000), half from pair",
+  'fetch backward all from g; fetch all from g',
+  'fetch 7 from g',
   'fetch 3 from c',
   'move all in c',
   'close c',
@@ -53,6 +57,9 @@ const statements: readonly string[] = [
   'execute p',
   "prepare transaction 'leaving {near}'",
   "rollback prepared 'leaving {near}'",
+  "begin; update pair set half = half + 1 where id = {near}; update pair set half = half - 1 where id = {far}; prepare transaction 'leaving {near}'",
+  "begin; select from entry where id = {far} for update; update pair set half = half where id = {near}; prepare transaction 'leaving {near}'",
+  "commit prepared 'leaving {near}'",
   'discard all',
   'copy entry to stdout',
   'copy (select * from pair order by id) to stdout',
@@ -124,8 +131,27 @@ export async function leaveAtRandom(
       await leave(world, seededRandom(seed * 1_000_003 + number));
     }
   };
+  let areDone = false;
+  const ended = endPrepared(world, () => areDone);
   await Promise.all(Array.from({ length: width }, some));
+  areDone = true;
+  await ended;
   return number;
+}
+
+/** What sessions have left prepared keeps its locks, and would keep others waiting for ever. */
+async function endPrepared(world: EnduranceWorld, isOver: () => boolean): Promise<void> {
+  const client = await LoadClient.connect(world.app);
+  for (let isLast = false; ; isLast = isOver()) {
+    const left = await client.query("select gid from pg_prepared_xacts where gid like 'leaving %'");
+    for (const [gid] of left) {
+      // Others may be faster.
+      await client.query(`rollback prepared '${gid}'`).catch(() => {});
+    }
+    if (isLast && left.length === 0) break;
+    await sleep(100);
+  }
+  await client.end();
 }
 
 async function leave(world: EnduranceWorld, random: Random): Promise<void> {

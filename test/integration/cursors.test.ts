@@ -288,6 +288,24 @@ describe('portals with a row limit', () => {
   });
 });
 
+describe('rows of twenty megabytes', () => {
+  it('over several shards arrive at the pace of the client', async () => {
+    const client = await sides.served.connect();
+    const text = "select repeat('x', 20000000) as long from entry where id in (7, 1000007)";
+    const lengths = async (sql: string) => {
+      const { rows } = await client.query(sql);
+      return rows.map(({ long }) => long.length);
+    };
+    expect(await lengths(text)).toEqual([20_000_000, 20_000_000]);
+    await client.query(`begin; declare c scroll cursor for ${text}`);
+    for (const fetch of ['fetch all from c', 'fetch backward all from c', 'fetch all from c']) {
+      expect(await lengths(fetch)).toEqual([20_000_000, 20_000_000]);
+    }
+    await client.query('rollback');
+    await client.end();
+  });
+});
+
 const hasPsql = spawnSync('psql', ['--version']).status === 0;
 
 describe.skipIf(!hasPsql)('psql with FETCH_COUNT', () => {
