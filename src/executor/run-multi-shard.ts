@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
@@ -22,7 +23,7 @@ export type PortalAnswer = {
 
 /**
  * A SELECT over several shards on behalf of a session: rows go to the client, an error too. A
- * fetch that completes sends CommandComplete with the rows of this fetch. When a shard's server
+ * fetch that completes sends CommandComplete with the rows of this fetch, as one after it does, of none. When a shard's server
  * goes away before the client has seen anything, and no transaction depends on it, all is asked
  * again.
  */
@@ -36,6 +37,8 @@ export class MultiShardPortal {
   #seen = false;
   #rerunsLeft = rerunsMax;
   #ended: ((end: FetchEnd, rows: number) => void) | null = null;
+  /** null: there may be more rows. */
+  #over: 'complete' | 'failed' | null = null;
 
   constructor(
     executor: SessionExecutor,
@@ -55,11 +58,21 @@ export class MultiShardPortal {
     this.#cursor.start();
   }
 
+  /** It must not be run any more. */
+  get hasFailed(): boolean {
+    return this.#over === 'failed';
+  }
+
   fetch(maxRows: number, ended: (end: FetchEnd, rows: number) => void): void {
     this.#ended = ended;
     this.#rows = 0;
     this.#rowsMax = maxRows;
-    this.#fetch();
+    assert(this.#over !== 'failed', 'a portal that has failed is not run');
+    if (this.#over === null) this.#fetch();
+    else {
+      this.#answer.complete(0);
+      this.#end('complete');
+    }
   }
 
   close(): void {
@@ -145,6 +158,7 @@ export class MultiShardPortal {
   #end(end: FetchEnd): void {
     const ended = this.#ended;
     this.#ended = null;
+    if (end !== 'suspended') this.#over = end;
     this.#executor.cancelWith(null);
     ended?.(end, this.#rows);
   }

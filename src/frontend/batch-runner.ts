@@ -27,7 +27,7 @@ import { portalSuspended } from '../protocol/constant-messages.ts';
 import { BatchFlight, localReplies } from './batch-flight.ts';
 import { type BatchGroup, groupSteps } from './batch-groups.ts';
 import type { BatchStep } from './batch-step.ts';
-import { describeFetch, noPortal, runCursorStep } from './cursor-messages.ts';
+import { cannotBeRun, describeFetch, noPortal, runCursorStep } from './cursor-messages.ts';
 import { describePortal } from './describe-portal.ts';
 import { closePortal, type Portal } from './prepared-statement.ts';
 
@@ -319,6 +319,7 @@ function runMultiShard(
   }
   expectLeftovers(session.executor, statement.planned.plan);
   if (!session.executor.kept.reservations.isEmpty) inBlock(session.executor);
+  const isFirst = portal.cursor === null;
   portal.cursor ??= new MultiShardPortal(session.executor, {
     target,
     statementText: statement.planned.text,
@@ -327,8 +328,30 @@ function runMultiShard(
     resultFormats: portal.resultFormats,
     wantsDescription: describe,
   });
-  portal.cursor.fetch(rowsMax, (end) => {
-    if (end === 'suspended') session.executor.output.push(portalSuspended);
+  if (isFirst || !describe) {
+    fetchMultiShard(session, portal.cursor, portal.name, rowsMax, done);
+    return;
+  }
+  const { cursor, name } = portal;
+  describePortal(session.executor, portal, (ok) => {
+    if (ok) fetchMultiShard(session, cursor, name, rowsMax, done);
+    else done(false);
+  });
+}
+
+function fetchMultiShard(
+  { executor }: BatchSession,
+  cursor: MultiShardPortal,
+  name: string,
+  rowsMax: number,
+  done: (ok: boolean) => void,
+): void {
+  if (cursor.hasFailed) {
+    executor.fail(cannotBeRun(name), done);
+    return;
+  }
+  cursor.fetch(rowsMax, (end) => {
+    if (end === 'suspended') executor.output.push(portalSuspended);
     done(end !== 'failed');
   });
 }

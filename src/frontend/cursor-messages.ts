@@ -97,8 +97,7 @@ export function runCursorStep(executor: SessionExecutor, step: CursorStep, done:
       return;
     case 'execute': {
       if (cursor.cursor.hasFailed || !cursor.cursor.gives([])) {
-        const message = `portal "${name}" cannot be run`;
-        executor.fail(new PgError(SqlState.objectNotInPrerequisiteState, message), done);
+        executor.fail(cannotBeRun(name), done);
         return;
       }
       if (cursor.cursor.textHasChanged) {
@@ -133,4 +132,9 @@ function shardMessage({ action, name, rowsMax }: CursorStep): Buffer {
 
 export function noPortal(name: string): PgError {
   return new PgError(SqlState.invalidCursorName, `portal "${name}" does not exist`);
+}
+
+/** It has failed before. */
+export function cannotBeRun(name: string): PgError {
+  return new PgError(SqlState.objectNotInPrerequisiteState, `portal "${name}" cannot be run`);
 }
