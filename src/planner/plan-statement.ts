@@ -5,6 +5,7 @@ import { nonStandardString } from '../sql/lexer.ts';
 import { parseStatement, tooComplex } from '../sql/parser.ts';
 import { Anchors } from './intermediate/anchors.ts';
 import { IntermediateResults } from './intermediate-results.ts';
+import { plainArrayQueries } from './json-array-query.ts';
 import { withLeftovers } from './leftovers.ts';
 import { markFunctions } from './mark-functions.ts';
 import { refuseSessionFunctions } from './note-session-function.ts';
@@ -55,7 +56,8 @@ export function planStatement(request: PlanRequest): Plan {
     const recalled = planRecalled(outcome.statement, written, lexed.fingerprint);
     if (recalled !== null) return recalled;
     const bound = bindSlots(outcome.statement, text, lexed);
-    const statement = markFunctions(bound.statement, request.schema, request.searchPath);
+    const plain = plainArrayQueries(bound.statement, lexed.fingerprint);
+    const statement = markFunctions(plain, request.schema, request.searchPath);
     const plan = planTree(request, statement, bound.allSlotsFound);
     return withLeftovers(plan, statement, request.schema.leftovers);
   } catch (error) {

@@ -204,6 +204,12 @@ describe('SQL/JSON, SQL/XML and named arguments are written back as they are', (
     `select json_object('k': kind, 'n' value note absent on null with unique keys returning jsonb), json_array(kind, null, note null on null) from entry order by id`,
     `select json_scalar(kind), json_serialize(json(${json}::text with unique keys) returning text) as s from entry order by id`,
     `select json_arrayagg(kind order by id), json_objectagg(id: note absent on null returning jsonb) from entry`,
+    'select json_array(select id from entry order by id returning jsonb), count(*) from entry',
+    'select id, json_array(select b.kind from entry b where b.id = a.id) from entry a order by id',
+    'select name, json_array(select json_array(select id from entry where note = name order by id) from rate where kind < 2) from setting order by 1',
+    'select json_array(select note from entry where id = 1)',
+    'select json_array(select id from entry where kind = 9), json_array(values (1), (2)) from entry limit 1',
+    'select json_array(select kind from entry where id < 3 union select kind from entry order by 1) as a',
     `select note, json_arrayagg(weight order by id null on null returning jsonb) from entry group by note order by note`,
     `select id, json_arrayagg(kind) over (order by id rows 1 preceding) from entry order by id`,
     'select json_arrayagg(1) from entry limit 1',
@@ -217,6 +223,11 @@ describe('SQL/JSON, SQL/XML and named arguments are written back as they are', (
     `select collation for (note), collation for (note collate "C"), count(*) from entry group by 1, 2`,
     'select current_user, s.current_user from (select current_user, kind from entry order by kind limit 1) s',
   ]);
+});
+
+it('JSON_ARRAY of a query must say its one column', async () => {
+  const { served } = await both.run(['select json_array(select * from setting)']);
+  expect(served).toEqual([{ error: '0A000 JSON_ARRAY of a query without one named column' }]);
 });
 
 describe('functions of PostgreSQL that depend on arguments and settings only', () => {
