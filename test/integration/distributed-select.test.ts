@@ -31,6 +31,7 @@ const schema = `
   create function round(x float8, y int) returns float8 immutable language sql as 'select x * y';
   create schema first;
   create aggregate first.sum(int) (sfunc = int4pl, stype = int, initcond = '1000');
+  create table tag (id int primary key, plain text, icu text collate "und-x-icu", paid amount);
   create aggregate moving(int) (sfunc = added, stype = int, initcond = '0')`;
 const fill = [
   ...[0, 1_000_000].map(
@@ -38,6 +39,8 @@ const fill = [
       date '2020-01-01' + i from generate_series(1, 6) i`,
   ),
   `insert into setting values ('n1', 'one'), ('n2', 'two')`,
+  `insert into tag values (1, 'b', 'B', row(3)), (2, 'B', 'a', row(null)), (1000001, 'a', 'b', row(12)),
+    (1000002, 'b', 'A', null)`,
   'insert into rate select i, i * 10 from generate_series(0, 3) i',
 ];
 
@@ -53,7 +56,7 @@ beforeAll(async () => {
     );
     return ({ id }) => id;
   };
-  const tables = ['rate: { reference: true }'];
+  const tables = ['rate: { reference: true }', 'tag: { distribution: by_id, key: id }'];
   const more = 'functions: { discount: { shards: any }, public.uneven_discount: { shards: any } }';
   both = await BothSides.start({ shards: ['a', 'b'], schema, workers: 1, prepare, tables, more });
   await both.run(fill);
@@ -97,6 +100,23 @@ describe('rows made of columns sort and are told apart', () => {
     'select kind, note, id from entry order by (kind, note), id',
     'select distinct (kind, note) from entry order by 1',
     'select max((id, note)), min(row(id, note)) from entry',
+  ]);
+});
+
+describe('the greatest of rows is a record', () => {
+  answersAlike([
+    'select max(paid), min(paid), count(*) from tag',
+    'select plain, max(paid) from tag group by 1 having count(*) > 0 order by 1',
+    'select max(p) from (select paid as p from tag) s',
+  ]);
+});
+
+describe('COLLATE wins over the collations of other values, gathered or not', () => {
+  answersAlike([
+    'select icu collate "C" as c from tag except select plain || plain from tag order by 1',
+    'select icu collate "C" as c from tag union all select left(icu, 1) from tag order by c',
+    'select left(plain collate "und-x-icu", 1) as l from tag intersect select plain from tag order by l',
+    'select icu collate "C", count(*) from tag group by 1 having icu collate "C" < max(icu) order by 1',
   ]);
 });
 

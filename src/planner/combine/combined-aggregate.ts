@@ -13,7 +13,7 @@ import { isFixed, isPure } from './expression-facts.ts';
 import { mapNodes } from './map-nodes.ts';
 import { normalForm } from './normal-form.ts';
 import { resultTypeName } from './result-type-name.ts';
-import { ShardColumns } from './shard-columns.ts';
+import { collatedLike, ShardColumns } from './shard-columns.ts';
 
 /** What the shards compute for the aggregates of a query. */
 export type AggregateParts = {
@@ -62,21 +62,27 @@ export function combinedAggregate(parts: AggregateParts, node: FunctionCallNode)
   const { agg_distinct, agg_order: _, ...others } = node;
   const distinct = isOnce && agg_distinct === true ? { agg_distinct } : {};
   const partial: SqlNode = { FuncCall: { ...others, ...distinct } };
-  if ('RowExpr' in argument || isWholeRow(parts.scope, argument)) return null;
+  if (isRow(parts, name, argument)) return null;
   if (isFoldable || name === 'bit_xor') return folded(parts, name, argument, partial);
   if (name === 'sum') return sumOf(parts, argument, partial);
   if (name === 'avg') return averageOf(parts, argument, agg_filter);
   return isVariance(name) ? varianceOf(parts, name, argument, agg_filter) : null;
 }
 
-/** COLLATE is said again: it wins over the collation of whatever the result is compared with. */
+/**
+ * The row cannot travel. Neither can the greatest one, even where its argument could: it is a record,
+ * which does not say what it is made of.
+ */
+function isRow({ context, scope }: AggregateParts, name: string, argument: SqlNode): boolean {
+  if ('RowExpr' in argument || isWholeRow(scope, argument)) return true;
+  const type = name === 'max' || name === 'min' ? arithmeticType(context, scope, argument) : null;
+  const { schema, searchPath } = context.source;
+  return type !== null && schema.relation(null, type, searchPath) !== null;
+}
+
 function folded(parts: AggregateParts, name: string, argument: SqlNode, partial: SqlNode): SqlNode {
   const column = ShardColumns.reference(parts.columns.add(partial));
-  const value: SqlNode =
-    'CollateClause' in argument
-      ? { CollateClause: { ...argument.CollateClause, arg: column } }
-      : column;
-  return call(name, [value], undefined);
+  return call(name, [collatedLike(argument, column)], undefined);
 }
 
 /** A sum of counts, 0 for none. */

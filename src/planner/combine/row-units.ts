@@ -6,7 +6,7 @@ import { type Below, isListed, listedNodes } from './final-select.ts';
 import type { KnownBody } from './known-body.ts';
 import { mapNodes } from './map-nodes.ts';
 import { normalForm } from './normal-form.ts';
-import { ShardColumns } from './shard-columns.ts';
+import { collatedLike, ShardColumns } from './shard-columns.ts';
 import { TreeTest } from './tree-test.ts';
 
 export type Replace = <Tree>(tree: Tree) => Tree;
@@ -87,11 +87,8 @@ export class RowUnits {
     return null;
   }
 
-  /** COLLATE is said again: it wins over other collations, that of a column does not. */
   #unit(node: SqlNode): SqlNode {
-    const column = ShardColumns.reference(this.columns.add(node));
-    if (!('CollateClause' in node)) return column;
-    return { CollateClause: { ...node.CollateClause, arg: column } };
+    return collatedLike(node, ShardColumns.reference(this.columns.add(node)));
   }
 
   #hasCallBelow(node: SqlNode): boolean {

@@ -45,6 +45,12 @@ export class ShardColumns {
   }
 }
 
+/** COLLATE is said again of the column: it wins over other collations, that of a column does not. */
+export function collatedLike(expression: SqlNode, column: SqlNode): SqlNode {
+  if (!('CollateClause' in expression)) return column;
+  return { CollateClause: { ...expression.CollateClause, arg: column } };
+}
+
 function nameOf(index: number): string {
   return `c${index + 1}`;
 }

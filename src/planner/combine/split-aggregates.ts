@@ -13,7 +13,7 @@ import type { KnownBody } from './known-body.ts';
 import { mapNodes } from './map-nodes.ts';
 import { normalForm } from './normal-form.ts';
 import type { QueryParts } from './query-parts.ts';
-import { ShardColumns } from './shard-columns.ts';
+import { collatedLike, ShardColumns } from './shard-columns.ts';
 import { TreeTest } from './tree-test.ts';
 
 /**
@@ -98,7 +98,7 @@ class AggregateSplit {
 
   #addGroup(expression: SqlNode): SqlNode {
     this.#groups.set(normalForm(this.#body.scope, expression), expression);
-    return ShardColumns.reference(this.#columns.add(expression));
+    return collatedLike(expression, ShardColumns.reference(this.#columns.add(expression)));
   }
 
   #replacement(node: SqlNode): SqlNode | null {

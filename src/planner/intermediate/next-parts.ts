@@ -1,4 +1,5 @@
 import type { SelectNode, SqlNode } from '../../sql/ast.ts';
+import { walk } from '../../sql/walk.ts';
 import { callsIn } from '../aggregate-calls.ts';
 import type { Analysis } from '../analysis.ts';
 import { isGroupableColumn } from '../groupable-type.ts';
@@ -70,7 +71,8 @@ function isMoved(context: StatementContext, leaf: Leaf, anchor: number | null): 
 function isShippable(context: StatementContext, record: BlockRecord): boolean {
   const { block, select } = record;
   if (block.open || block.end === block.start || block.columns.length === 0) return false;
-  if (context.uses.get(select) === 'arm' && hasBareValues(select)) return false;
+  const isArm = context.uses.get(select) === 'arm';
+  if (isArm && (hasBareValues(select) || hasCollations(select))) return false;
   return isSelfContained(context, record);
 }
 
@@ -80,6 +82,16 @@ function hasBareValues(select: SelectNode): boolean {
     const value = 'ResTarget' in node ? node.ResTarget.val : undefined;
     return value !== undefined && ('ParamRef' in value || 'A_Const' in value);
   });
+}
+
+/** COLLATE wins over the collations of the other arms, which that of a result's column does not. */
+function hasCollations(select: SelectNode): boolean {
+  let found = false;
+  walk(select.targetList, (node) => {
+    if ('CollateClause' in node) found = true;
+    return !found && !('SelectStmt' in node);
+  });
+  return found;
 }
 
 function holds({ block }: BlockRecord, { instance }: Leaf): boolean {
