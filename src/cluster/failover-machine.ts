@@ -313,9 +313,12 @@ function demandedFence(
   return hookCall(record, about);
 }
 
-function probeSoon(draft: Draft, id: FailoverState['nodes'][number]['id']): void {
+/** Timers may be early: a refusal a moment before it could prove something is followed by another one. */
+function probeSoon(draft: Draft, id: NodeId): void {
   const node = nodeView(draft.state, id);
-  if (node?.refusals === 1) draft.probe(node, failoverLimits.refusedSpacingMs);
+  if (node === null) return;
+  const missingMs = failoverLimits.refusedSpacingMs - (node.lastRefusedAt - node.firstRefusedAt);
+  if (missingMs > 0) draft.probe(node, Math.ceil(missingMs));
 }
 
 function mayStart(draft: Draft): boolean {

@@ -80,9 +80,13 @@ export function observe(view: NodeView, event: FailoverEvent): NodeView {
       return connected(view, event);
     case 'lost':
       return { ...view, lostAt: event.at };
-    case 'life':
-      if (event.heardAt <= view.aliveAt) return view;
-      return { ...alive(view, event.heardAt), heardAt: event.heardAt };
+    case 'life': {
+      const { heardAt } = event;
+      if (heardAt <= view.aliveAt) return view;
+      // What was heard before a refusal, and told after it, takes nothing back.
+      const isNewer = heardAt > Math.max(view.lastRefusedAt, view.startingSince ?? -Infinity);
+      return { ...(isNewer ? alive(view, heardAt) : { ...view, aliveAt: heardAt }), heardAt };
+    }
     case 'rejoined': {
       const { kind } = event.outcome;
       return view.rejoin === null

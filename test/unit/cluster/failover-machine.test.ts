@@ -45,6 +45,26 @@ describe('the death of a primary', () => {
     expect([scene.phase, scene.work]).toEqual(['claiming', 'save']);
   });
 
+  it('is proved although a worker tells late of what it heard before', () => {
+    const scene = new Scene(armed).settle().at(60).lost(one).connect(one, 'refused');
+    scene.event({ kind: 'life', at: 80, node: one, heardAt: 30 });
+    expect(scene.at(101).connect(one, 'refused').phase).toBe('claiming');
+    const other = new Scene(armed).settle().at(60).lost(one).connect(one, 'refused');
+    other.event({ kind: 'life', at: 90, node: one, heardAt: 61 });
+    expect(other.at(101).connect(one, 'refused').phase).toBe('suspect');
+  });
+
+  it('is asked about once more at once when the second connect comes a moment early', () => {
+    const scene = new Scene(armed).settle();
+    scene.event({ kind: 'lost', at: 10, node: one }).at(10).connect(one, 'refused');
+    scene.at(49.2);
+    scene.actions = [];
+    scene.connect(one, 'refused');
+    expect(scene.phase).toBe('suspect');
+    expect(scene.actions).toEqual([{ kind: 'probe', node: one, afterMs: 1 }]);
+    expect(scene.at(50.2).connect(one, 'refused').phase).toBe('claiming');
+  });
+
   it('is not believed when the standby still hears it', () => {
     const scene = new Scene(armed).settle().at(10).lost(one).connect(one, 'refused').at(200);
     scene.answer(two, standbyAnswer).connect(one, 'refused');
