@@ -66,7 +66,7 @@ export class Functions {
       [`json_exists(${document}, '$.a[*] ? (@ > $n)' passing 1 as n false on error)`],
       [`${text} is json`],
       [`${document}::text is not json object with unique keys as "Is not"`],
-      [`json_object('n': ${int4}, ${rid}::text value ${text} absent on null)`],
+      [`json_object('n': ${int4}, (${rid}::text) value ${text} absent on null)`],
       [`json_array(${int4}, ${text} null on null returning jsonb)`],
       [`json_scalar(${int4})`],
       [`json_serialize(json(${document}::text) returning text) as s`],
