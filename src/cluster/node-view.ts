@@ -70,7 +70,7 @@ export function observe(view: NodeView, event: FailoverEvent): NodeView {
       // Answers overtake each other: one that was asked for before a promotion must not undo it.
       if (event.askedAt < view.askedAt) return view;
       return {
-        ...alive(view, event.at),
+        ...heard(view, event.askedAt, event.at),
         answer: event.answer,
         askedAt: event.askedAt,
         answeredAt: event.at,
@@ -80,13 +80,9 @@ export function observe(view: NodeView, event: FailoverEvent): NodeView {
       return connected(view, event);
     case 'lost':
       return { ...view, lostAt: event.at };
-    case 'life': {
-      const { heardAt } = event;
-      if (heardAt <= view.aliveAt) return view;
-      // What was heard before a refusal, and told after it, takes nothing back.
-      const isNewer = heardAt > Math.max(view.lastRefusedAt, view.startingSince ?? -Infinity);
-      return { ...(isNewer ? alive(view, heardAt) : { ...view, aliveAt: heardAt }), heardAt };
-    }
+    case 'life':
+      if (event.heardAt <= view.aliveAt) return view;
+      return { ...heard(view, event.heardAt, event.heardAt), heardAt: event.heardAt };
     case 'rejoined': {
       const { kind } = event.outcome;
       return view.rejoin === null
@@ -125,6 +121,12 @@ function connected(
     default:
       return view;
   }
+}
+
+/** Sent after `since`. What is told after a refusal, but may be older, takes nothing back. */
+function heard(view: NodeView, since: number, at: number): NodeView {
+  const isNewer = since > Math.max(view.lastRefusedAt, view.startingSince ?? -Infinity);
+  return isNewer ? alive(view, at) : { ...view, aliveAt: Math.max(view.aliveAt, at) };
 }
 
 function alive(view: NodeView, at: number): NodeView {

@@ -54,6 +54,12 @@ describe('the death of a primary', () => {
     expect(other.at(101).connect(one, 'refused').phase).toBe('suspect');
   });
 
+  it('is proved although an answer of before comes late', () => {
+    const scene = new Scene(armed).settle().at(60).lost(one).connect(one, 'refused');
+    scene.at(61).answer(one, primaryAnswer, 59).at(62).lost(one);
+    expect(scene.at(101).connect(one, 'refused').phase).toBe('claiming');
+  });
+
   it('is asked about once more at once when the second connect comes a moment early', () => {
     const scene = new Scene(armed).settle();
     scene.event({ kind: 'lost', at: 10, node: one }).at(10).connect(one, 'refused');
