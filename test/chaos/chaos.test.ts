@@ -13,7 +13,7 @@ const everyFault =
 
 const worlds = [
   { standbys: 1, durability: 'sync', resolves: true, chosen: everyFault },
-  { standbys: 2, durability: 'sync', resolves: false, chosen: 'F1 F4 F6L F8 F15 F23' },
+  { standbys: 2, durability: 'sync', resolves: false, chosen: 'F1 F4 F6L F8 F15 F17R F23' },
   { standbys: 2, durability: 'strict', resolves: false, chosen: 'F1 F2 F23' },
   { standbys: 1, durability: 'async', resolves: false, chosen: 'F1 F23' },
 ] as const;

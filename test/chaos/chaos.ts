@@ -74,7 +74,8 @@ async function compare(): Promise<number> {
 
 function chosenOf<World>(all: readonly Fault<World>[]): readonly Fault<World>[] {
   const wanted = values.fault === '' ? null : values.fault.split(',');
-  return all.filter(({ name }) => wanted === null || wanted.includes(name));
+  const isPossible = ({ standbysMin = 1 }: Fault<World>) => standbysMin <= Number(values.standbys);
+  return all.filter((fault) => wanted?.includes(fault.name) ?? isPossible(fault));
 }
 
 async function runAll<World extends KeptWorld>(

@@ -12,6 +12,8 @@ export type Fault<World = ChaosWorld> = {
   readonly failovers: { readonly min: number; readonly max: number };
   /** No statement outside of a transaction may get an error; `resolved`: with resolve_writes. */
   readonly errorless?: 'always' | 'resolved';
+  /** How many it needs; default 1. */
+  readonly standbysMin?: number;
   /** It kills pgweave, which is started again. */
   readonly restarts?: boolean;
   /** Resolves when statements may be expected to flow again, if only after a while. */
@@ -232,17 +234,18 @@ export const faults: readonly Fault[] = [
       }
     },
   },
-  ...(['promoting', 'open'] as const).map(
+  ...(['promoting', 'open', 'revoking'] as const).map(
     (phase): Fault => ({
-      name: phase === 'promoting' ? 'F17P' : 'F17O',
+      name: `F17${phase[0]?.toUpperCase()}`,
       title: `kill -9 of the primary, and of pgweave when its record says ${phase}`,
       failovers: atMostOnce,
       restarts: true,
+      standbysMin: phase === 'revoking' ? 2 : 1,
       async inject(world) {
         const primary = await world.primary();
         const { epoch } = await world.record();
         const killed = world.killProxyWhen(
-          (record) => record.phase === phase && (phase === 'promoting' || record.epoch > epoch),
+          (record) => record.phase === phase && (phase !== 'open' || record.epoch > epoch),
         );
         await primary.kill();
         await killed;
