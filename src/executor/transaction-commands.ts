@@ -154,6 +154,8 @@ function warnNoTransaction(
   }
   output.push(warning(SqlState.noActiveSqlTransaction, 'there is no transaction in progress'));
   if (transaction.block === 'implicit') return true;
+  // What the message, or the batch, has bound so far has come to the end of its transaction.
+  executor.session.closePortals();
   executor.succeed(encodeCommandComplete(tag), done);
   return false;
 }

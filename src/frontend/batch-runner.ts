@@ -1,16 +1,7 @@
-import { assert, unreachable } from '../base/assert.ts';
-import { PgError } from '../base/pg-error.ts';
-import { SqlState } from '../base/sql-state.ts';
-import { inBlock } from '../executor/in-block.ts';
+import { unreachable } from '../base/assert.ts';
+import type { PgError } from '../base/pg-error.ts';
 import { oneByOne } from '../executor/one-by-one.ts';
-import { MultiShardPortal } from '../executor/run-multi-shard.ts';
-import {
-  abortedError,
-  isMistaken,
-  isRowless,
-  noteExecuted,
-  runStatement,
-} from '../executor/run-statement.ts';
+import { abortedError, isMistaken, isRowless, noteExecuted } from '../executor/run-statement.ts';
 import {
   expectLeftovers,
   isPlain,
@@ -20,16 +11,15 @@ import {
 } from '../executor/session-effects.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import { flightAdvance } from '../executor/take-sequence-values.ts';
-import type { WriteTarget } from '../executor/target.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import type { Plan } from '../planner/plan.ts';
-import { portalSuspended } from '../protocol/constant-messages.ts';
 import { BatchFlight, localReplies } from './batch-flight.ts';
 import { type BatchGroup, groupSteps } from './batch-groups.ts';
 import type { BatchStep } from './batch-step.ts';
-import { cannotBeRun, describeFetch, noPortal, runCursorStep } from './cursor-messages.ts';
+import { describeFetch, noPortal, runCursorStep } from './cursor-messages.ts';
 import { describePortal } from './describe-portal.ts';
 import { closePortal, type Portal } from './prepared-statement.ts';
+import { runCommand, runMultiShard } from './run-portal.ts';
 
 /** What a batch needs of its session. */
 export type BatchSession = {
@@ -151,7 +141,7 @@ function runGroup(
   const simply = (ok: boolean) => done(ok, 0);
   const plan = group.kind === 'command' ? group.portal.statement.planned.plan : null;
   const aborted = abortedError(executor, plan);
-  if (aborted !== null && !isAlwaysPossible(group)) {
+  if (aborted !== null && !isAlwaysPossible(executor, group)) {
     executor.fail(aborted, simply);
     return;
   }
@@ -161,14 +151,10 @@ function runGroup(
       runFlight(session, group, done);
       return;
     case 'replies':
-      notePortals(executor, group.steps);
-      for (const step of group.steps) {
-        for (const frame of localReplies(step)) executor.output.push(frame);
-      }
-      simply(true);
+      reply(executor, group.steps, aborted, done);
       return;
     case 'multi-shard':
-      runMultiShard(session, group.portal, group.describe, group.rowsMax, simply);
+      runMultiShard(executor, group, simply);
       return;
     case 'describe-multi-shard':
       describePortal(executor, group.portal, simply);
@@ -179,23 +165,9 @@ function runGroup(
     case 'cursor':
       runCursorStep(executor, group.step, simply);
       return;
-    case 'command': {
-      const { statement, parameters, resultFormats, target } = group.portal;
-      const { planned } = statement;
-      if (target?.kind === 'write') {
-        const refused = unlimited(group.portal, target, group.rowsMax);
-        if (refused !== null) {
-          executor.fail(refused, simply);
-          return;
-        }
-        group.portal.isGone = true;
-      }
-      const describesPortal = group.describe;
-      const how = { padding: '', describe: false, describesPortal };
-      const run = { planned, parameters, resultFormats, ...how };
-      runStatement(executor, run, simply);
+    case 'command':
+      runCommand(executor, group, simply);
       return;
-    }
     case 'error':
       executor.fail(group.error, simply);
       return;
@@ -204,26 +176,50 @@ function runGroup(
   }
 }
 
-/** All rows of a write over several shards come at once, and it is done once. */
-function unlimited(portal: Portal, target: WriteTarget, rowsMax: number): PgError | null {
-  if (portal.isGone) return noPortal(portal.name);
-  if (rowsMax === 0 || !target.returnsRows) return null;
-  return new PgError(
-    SqlState.featureNotSupported,
-    'a row limit for RETURNING of a write over several shards is not supported',
-    { hint: 'Execute it without a limit (a fetch size of 0).' },
-  );
+/** `aborted`: only what may be said in a failed transaction is answered. */
+function reply(
+  executor: SessionExecutor,
+  steps: readonly BatchStep[],
+  aborted: PgError | null,
+  done: (ok: boolean, answered: number) => void,
+): void {
+  for (const [index, step] of steps.entries()) {
+    const refusal = aborted !== null && isRefused(executor, step) ? aborted : goneError(step);
+    if (refusal !== null) {
+      executor.fail(refusal, (ok) => done(ok, index));
+      return;
+    }
+    notePortals(executor, [step]);
+    for (const frame of localReplies(step)) executor.output.push(frame);
+  }
+  done(true, 0);
 }
 
-/** In a failed transaction, too. */
-function isAlwaysPossible(group: BatchGroup): boolean {
+/** In a failed transaction, as PostgreSQL does: an empty statement can be parsed, but not bound. */
+function isRefused(executor: SessionExecutor, step: BatchStep): boolean {
+  if (step.kind !== 'parse' && step.kind !== 'bind') return false;
+  const { plan } = step.kind === 'parse' ? step.statement.planned : step.portal.statement.planned;
+  if (step.kind === 'parse' && plan.kind === 'empty') return false;
+  return abortedError(executor, plan) !== null;
+}
+
+/** The batch itself has ended the portal's transaction. */
+function goneError(step: BatchStep): PgError | null {
+  if (step.kind !== 'describe-portal' || !step.portal.isGone) return null;
+  return noPortal(step.portal.name);
+}
+
+/** In a failed transaction, too. That there is no such portal is said before anything else. */
+function isAlwaysPossible({ cursors }: SessionExecutor, group: BatchGroup): boolean {
   if (group.kind === 'flight') {
     const [first] = group.steps;
     // The text is read before the transaction is looked at: a server tells the mistake in it.
     if (first?.kind === 'parse' && isMistaken(first.statement.planned.plan)) return true;
     return group.steps.every((step) => step.kind === 'close');
   }
-  if (group.kind === 'cursor') return group.step.action === 'close';
+  if (group.kind === 'cursor') {
+    return group.step.action === 'close' || cursors.get(group.step.name) === null;
+  }
   return group.kind === 'replies' || group.kind === 'error';
 }
 
@@ -304,58 +300,6 @@ function unbind(steps: readonly BatchStep[]): void {
   }
 }
 
-function runMultiShard(
-  session: BatchSession,
-  portal: Portal,
-  describe: boolean,
-  rowsMax: number,
-  done: (ok: boolean) => void,
-): void {
-  const { target, statement } = portal;
-  assert(target?.kind === 'multi-shard', 'a portal over several shards');
-  if (portal.isGone) {
-    session.executor.fail(noPortal(portal.name), done);
-    return;
-  }
-  expectLeftovers(session.executor, statement.planned.plan);
-  if (!session.executor.kept.reservations.isEmpty) inBlock(session.executor);
-  const isFirst = portal.cursor === null;
-  portal.cursor ??= new MultiShardPortal(session.executor, {
-    target,
-    statementText: statement.planned.text,
-    literalText: (slot) => statement.planned.literalText(slot),
-    parameters: portal.parameters,
-    resultFormats: portal.resultFormats,
-    wantsDescription: describe,
-  });
-  if (isFirst || !describe) {
-    fetchMultiShard(session, portal.cursor, portal.name, rowsMax, done);
-    return;
-  }
-  const { cursor, name } = portal;
-  describePortal(session.executor, portal, (ok) => {
-    if (ok) fetchMultiShard(session, cursor, name, rowsMax, done);
-    else done(false);
-  });
-}
-
-function fetchMultiShard(
-  { executor }: BatchSession,
-  cursor: MultiShardPortal,
-  name: string,
-  rowsMax: number,
-  done: (ok: boolean) => void,
-): void {
-  if (cursor.hasFailed) {
-    executor.fail(cannotBeRun(name), done);
-    return;
-  }
-  cursor.fetch(rowsMax, (end) => {
-    if (end === 'suspended') executor.output.push(portalSuspended);
-    done(end !== 'failed');
-  });
-}
-
 /** The steps in front of it have been answered; those from it on are undone. */
 function stepIndex(steps: readonly BatchStep[], failure: Failure): number {
   const { group } = failure;
@@ -364,8 +308,10 @@ function stepIndex(steps: readonly BatchStep[], failure: Failure): number {
       const first = group.steps[failure.answered] ?? group.steps[0];
       return first === undefined ? 0 : steps.indexOf(first);
     }
-    case 'replies':
-      return group.steps[0] === undefined ? 0 : steps.indexOf(group.steps[0]);
+    case 'replies': {
+      const refused = group.steps[failure.answered];
+      return refused === undefined ? 0 : steps.indexOf(refused);
+    }
     case 'multi-shard':
     case 'describe-multi-shard':
     case 'command':

@@ -98,11 +98,18 @@ export class ExtendedQuery {
     return plan.kind === 'utility' && plan.changesSchema && plan.everyShard?.how !== 'apart';
   }
 
-  /** Portals live as long as their transaction. */
+  /** A Query destroys the unnamed statement and portal. PostgreSQL manual, "Extended Query". */
+  dropUnnamed(): void {
+    this.#statements?.delete('');
+    const portal = this.#portals?.get('');
+    if (portal !== undefined) closePortal(portal);
+    this.#portals?.delete('');
+  }
+
+  /** Portals live as long as their transaction; what is bound later in the batch is not meant. */
   dropPortals(): void {
     this.#session.executor.cursors.closeUnheld();
-    for (const portal of this.#portals?.values() ?? []) closePortal(portal);
-    this.#portals?.clear();
+    this.savepointsRolledBack(0);
   }
 
   /** See OpenCursors. */
@@ -147,8 +154,8 @@ export class ExtendedQuery {
 
   /** For SQL's EXECUTE. */
   prepared(name: string): PreparedStatement | null {
-    const statement = this.#statements?.get(name);
-    return statement === undefined ? null : this.#upToDate(statement);
+    const known = this.#statements?.get(name);
+    return known === undefined ? null : this.#upToDate(known);
   }
 
   deallocate(name: string): boolean {
@@ -170,6 +177,9 @@ export class ExtendedQuery {
       if (failedStep !== null) {
         this.#skipping = true;
         for (const undoStep of undo.slice(failedStep).reverse()) undoStep();
+        // A Parse that fails has taken the place of the unnamed statement all the same.
+        const failed = steps[failedStep];
+        if (failed?.kind === 'parse' && failed.statement.name === '') this.deallocate('');
       }
       if (end === 'sync' && !this.#session.awaitsSync) this.#skipping = false;
     });
@@ -296,6 +306,7 @@ export class ExtendedQuery {
       cursor: null,
       savepointCount: null,
       isGone: false,
+      isDone: false,
     };
     this.#requireRoom(weightOfPortal(message.portal, portal));
     this.#set(this.#portalMap(), message.portal, portal);

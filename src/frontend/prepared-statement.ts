@@ -39,6 +39,8 @@ export type Portal = {
   savepointCount: number | null;
   /** Its transaction, or the part of it since a savepoint, is over. */
   isGone: boolean;
+  /** A command, or a write over several shards: it has been run, and is not run again. */
+  isDone: boolean;
 };
 
 /** Over several shards the connections are given back; on one shard the server is told by others. */

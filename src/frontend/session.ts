@@ -264,6 +264,7 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
 
   #runQuery(text: string): void {
     const { executor } = this;
+    this.#extended.dropUnnamed();
     this.#state = 'query';
     this.connection.hold();
     runSimpleQuery(executor, text, () => {

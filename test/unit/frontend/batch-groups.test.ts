@@ -50,6 +50,7 @@ function portalOf(prepared: PreparedStatement, target: Target | null): Portal {
     cursor: null,
     savepointCount: null,
     isGone: false,
+    isDone: false,
   };
 }
 
