@@ -23,11 +23,16 @@ export type BatchGroup =
   /** Execute of a SELECT over several shards; `describe`: its Describe came right before. */
   | {
       readonly kind: 'multi-shard';
+      readonly step: BatchStep;
       readonly portal: Portal;
       readonly describe: boolean;
       readonly rowsMax: number;
     }
-  | { readonly kind: 'describe-multi-shard'; readonly portal: Portal }
+  | {
+      readonly kind: 'describe-multi-shard';
+      readonly step: BatchStep;
+      readonly portal: Portal;
+    }
   /** Describe of FETCH and EXECUTE, whose columns are those of what they name: known when reached. */
   | { readonly kind: 'describe-fetch'; readonly step: DescribeStep }
   | { readonly kind: 'cursor'; readonly step: CursorStep }
@@ -37,11 +42,12 @@ export type BatchGroup =
    */
   | {
       readonly kind: 'command';
+      readonly step: BatchStep;
       readonly portal: Portal;
       readonly describe: boolean;
       readonly rowsMax: number;
     }
-  | { readonly kind: 'error'; readonly error: PgError };
+  | { readonly kind: 'error'; readonly step: BatchStep; readonly error: PgError };
 
 /** Where a step must be done. `floating`: on any of these shards, next to its neighbours. */
 type Place =
@@ -212,9 +218,9 @@ function placeOf(
         return place ?? { kind: 'local' };
       }
       if (next?.kind === 'execute' && next.portal === step.portal) return { kind: 'merged' };
-      return { kind: 'alone', group: { kind: 'describe-multi-shard', portal: step.portal } };
+      return { kind: 'alone', group: { kind: 'describe-multi-shard', step, portal: step.portal } };
     case 'execute':
-      return executePlace(step.portal, step.rowsMax, previous);
+      return executePlace(step, previous);
     case 'close':
       return step.portal === null
         ? { kind: 'local' }
@@ -222,7 +228,7 @@ function placeOf(
     case 'cursor':
       return { kind: 'alone', group: { kind: 'cursor', step } };
     case 'error':
-      return { kind: 'alone', group: { kind: 'error', error: step.error } };
+      return { kind: 'alone', group: { kind: 'error', step, error: step.error } };
     default:
       return unreachable(step);
   }
@@ -246,22 +252,26 @@ function targetShard(portal: Portal): Place | null {
   return portal.target?.kind === 'shard' ? { kind: 'shard', shard: portal.target.shard } : null;
 }
 
-function executePlace(portal: Portal, rowsMax: number, previous: BatchStep | undefined): Place {
+function executePlace(
+  step: Extract<BatchStep, { readonly kind: 'execute' }>,
+  previous: BatchStep | undefined,
+): Place {
+  const { portal, rowsMax } = step;
   const { target } = portal;
   const describe = previous?.kind === 'describe-portal' && previous.portal === portal;
   if (target === null) {
-    return { kind: 'alone', group: { kind: 'command', portal, describe: false, rowsMax } };
+    return { kind: 'alone', group: { kind: 'command', step, portal, describe: false, rowsMax } };
   }
   switch (target.kind) {
     case 'shard':
       return { kind: 'shard', shard: target.shard };
     case 'multi-shard':
-      return { kind: 'alone', group: { kind: 'multi-shard', portal, describe, rowsMax } };
+      return { kind: 'alone', group: { kind: 'multi-shard', step, portal, describe, rowsMax } };
     case 'write':
     case 'utility':
-      return { kind: 'alone', group: { kind: 'command', portal, describe, rowsMax } };
+      return { kind: 'alone', group: { kind: 'command', step, portal, describe, rowsMax } };
     case 'error':
-      return { kind: 'alone', group: { kind: 'error', error: target.error } };
+      return { kind: 'alone', group: { kind: 'error', step, error: target.error } };
     default:
       return unreachable(target);
   }

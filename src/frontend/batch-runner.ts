@@ -315,12 +315,10 @@ function stepIndex(steps: readonly BatchStep[], failure: Failure): number {
     case 'multi-shard':
     case 'describe-multi-shard':
     case 'command':
-      return steps.findIndex((step) => step.kind === 'execute' && step.portal === group.portal);
     case 'describe-fetch':
     case 'cursor':
-      return steps.indexOf(group.step);
     case 'error':
-      return steps.findIndex((step) => step.kind === 'error');
+      return steps.indexOf(group.step);
     default:
       return unreachable(group);
   }
