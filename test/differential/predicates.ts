@@ -23,6 +23,9 @@ export const sortable: readonly TypeName[] = [
     'bytea',
     'mood',
     'percent',
+    'numbers',
+    'span',
+    'days',
   ] as const),
 ];
 

@@ -4,6 +4,7 @@ import type { Dice } from './dice.ts';
 import { sql } from './fragment.ts';
 import { Functions } from './functions.ts';
 import { Groups } from './groups.ts';
+import { OwnFunctions } from './own-functions.ts';
 import type { Predicates } from './predicates.ts';
 import { plainText, type Query, unordered } from './query.ts';
 import { Relations } from './relations.ts';
@@ -30,6 +31,7 @@ export function readMakers(
   const groups = new Groups(dice, selects, calls);
   const windows = new Windows(dice, selects);
   const functions = new Functions(dice);
+  const ownFunctions = new OwnFunctions(dice);
   const subqueries = new Subqueries(dice, tables, { predicates, selects, shapes, calls });
   const setOperations = new SetOperations(dice, tables, { predicates, selects, relations });
   const commonTables = new CommonTables(dice, predicates, tables);
@@ -104,6 +106,7 @@ export function readMakers(
     json: () => functions.json(any()),
     'time of the statement': () => functions.moments(any()),
     'volatile function': () => functions.volatile(any()),
+    'own function': () => ownFunctions.any(any()),
     'locking read': () => locking(dice, distributed(), predicates),
   };
 }

@@ -151,4 +151,4 @@ export class Shapes {
   }
 }
 
-const anyType: readonly TypeName[] = [...sortable, 'interval', 'jsonb', 'place', 'numbers'];
+const anyType: readonly TypeName[] = [...sortable, 'interval', 'jsonb', 'place'];

@@ -108,7 +108,7 @@ const others: readonly TypeName[] = [
     'bpchar',
   ] as const),
   ...(['time', 'timestamp', 'timestamptz', 'interval', 'uuid', 'bytea', 'jsonb'] as const),
-  ...(['mood', 'percent', 'place', 'numbers'] as const),
+  ...(['mood', 'percent', 'place', 'numbers', 'span', 'days'] as const),
 ];
 
 export function createTableSql(table: Table): string {

@@ -183,6 +183,19 @@ const types = {
     bare: false,
     random: (dice: Dice) => dice.pick(['{}', '{1}', '{3,NULL}', '{-7,0,9}']),
   },
+  span: {
+    oid: 3904,
+    sql: 'int4range',
+    bare: false,
+    random: (dice: Dice) => dice.pick(['empty', '[1,5)', '[1,5]', '(,0)', '[3,)', '(,)']),
+  },
+  days: {
+    oid: 1182,
+    sql: 'date[]',
+    bare: false,
+    random: (dice: Dice) =>
+      dice.pick(['{}', '{NULL}', `{${day(dice)}}`, `{${day(dice)},infinity}`]),
+  },
   // Only as parameters and literals for `= any(...)`; no column has them.
   textArray: array(1009, 'text[]', 25, text),
   int4Array: array(1007, 'int4[]', 23, (value) => int(4, value)),

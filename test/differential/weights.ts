@@ -52,6 +52,7 @@ export const weights = {
   json: 3,
   'time of the statement': 2,
   'volatile function': 1,
+  'own function': 3,
   'locking read': 1,
   cursor: 1,
   // Writes.

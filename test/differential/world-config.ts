@@ -1,5 +1,6 @@
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
+import { declaredFunctions } from './own-functions.ts';
 import type { Tables } from './table.ts';
 
 /** A range map needs one cut fewer than shards; the first ones are in every larger map. */
@@ -66,6 +67,7 @@ ${ranges(
 ${ranges(names.slice(-2), names.length > 1 ? ['2000-01-01'] : [])}
 tables:
 ${sharding.join('\n')}
+${declaredFunctions}
 authentication: trust
 users:
   app: {}

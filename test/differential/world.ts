@@ -5,6 +5,7 @@ import { withSession } from '../../src/lab/sql.ts';
 import { type PlainPostgres, startPlainPostgres, startTestCluster } from '../support/lab.ts';
 import { type RunningPgweave, startPgweave } from '../support/pgweave.ts';
 import { WireClient } from '../support/wire-client.ts';
+import { createFunctionsSql } from './own-functions.ts';
 import { insertRowsSql, type Row, type Rows } from './rows.ts';
 import type { Sides } from './sides.ts';
 import { createTableSql, type Table, type Tables } from './table.ts';
@@ -40,7 +41,8 @@ export async function startWorld(tables: Tables, options: WorldOptions): Promise
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const schema = [createTypesSql, ...Object.values(tables).map(createTableSql)].join('; ');
+    const made = Object.values(tables).map(createTableSql);
+    const schema = [createTypesSql, ...made, createFunctionsSql].join('; ');
     const cluster = await startTestCluster({ shards, locale });
     undo.push(() => cluster.stop());
     await Promise.all(cluster.shards.map((_, shard) => createSchema(cluster, shard, schema)));
