@@ -5,6 +5,8 @@ export type PgErrorFields = {
   readonly position?: number | undefined;
   /** Where it happened, in PostgreSQL's words: `COPY t, line 3`. */
   readonly context?: string | undefined;
+  /** PostgreSQL's function that reports it, where drivers go by that. */
+  readonly routine?: string | undefined;
   readonly severity?: 'ERROR' | 'FATAL' | undefined;
   readonly cause?: unknown;
 };
@@ -22,6 +24,7 @@ export class PgError extends Error {
   readonly hint: string | undefined;
   readonly position: number | undefined;
   readonly context: string | undefined;
+  readonly routine: string | undefined;
 
   constructor(sqlState: string, message: string, fields: PgErrorFields = {}) {
     super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -31,5 +34,6 @@ export class PgError extends Error {
     this.hint = fields.hint;
     this.position = fields.position;
     this.context = fields.context;
+    this.routine = fields.routine;
   }
 }

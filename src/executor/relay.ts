@@ -9,6 +9,7 @@ import type { ReplyScript } from './reply-script.ts';
 
 const errorResponse = 0x45; // E
 const noticeResponse = 0x4e; // N
+const rowDescription = 0x54; // T
 const copyInResponse = 0x47; // G
 const copyBothResponse = 0x57; // W
 
@@ -87,6 +88,7 @@ export class Relay implements Exchange {
     }
     // Not earlier: as long as the server is silent the statement may still be run elsewhere.
     if (script !== null) this.#pushLocals();
+    if (code === rowDescription) script?.onDescription(chunk, start, end);
     if (error !== null) this.#noteError(error);
     else if (script !== null && !script.accept(code)) return;
     if (this.#withheld !== null) {

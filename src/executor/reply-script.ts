@@ -7,6 +7,8 @@ import { unreachable } from '../base/assert.ts';
  */
 export type Reply =
   | { readonly kind: 'forward' }
+  /** Likewise; `note` gets a copy of the RowDescription in it. */
+  | { readonly kind: 'forward-description'; readonly note: (frame: Buffer) => void }
   /** Likewise, but where there are no rows the client is not told so. */
   | { readonly kind: 'forward-rows' }
   | { readonly kind: 'swallow'; readonly prepared: string | null }
@@ -51,6 +53,13 @@ export class ReplyScript {
     return reply.kind !== 'swallow' && reply.kind !== 'swallow-close';
   }
 
+  /** A RowDescription is about to be accepted. */
+  onDescription(chunk: Buffer, start: number, end: number): void {
+    const reply = this.#replies[this.#index];
+    if (reply?.kind !== 'forward-description') return;
+    reply.note(Buffer.from(chunk.subarray(start, end)));
+  }
+
   /** The local answer that is due now, or null; each is handed out once. */
   takeLocal(): Buffer | null {
     const reply = this.#replies[this.#index];
@@ -89,6 +98,7 @@ export class ReplyScript {
           closing = true;
           break;
         case 'forward':
+        case 'forward-description':
         case 'forward-rows':
         case 'local':
           break;

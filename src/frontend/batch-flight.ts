@@ -18,6 +18,7 @@ import { encodeParameterDescription } from '../protocol/parameter-description.ts
 import { encodeParseHead } from '../protocol/parse-message.ts';
 import type { BatchStep } from './batch-step.ts';
 import type { Portal, PreparedStatement } from './prepared-statement.ts';
+import { tellColumns } from './told-columns.ts';
 
 /**
  * Turns the steps of a flight into messages for one server connection, with the statement names
@@ -70,7 +71,7 @@ export class BatchFlight {
           break;
         }
         this.#require(step.statement);
-        this.#forward(encodeDescribe({ kind: 'statement', name: this.#nameOf(step.statement) }));
+        this.#describe(step.statement);
         break;
       case 'describe-portal':
         this.#onPortal(
@@ -110,6 +111,16 @@ export class BatchFlight {
   /** Its name on this connection; empty: it is parsed each time. */
   #nameOf({ name, serverName }: PreparedStatement): string {
     return name !== '' || this.#keeping ? serverName : '';
+  }
+
+  #describe(statement: PreparedStatement): void {
+    this.#messages.push(encodeDescribe({ kind: 'statement', name: this.#nameOf(statement) }));
+    const { told, planned } = statement;
+    this.#replies.push(
+      told === null
+        ? { kind: 'forward' }
+        : { kind: 'forward-description', note: (frame) => tellColumns(told, planned, frame) },
+    );
   }
 
   #forward(message: Buffer): void {

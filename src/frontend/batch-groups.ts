@@ -3,6 +3,7 @@ import type { PgError } from '../base/pg-error.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { BatchStep, CursorStep } from './batch-step.ts';
 import type { Portal, PreparedStatement } from './prepared-statement.ts';
+import { isOutdated } from './told-columns.ts';
 
 export type DescribeStep = Extract<
   BatchStep,
@@ -275,4 +276,26 @@ function executePlace(
     default:
       return unreachable(target);
   }
+}
+
+/**
+ * The first statement that the group executes whose columns may be others than the client has been
+ * told, and a shard that knows.
+ */
+export function outdatedStatement(
+  group: BatchGroup,
+): { readonly statement: PreparedStatement; readonly shard: ShardId } | null {
+  if (group.kind === 'multi-shard' || group.kind === 'command') {
+    const { statement, target, cursor } = group.portal;
+    if (!isOutdated(statement.told, statement.planned) || cursor !== null) return null;
+    if (target?.kind === 'multi-shard') return { statement, shard: target.describedOn };
+    return target?.kind === 'write' ? { statement, shard: target.home } : null;
+  }
+  if (group.kind !== 'flight') return null;
+  for (const step of group.steps) {
+    if (step.kind !== 'execute' || step.portal.boundOn !== null) continue;
+    const { statement } = step.portal;
+    if (isOutdated(statement.told, statement.planned)) return { statement, shard: group.shard };
+  }
+  return null;
 }

@@ -14,10 +14,10 @@ import { flightAdvance } from '../executor/take-sequence-values.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import type { Plan } from '../planner/plan.ts';
 import { BatchFlight, localReplies } from './batch-flight.ts';
-import { type BatchGroup, groupSteps } from './batch-groups.ts';
+import { type BatchGroup, groupSteps, outdatedStatement } from './batch-groups.ts';
 import type { BatchStep } from './batch-step.ts';
 import { describeFetch, noPortal, runCursorStep } from './cursor-messages.ts';
-import { describePortal } from './describe-portal.ts';
+import { checkToldColumns, describePortal } from './describe-portal.ts';
 import { closePortal, type Portal } from './prepared-statement.ts';
 import { runCommand, runMultiShard } from './run-portal.ts';
 
@@ -143,6 +143,14 @@ function runGroup(
   const aborted = abortedError(executor, plan);
   if (aborted !== null && !isAlwaysPossible(executor, group)) {
     executor.fail(aborted, simply);
+    return;
+  }
+  const outdated = outdatedStatement(group);
+  if (outdated !== null) {
+    checkToldColumns(executor, outdated, (ok) => {
+      if (ok) runGroup(session, group, done);
+      else done(false, 0);
+    });
     return;
   }
   switch (group.kind) {

@@ -18,7 +18,7 @@ import { decodeParse, encodeParse } from '../protocol/parse-message.ts';
 import { type BatchSession, runBatch } from './batch-runner.ts';
 import type { BatchStep } from './batch-step.ts';
 import type { ParsedTexts, TextContext } from './parsed-texts.ts';
-import { serverStatementName } from './prepared-names.ts';
+import { noStatement, serverStatementName, takenStatement } from './prepared-names.ts';
 import {
   closePortal,
   type Portal,
@@ -26,6 +26,7 @@ import {
   weightOfPortal,
   weightOfStatement,
 } from './prepared-statement.ts';
+import { untold } from './told-columns.ts';
 import { WeighedMap } from './weighed-map.ts';
 
 /** Messages are collected up to Sync or Flush, but not more bytes than this. */
@@ -145,9 +146,10 @@ export class ExtendedQuery {
   prepareText(name: string, sql: string, typeOids: readonly number[]): void {
     const tail = encodeParse({ name: '', sql, typeOids }).subarray(6);
     const { meaning } = this.#session.executor;
-    const serverName = serverStatementName(tail, meaning);
+    const serverName = this.#serverName(tail);
     const planned = this.#plan(sql);
-    const statement = { name, serverName, meaning, planned, typeOids, tail };
+    const told = untold();
+    const statement = { name, serverName, meaning, planned, typeOids, tail, told };
     this.#requireRoom(weightOfStatement(name, statement));
     this.#statementMap().set(name, statement);
   }
@@ -225,23 +227,27 @@ export class ExtendedQuery {
     const copy = Buffer.from(chunk.subarray(start, end));
     const message = decodeParse(copy, 0, copy.length);
     if (message.name !== '' && this.#statements?.has(message.name) === true) {
-      throw new PgError(
-        SqlState.duplicatePreparedStatement,
-        `prepared statement "${message.name}" already exists`,
-      );
+      throw takenStatement(message.name);
     }
     const { meaning } = this.#session.executor;
     const statement: PreparedStatement = {
       name: message.name,
-      serverName: message.name === '' ? '' : serverStatementName(message.tail, meaning),
+      serverName: message.name === '' ? '' : this.#serverName(message.tail),
       meaning,
       planned: this.#plan(message.sql),
       typeOids: message.typeOids,
       tail: message.tail,
+      told: message.name === '' ? null : untold(),
     };
     if (message.name === '' && this.#session.executor.temporary === null)
       this.#texts.add(this.#textContext(), statement);
     return statement;
+  }
+
+  /** A server that has parsed the text before the tables changed may not be able to run it any more. */
+  #serverName(tail: Buffer): string {
+    const { schema } = this.#textContext();
+    return serverStatementName(tail, `${this.#session.executor.meaning} ${schema.version}`);
   }
 
   #textContext(): TextContext {
@@ -372,12 +378,7 @@ export class ExtendedQuery {
   #statement(name: string): PreparedStatement {
     const statement = this.#statements?.get(name);
     if (statement !== undefined) return this.#upToDate(statement);
-    throw new PgError(
-      SqlState.invalidSqlStatementName,
-      name === ''
-        ? 'unnamed prepared statement does not exist'
-        : `prepared statement "${name}" does not exist`,
-    );
+    throw noStatement(name);
   }
 
   #upToDate(statement: PreparedStatement): PreparedStatement {
@@ -388,7 +389,7 @@ export class ExtendedQuery {
     if (planned.plan.kind === 'reject') throw this.#rejected(planned.plan);
     const { name, tail } = statement;
     const sharedName = meaning === statement.meaning ? statement.serverName : null;
-    const serverName = name === '' ? '' : (sharedName ?? serverStatementName(tail, meaning));
+    const serverName = name === '' ? '' : (sharedName ?? this.#serverName(tail));
     const renewed = { ...statement, serverName, meaning, planned };
     this.#statements?.set(statement.name, renewed);
     return renewed;

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { PgError } from '../base/pg-error.ts';
+import { SqlState } from '../base/sql-state.ts';
 
 /** Literals that stand for the time at which they are read (manual, 8.5.1.4). */
 const timeOfReading = /['$]\s*(?:now|today|tomorrow|yesterday)\b/i;
@@ -17,4 +19,19 @@ export function serverStatementName(tail: Buffer, meaning: string): string {
     hash.update(`\0${lastOfItsOwn}`);
   }
   return `pgweave_${hash.digest('base64url').slice(0, 24)}`;
+}
+
+/** `name` as the client knows it. */
+export function noStatement(name: string): PgError {
+  return new PgError(
+    SqlState.invalidSqlStatementName,
+    name === ''
+      ? 'unnamed prepared statement does not exist'
+      : `prepared statement "${name}" does not exist`,
+  );
+}
+
+export function takenStatement(name: string): PgError {
+  const message = `prepared statement "${name}" already exists`;
+  return new PgError(SqlState.duplicatePreparedStatement, message);
 }

@@ -3,6 +3,7 @@ import type { BoundParameters } from '../executor/multi-shard-select.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
 import type { MultiShardPortal } from '../executor/run-multi-shard.ts';
 import type { Target } from '../executor/target.ts';
+import type { ToldColumns } from './told-columns.ts';
 
 /** What a Parse of the client made. */
 export type PreparedStatement = {
@@ -19,6 +20,8 @@ export type PreparedStatement = {
   readonly typeOids: readonly number[];
   /** Of the Parse message, everything behind the name. */
   readonly tail: Buffer;
+  /** null for the unnamed one, which sessions share, and which is parsed anew each time. */
+  readonly told: ToldColumns | null;
 };
 
 /** What a Bind of the client made. It lives until the end of the transaction. */

@@ -16,6 +16,7 @@ export function encodeErrorResponse(error: PgError): Buffer {
     ['H', error.hint],
     ['P', error.position?.toString()],
     ['W', error.context],
+    ['R', error.routine],
   ];
   return encodeFields(BackendCode.errorResponse, fields);
 }

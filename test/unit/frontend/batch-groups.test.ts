@@ -34,6 +34,7 @@ function statement(candidates: readonly ShardId[], plan: Plan = { kind: 'empty' 
     planned,
     typeOids: [],
     tail: Buffer.alloc(0),
+    told: null,
   };
   return prepared;
 }

@@ -18,7 +18,7 @@ function statementOf(
 ): PreparedStatement {
   const planned = new PlannedStatement(sql, lexed, { kind: 'empty' }, traffic, [], basis);
   const tail = tailOf(sql);
-  return { name: '', serverName: '', meaning: '', planned, typeOids: [], tail };
+  return { name: '', serverName: '', meaning: '', planned, typeOids: [], tail, told: null };
 }
 
 function tailOf(sql: string): Buffer {
