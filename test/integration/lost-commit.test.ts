@@ -163,6 +163,7 @@ describe('an idle session', () => {
   it('keeps its settings, its prepared statements and its place over a failover', async () => {
     const client = await world.served.connect();
     const select = { name: 'kept', text: 'select current_setting($1) as value from entry limit 1' };
+    await client.query(`insert into entry values (${nextId++}, 'there')`);
     await client.query("set application_name to 'kept'");
     await client.query("set statement_timeout to '77s'");
     await client.query(select, ['statement_timeout']);
@@ -303,6 +304,7 @@ describe('a session on a primary', () => {
       );
       await sleep(200);
       const client = await world.served.connect();
+      await client.query(`insert into entry values (${nextId++}, 'there')`);
       const { rows } = await client.query('select current_setting($1) as value from entry', [
         'synchronous_commit',
       ]);

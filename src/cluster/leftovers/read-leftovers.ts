@@ -41,8 +41,8 @@ const isOfUsers = `n.nspname not in ('pg_catalog', 'information_schema', 'pgweav
 const bodySql = 'coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc)';
 
 /**
- * Those of languages that cannot be looked into count, unless they are extensions' functions in C:
- * of these only the ones that are known to.
+ * Those of languages that cannot be looked into count, unless they are extensions' functions in C, or
+ * PostgreSQL's own, as the constructors of ranges are: of these only the ones that are known to.
  */
 export const leavingSql = `
   select p.proname as name, ${bodySql} as body
@@ -57,6 +57,7 @@ export const leavingSql = `
         select from pg_catalog.pg_depend d
         where d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
         then p.proname ~ '^(dblink|set_limit)'
+      when l.lanname = 'internal' then p.prosrc ~ '^(set_config|pg_(try_)?advisory_)'
       else true end`;
 
 const typeNamesOf = (oids: string) =>
