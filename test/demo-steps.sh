@@ -53,8 +53,11 @@ expect 'explain select count(*) from reservation' '(a_d|scatter|4 shards|all sha
 curl --fail --silent "http://127.0.0.1:$admin_port/healthz" >/dev/null || fail 'no health'
 curl --fail --silent "http://127.0.0.1:$admin_port/metrics" | grep "^pgweave_" >/dev/null || fail 'no metrics'
 
-console() { psql "${url%/*}/pgweave" --no-psqlrc --tuples-only --csv --command "$1" || fail "$1"; }
-primary=$(console 'show nodes' | awk -F, '$3 == "primary" { print $NF; exit }')
+console() { psql "${url%/*}/pgweave" --no-psqlrc --csv --command "$1" || fail "$1"; }
+# By the names of the columns, as new ones may follow.
+primary=$(console 'show nodes' | awk -F, '
+  NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+  $column["role"] == "primary" && !found { print $column["pid"]; found = 1 }')
 tree "$demo_pid" | grep -x "${primary:-none}" >/dev/null || fail "show nodes says that the primary is '$primary'"
 kill -KILL "$primary"
 expect 'select count(*) from reservation' '^200000$'
