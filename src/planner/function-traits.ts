@@ -1,4 +1,5 @@
-import type { FunctionCallNode } from '../sql/ast.ts';
+import type { FunctionCallNode, SqlNode } from '../sql/ast.ts';
+import { clockWord } from '../sql/lexer.ts';
 import { builtinName } from '../sql/names.ts';
 import {
   deterministicFunctions,
@@ -34,4 +35,11 @@ export function isSetReturning(call: FunctionCallNode): boolean {
   const { userFunction } = call;
   if (userFunction !== undefined) return userFunction === 'set' || userFunction === 'unknown';
   return setReturningFunctions.has(builtinName(call.funcname) ?? '');
+}
+
+/** `'now'`, or a cast to an object's OID: the value is that of the moment, or of one server. */
+export function isMovingValue(node: SqlNode): boolean {
+  if ('A_Const' in node) return clockWord.test(node.A_Const.sval?.sval ?? '');
+  if (!('TypeCast' in node)) return false;
+  return (builtinName(node.TypeCast.typeName?.names) ?? '').startsWith('reg');
 }

@@ -1,9 +1,12 @@
 import type { SqlNode, SubLinkNode } from '../../sql/ast.ts';
-import { clockWord } from '../../sql/lexer.ts';
-import { builtinName } from '../../sql/names.ts';
 import { tagOf, walk } from '../../sql/walk.ts';
 import { isAggregateCall, standardAggregate } from '../aggregate-calls.ts';
-import { isDeterministicCall, isOrderedAggregate, isSetReturning } from '../function-traits.ts';
+import {
+  isDeterministicCall,
+  isMovingValue,
+  isOrderedAggregate,
+  isSetReturning,
+} from '../function-traits.ts';
 import { isPlainReadOfResult } from '../intermediate/is-deterministic.ts';
 import { insideOfStandardValues, standardTables, standardValues } from '../standard-syntax.ts';
 import { TreeTest } from './tree-test.ts';
@@ -113,11 +116,7 @@ function returnsSet(node: SqlNode): boolean {
 }
 
 function isMoving(node: SqlNode): boolean {
-  if ('A_Const' in node) return clockWord.test(node.A_Const.sval?.sval ?? '');
-  if ('TypeCast' in node) {
-    return (builtinName(node.TypeCast.typeName?.names) ?? '').startsWith('reg');
-  }
-  if (!('FuncCall' in node)) return false;
+  if (!('FuncCall' in node)) return isMovingValue(node);
   return !isDeterministicCall(node.FuncCall) && !isOrderedAggregate(node.FuncCall);
 }
 

@@ -1,9 +1,7 @@
 import type { SelectNode, SqlNode, SubLinkNode } from '../../sql/ast.ts';
-import { clockWord } from '../../sql/lexer.ts';
-import { builtinName } from '../../sql/names.ts';
 import { tagOf, walk } from '../../sql/walk.ts';
 import { isAggregateCall } from '../aggregate-calls.ts';
-import { isDeterministicCall } from '../function-traits.ts';
+import { isDeterministicCall, isMovingValue } from '../function-traits.ts';
 import { resultsIn } from '../intermediate-results.ts';
 import { insideOfStandardValues, standardValues } from '../standard-syntax.ts';
 
@@ -32,11 +30,7 @@ export function isDeterministic(expression: SqlNode): boolean {
 
 function isMoving(node: SqlNode): boolean {
   if ('SubLink' in node) return !readsResultOnly(node.SubLink);
-  if ('A_Const' in node) return clockWord.test(node.A_Const.sval?.sval ?? '');
-  if ('TypeCast' in node) {
-    return (builtinName(node.TypeCast.typeName?.names) ?? '').startsWith('reg');
-  }
-  if (!('FuncCall' in node)) return false;
+  if (!('FuncCall' in node)) return isMovingValue(node);
   if (!isDeterministicCall(node.FuncCall)) return true;
   return node.FuncCall.over !== undefined || isAggregateCall(node.FuncCall);
 }
