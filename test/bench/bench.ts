@@ -20,13 +20,13 @@ const help = `Point reads through a direct connection, PgBouncer and pgweave, co
   --reports     instead: reports over 5,000,000 rows, against the shards themselves and one server
   --rows N      of the reports (default 5000000), or of the copies
   --copy        instead: COPY of rows into four shards, against one server; --rows 500000, say
-  --commits     instead: transactions on one shard against those on two; --rounds 1000, say
+  --commits     instead: transactions on one shard against those on two; 1000 rounds unless told
   --idle        instead: memory of the proxy per idle client, over 5,000 of them
 `;
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string' },
     seconds: { type: 'string', default: '5' },
     clients: { type: 'string', default: '1,16,64' },
     quick: { type: 'boolean', default: false },
@@ -58,17 +58,17 @@ if (values.help) {
 
 async function main(): Promise<void> {
   if (values.reports) {
-    const table = await compareReports(Number(values.rows), Number(values.rounds), undo);
+    const table = await compareReports(Number(values.rows), roundsOr(3), undo);
     print(`${availableParallelism()} cores, Node ${process.version}\n\n${table}\n`);
     return;
   }
   if (values.copy) {
-    const text = await compareCopies(Number(values.rows), Number(values.rounds), undo);
+    const text = await compareCopies(Number(values.rows), roundsOr(3), undo);
     print(`${availableParallelism()} cores, Node ${process.version}\n\n${text}\n`);
     return;
   }
   if (values.commits) {
-    const table = await compareCommits(Number(values.rounds), undo);
+    const table = await compareCommits(roundsOr(1000), undo);
     print(`${availableParallelism()} cores, Node ${process.version}\n\n${table}\n`);
     return;
   }
@@ -113,7 +113,7 @@ async function startPgbouncers(serverPort: number): Promise<Target[]> {
 /** Interleaved: what else the machine does hits all targets alike. */
 async function compare(targets: readonly Target[]): Promise<string> {
   const table = new ResultsTable();
-  const rounds = values.quick ? 1 : Number(values.rounds);
+  const rounds = values.quick ? 1 : roundsOr(3);
   // Not measured: what compiles itself while it runs, servers with cold caches.
   for (const target of targets) await measure(target, warmUp);
   for (let round = 1; round <= rounds; round++) {
@@ -140,4 +140,8 @@ async function stop(exitCode: number): Promise<void> {
 
 function print(text: string): void {
   process.stdout.write(text);
+}
+
+function roundsOr(usual: number): number {
+  return Number(values.rounds ?? usual);
 }
