@@ -10,6 +10,7 @@ const headerBytes = 5;
 export class AlikeRows implements CopyFeed {
   /** Servers say what is wrong. */
   readonly line = 0;
+  readonly completion = null;
   readonly #inputs: readonly ShardInput[];
   readonly #writes: (input: ShardInput) => void;
   #hasWritten = false;

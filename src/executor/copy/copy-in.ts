@@ -1,4 +1,5 @@
 import type { ServerConnection } from '../../backend/server-connection.ts';
+import { assert } from '../../base/assert.ts';
 import { PgError } from '../../base/pg-error.ts';
 import { encodeCommandComplete } from '../../protocol/command-complete.ts';
 import { decodeErrorFields, isFatal } from '../../protocol/error-response.ts';
@@ -10,8 +11,10 @@ import { canceled, type SessionExecutor } from '../session-executor.ts';
 import { endImplicitBlock } from '../transaction-commands.ts';
 import { lockTables } from '../write/lock-tables.ts';
 import { lostWhileWriting } from '../write/lost-while-writing.ts';
+import { askDefaults } from './ask-defaults.ts';
+import type { CopyCompletion } from './copy-completion.ts';
 import { CopyFailures } from './copy-failures.ts';
-import { copyError } from './copy-messages.ts';
+import { copyError, withFewerFields } from './copy-messages.ts';
 import type { CopyReceiver } from './copy-receiver.ts';
 import { ShardInput } from './shard-input.ts';
 import type { SkippedRows } from './skipped-rows.ts';
@@ -30,6 +33,8 @@ export type CopyFeed = Pick<CopyReceiver, 'add'> & {
   finish(): Buffer;
   /** The line of the client's data that is being read. */
   readonly line: number;
+  /** null: servers get what the client has sent. */
+  readonly completion: CopyCompletion | null;
   /** The client's line for one that a server speaks of. */
   clientLine(input: ShardInput, serverLine: number): number;
 };
@@ -62,6 +67,10 @@ export class CopyIn implements CopyReceiver {
   readonly #isAlone: boolean;
   readonly #inputs: readonly ShardInput[];
   readonly #feed: CopyFeed;
+  readonly #completion: CopyCompletion | null;
+  /** The first shard's, which computes the values of rows that wait, and then opens its COPY. */
+  #lateConnection: ServerConnection | null = null;
+  #trailer: Buffer | null = null;
   readonly #failures = new CopyFailures();
   #giveUps: (() => void)[] = [];
   #isFailing = false;
@@ -74,6 +83,7 @@ export class CopyIn implements CopyReceiver {
     this.#isAlone = executor.transaction.block === 'none';
     this.#inputs = request.shards.map((shard) => this.#newInput(shard));
     this.#feed = request.feed(this.#inputs);
+    this.#completion = this.#feed.completion;
   }
 
   begin(): void {
@@ -114,7 +124,9 @@ export class CopyIn implements CopyReceiver {
     }
     this.#guarded(() => {
       const trailer = this.#feed.finish();
-      for (const input of this.#inputs) input.finish(trailer);
+      const waiting = this.#completion?.waiting ?? null;
+      if (waiting === null) for (const input of this.#inputs) input.finish(trailer);
+      else this.#openLate(waiting.rowCount, trailer);
     });
   }
 
@@ -145,15 +157,18 @@ export class CopyIn implements CopyReceiver {
       input.shard,
       (connection: ServerConnection) => {
         if (this.#isFailing) return;
-        if (lock.length === 0) {
-          input.open(connection, text);
-          return;
+        if (lock.length > 0) {
+          lockTables(connection, lock, (failure) => {
+            if (failure !== null) this.#fail(failure, first);
+            else if (!this.#isFailing) begun();
+          });
         }
-        lockTables(connection, lock, (failure) => {
-          if (failure !== null) this.#fail(failure, first);
-          else if (!this.#isFailing) begun();
-        });
-        input.open(connection, text);
+        const completion = input === this.#inputs[0] ? this.#completion : null;
+        if (completion !== null && completion.waiting !== null) this.#lateConnection = connection;
+        else {
+          if (completion !== null) this.#ask(connection, completion, 1);
+          if (!this.#isFailing) input.open(connection, text);
+        }
       },
       (error) => this.#fail(error, first),
     );
@@ -165,11 +180,46 @@ export class CopyIn implements CopyReceiver {
       this.#stop();
       return;
     }
-    if (!this.#inputs.every((input) => input.isOpen)) return;
+    if (this.#trailer !== null) {
+      this.#sendWaiting(this.#trailer);
+      return;
+    }
+    const isLate = this.#lateConnection !== null;
+    const early = isLate ? this.#inputs.slice(1) : this.#inputs;
+    if (!early.every((input) => input.isOpen)) return;
     const { output, session } = this.#executor;
-    output.push(response);
+    output.push(withoutColumns(response, this.#completion?.defaults.columns.length ?? 0));
     output.flush();
     session.copyIn(this);
+  }
+
+  /** Ahead of what is sent on the connection next. */
+  #ask(connection: ServerConnection, completion: CopyCompletion, rows: number): void {
+    const { defaults, isBinary } = completion;
+    const onRow = (values: readonly (Buffer | null)[]) => completion.give(values);
+    askDefaults(connection, { defaults, rows, isBinary, onRow }, (failure) => {
+      if (failure !== null) this.#fail(failure, first);
+    });
+  }
+
+  /** All rows are here, and wait for as many values. */
+  #openLate(rows: number, trailer: Buffer): void {
+    const [home] = this.#inputs;
+    const connection = this.#lateConnection;
+    const completion = this.#completion;
+    assert(home !== undefined && connection !== null && completion !== null, 'a COPY has begun');
+    this.#trailer = trailer;
+    this.#ask(connection, completion, rows);
+    if (!this.#isFailing) home.open(connection, this.#request.text);
+  }
+
+  #sendWaiting(trailer: Buffer): void {
+    while (!this.#isFailing && this.#completion?.waiting?.send() === true) {
+      if (this.writable) continue;
+      this.onDrain(() => this.#sendWaiting(trailer));
+      return;
+    }
+    if (!this.#isFailing) for (const input of this.#inputs) input.finish(trailer);
   }
 
   #notice(input: ShardInput, frame: Buffer): void {
@@ -183,7 +233,8 @@ export class CopyIn implements CopyReceiver {
     // The connection ends now, and is lost.
     if (isFatal(decodeErrorFields(frame, 0, frame.length))) return;
     const { table } = this.#request;
-    const error = copyError(frame, table, (line) => this.#feed.clientLine(input, line));
+    const own = withFewerFields(frame, this.#completion?.defaults.columns.length ?? 0);
+    const error = copyError(own, table, (line) => this.#feed.clientLine(input, line));
     this.#failures.add({ frame: error.frame }, error.line ?? atEnd);
     this.#stop();
   }
@@ -260,4 +311,14 @@ export class CopyIn implements CopyReceiver {
       else this.#done(false);
     });
   }
+}
+
+/** The server's CopyInResponse (manual, 55.7), for the columns that the client has: the last ones. */
+function withoutColumns(response: Buffer, count: number): Buffer {
+  if (count === 0) return response;
+  const left = response.readInt16BE(6) - count;
+  const changed = Buffer.concat([response.subarray(0, 8), response.subarray(8 + 2 * count)]);
+  changed.writeInt32BE(changed.length - 1, 1);
+  changed.writeInt16BE(left, 6);
+  return changed;
 }

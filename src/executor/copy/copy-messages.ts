@@ -1,3 +1,4 @@
+import { SqlState } from '../../base/sql-state.ts';
 import {
   decodeErrorFields,
   type ErrorFields,
@@ -33,6 +34,16 @@ export function copyError(
   lines[index] = withNumber((lines[index] ?? '').slice(0, end), line) + lines[index]?.slice(end);
   const changed = new Map(fields).set('W', lines.join('\n'));
   return { frame: encodeErrorFields(BackendCode.errorResponse, changed), line };
+}
+
+/** In messages that count the fields of a row or of its HEADER (22P04) without so many of them. */
+export function withFewerFields(frame: Buffer, fields: number): Buffer {
+  const told = decodeErrorFields(frame, 0, frame.length);
+  if (fields === 0 || told.get('C') !== SqlState.badCopyFileFormat) return frame;
+  const message = (told.get('M') ?? '').replace(/"(?:[^"]|"")*"|\d+/g, (part) =>
+    part.startsWith('"') ? part : String(Number(part) - fields),
+  );
+  return encodeErrorFields(BackendCode.errorResponse, new Map(told).set('M', message));
 }
 
 /**

@@ -5,12 +5,15 @@ import type { CopyRowsIn } from '../../planner/copy/copy-plan.ts';
 import type { CopyField } from '../../protocol/copy/copy-format.ts';
 import { copyRowReader } from '../../protocol/copy/copy-row-reader.ts';
 import type { CopyRowReader, CopyRowVisitor, FoundRow } from '../../protocol/copy/copy-rows.ts';
+import type { CopyCompletion } from './copy-completion.ts';
 import type { CopyFeed } from './copy-in.ts';
 import type { CopyOwner } from './copy-owner.ts';
+import type { RowPrefix } from './row-prefix.ts';
 import type { ShardInput } from './shard-input.ts';
 
 /** CopyData's code and length. */
 const headerBytes = 5;
+const noBytes = Buffer.alloc(0);
 /** MAX_COPY_DATA_DISPLAY */
 const shownBytesMax = 100;
 
@@ -19,6 +22,8 @@ type KeyedRowsParts = {
   readonly inputs: readonly ShardInput[];
   readonly ownerOf: (key: CopyField) => CopyOwner;
   readonly keyBytesMax: number;
+  /** null: rows are sent as they come. */
+  readonly prefix: RowPrefix | null;
   /** Once for each shard that gets a row. */
   readonly writes: (input: ShardInput) => void;
 };
@@ -41,6 +46,7 @@ export class KeyedRows implements CopyFeed, CopyRowVisitor {
   /** Whatever becomes of the data: they must not stay. */
   #isBroken = false;
   #hasHead: boolean;
+  #given: Buffer = noBytes;
 
   constructor(parts: KeyedRowsParts) {
     this.#parts = parts;
@@ -64,6 +70,15 @@ export class KeyedRows implements CopyFeed, CopyRowVisitor {
     return input.lines.clientLine(serverLine) ?? this.#reader.line;
   }
 
+  get completion(): CopyCompletion | null {
+    const { plan, prefix } = this.#parts;
+    if (prefix === null || plan.defaults === null) return null;
+    const give = (values: readonly (Buffer | null)[]) => {
+      this.#given = prefix.fields(values);
+    };
+    return { defaults: plan.defaults, isBinary: prefix.isBinary, give, waiting: null };
+  }
+
   add(chunk: Buffer, start: number, end: number, isFirst: boolean): void {
     this.#read(() => this.#reader.push(chunk, isFirst ? start + headerBytes : start, end));
   }
@@ -76,8 +91,10 @@ export class KeyedRows implements CopyFeed, CopyRowVisitor {
 
   head(bytes: Buffer, start: number, end: number, lines: number): void {
     this.#hasHead = true;
-    for (const input of this.#parts.inputs) {
-      input.add(bytes, start, end);
+    const { inputs, prefix } = this.#parts;
+    for (const input of inputs) {
+      if (prefix === null) input.add(bytes, start, end);
+      else prefix.addHead(input, bytes, start, end);
       input.lines.head(lines, end - start);
     }
   }
@@ -87,8 +104,11 @@ export class KeyedRows implements CopyFeed, CopyRowVisitor {
     const owner = this.#parts.ownerOf(key);
     const input = (typeof owner === 'string' ? this.#byShard.get(owner) : null) ?? this.#any;
     if (!this.#written.has(input)) this.#noteWrite(input);
+    const { prefix } = this.#parts;
     // Without their head, they are nobody's.
-    if (this.#hasHead) input.add(bytes, start, end);
+    if (this.#hasHead && prefix !== null && key.kind !== 'broken') {
+      prefix.addRow(input, this.#given, bytes, start, end);
+    } else if (this.#hasHead) input.add(bytes, start, end);
     else for (const each of this.#parts.inputs) each.add(bytes, start, end);
     if (isWhole) input.lines.add(lines, this.#reader.line, end - start);
     else {

@@ -4,14 +4,18 @@ import { SqlState } from '../../base/sql-state.ts';
 import type { CopyPlan, CopyRowsIn } from '../../planner/copy/copy-plan.ts';
 import { encodeQuery } from '../../protocol/query-message.ts';
 import type { Distribution } from '../../sharding/distribution.ts';
+import { GatherBudget } from '../intermediate/gather-budget.ts';
 import type { SessionExecutor } from '../session-executor.ts';
 import type { StatementRun } from '../statement-run.ts';
 import { AlikeRows, agreedRows } from './alike-rows.ts';
+import { CompletedRows } from './completed-rows.ts';
 import { CopyIn } from './copy-in.ts';
 import { CopyOut } from './copy-out.ts';
 import { copyOwnerReader, refusedEncoding } from './copy-owner.ts';
 import { copyQuery } from './copy-query.ts';
 import { KeyedRows } from './keyed-rows.ts';
+import { RowPrefix } from './row-prefix.ts';
+import type { ShardInput } from './shard-input.ts';
 import { SkippedRows } from './skipped-rows.ts';
 
 type Done = (ok: boolean) => void;
@@ -28,10 +32,12 @@ export function runCopy(
   switch (copy.kind) {
     case 'rows-in':
       world.telemetry.statement('multi-shard');
-      copyRowsIn(executor, copy, copy.rewrittenText ?? text, done);
+      executor.kept.sequences.blur();
+      copyRowsIn(executor, copy, copy.defaults?.text ?? copy.rewrittenText ?? text, done);
       return;
     case 'copies-in':
       world.telemetry.statement('multi-shard');
+      executor.kept.sequences.blur();
       copyCopiesIn(executor, copy, copy.rewrittenText ?? text, done);
       return;
     case 'rows-out': {
@@ -63,7 +69,7 @@ function distributionOf({ world }: SessionExecutor, name: string): Distribution 
 
 function copyRowsIn(executor: SessionExecutor, plan: CopyRowsIn, text: string, done: Done): void {
   const { world, timeZone, transaction } = executor;
-  const { table, options } = plan;
+  const { table, options, defaults } = plan;
   const distribution = distributionOf(executor, plan.distribution);
   const refused = refusedEncoding(options.encoding) ?? unheardNotices(executor, plan);
   if (refused !== null) {
@@ -77,10 +83,11 @@ function copyRowsIn(executor: SessionExecutor, plan: CopyRowsIn, text: string, d
     lock: [],
     skipped: new SkippedRows(options),
     isAlike: false,
-    feed: (inputs: ConstructorParameters<typeof KeyedRows>[0]['inputs']) =>
+    feed: (inputs: readonly ShardInput[]) =>
       new KeyedRows({
         plan,
         inputs,
+        prefix: defaults === null ? null : new RowPrefix(options, defaults.columns),
         ownerOf: copyOwnerReader(plan, distribution, timeZone),
         keyBytesMax: world.limits.messageBytesMax,
         writes: ({ shard }) => transaction.noteWrite(shard),
@@ -97,8 +104,11 @@ function copyCopiesIn(
   text: string,
   done: Done,
 ): void {
-  const { shards, home } = executor.world.planner.shardMap;
+  const { planner, limits } = executor.world;
+  const { shards, home } = planner.shardMap;
   const { table, fullName, options } = plan;
+  // A single copy differs from none.
+  const defaults = shards.length > 1 ? plan.defaults : null;
   const refused = unheardNotices(executor, plan);
   if (refused !== null) {
     executor.fail(refused, done);
@@ -108,12 +118,24 @@ function copyCopiesIn(
     // Whoever has locked the table on the home shard goes on alone.
     shards: [home, ...shards.filter((shard) => shard !== home)],
     table,
-    text,
+    text: defaults?.text ?? text,
     lock: [fullName],
     skipped: new SkippedRows(options),
     isAlike: true,
-    feed: (inputs: ConstructorParameters<typeof AlikeRows>[0]) =>
-      new AlikeRows(inputs, ({ shard }) => executor.transaction.noteWrite(shard)),
+    feed: (inputs: readonly ShardInput[]) => {
+      const writes = ({ shard }: ShardInput) => executor.transaction.noteWrite(shard);
+      if (defaults === null) return new AlikeRows(inputs, writes);
+      return new CompletedRows({
+        table,
+        options,
+        defaults,
+        inputs,
+        prefix: new RowPrefix(options, defaults.columns),
+        budget: defaults.per === 'row' ? new GatherBudget(limits.gatherBytesMax) : null,
+        keyBytesMax: limits.messageBytesMax,
+        writes,
+      });
+    },
     count: agreedRows,
   };
   new CopyIn(executor, request, done).begin();

@@ -21,12 +21,16 @@ const readers: ReadonlyMap<number, ValueReader> = new Map([
 ]);
 
 /** For each column; null: its text is taken as a server writes it. */
-export function valueReaders(columns: readonly ResultColumn[]): readonly (ValueReader | null)[] {
+export function valueReaders(
+  columns: readonly Pick<ResultColumn, 'typeOid'>[],
+): readonly (ValueReader | null)[] {
   return columns.map(({ typeOid }) => readers.get(typeOid) ?? null);
 }
 
 /** As in Bind. */
-export function formatsToRead(columns: readonly ResultColumn[]): readonly number[] {
+export function formatsToRead(
+  columns: readonly Pick<ResultColumn, 'typeOid'>[],
+): readonly number[] {
   const formats = columns.map(({ typeOid }) => (readers.has(typeOid) ? 1 : 0));
   return formats.includes(1) ? formats : [];
 }

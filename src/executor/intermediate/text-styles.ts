@@ -19,7 +19,9 @@ const floats: ReadonlySet<number> = new Set([
   1021, 1022, 600, 1017, 601, 1018, 602, 1019, 603, 1020, 604, 1027, 628, 629, 718, 719,
 ]);
 
-export function textStyles(columns: readonly ResultColumn[]): TextStyles {
+export function textStyles(
+  columns: readonly Pick<ResultColumn, 'typeOid' | 'isComposed'>[],
+): TextStyles {
   const some = (types: ReadonlySet<number>) =>
     columns.some(({ typeOid, isComposed }) => isComposed || types.has(typeOid));
   return { dates: some(dates), intervals: some(intervals), floats: some(floats) };

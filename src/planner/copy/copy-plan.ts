@@ -1,4 +1,5 @@
 import type { ForcedNulls } from '../../protocol/copy/copy-format.ts';
+import type { ColumnSchema } from '../schema.ts';
 import type { CopyOptions } from './copy-options.ts';
 
 /** COPY of what does not lie on the home shard alone. Its literals are in it: it is never cached. */
@@ -12,6 +13,7 @@ export type CopyPlan =
       readonly fullName: string;
       readonly options: CopyOptions;
       readonly rewrittenText: string | null;
+      readonly defaults: CopyDefaults | null;
     }
   /** A distributed table, from all of its shards. */
   | { readonly kind: 'rows-out'; readonly distribution: string; readonly options: CopyOptions }
@@ -44,4 +46,20 @@ export type CopyRowsIn = {
   readonly options: CopyOptions;
   /** In place of the client's own text: with REJECT_LIMIT each row left out must be told. */
   readonly rewrittenText: string | null;
+  /** One value for the rows of all shards; null: none are to be computed. */
+  readonly defaults: CopyDefaults | null;
+};
+
+/**
+ * Columns that the client leaves to their defaults, which every shard would compute for itself. One
+ * server computes them, and they stand in front of what the client's rows have.
+ */
+export type CopyDefaults = {
+  readonly columns: readonly Pick<ColumnSchema, 'name' | 'typeOid'>[];
+  /** What one server is asked for, in the order of `columns`. */
+  readonly selectList: string;
+  /** `row`: for every row anew; `statement`: one value for all. */
+  readonly per: 'statement' | 'row';
+  /** The COPY that names all columns; null: it cannot be written. */
+  readonly text: string | null;
 };

@@ -1,6 +1,6 @@
 import { unreachable } from '../../base/assert.ts';
 import type { CopyOptions } from './copy-options.ts';
-import type { CopyPlan } from './copy-plan.ts';
+import type { CopyDefaults, CopyPlan } from './copy-plan.ts';
 
 /** The plan as text that a DBA can read. */
 export function explainCopy(copy: CopyPlan): readonly string[] {
@@ -9,10 +9,15 @@ export function explainCopy(copy: CopyPlan): readonly string[] {
       return [
         `Copy into ${copy.table}, rows by key of "${copy.distribution}": ${copy.key.name}, field ${copy.key.index + 1}`,
         ...(copy.rewrittenText === null ? [] : [`  ${copy.rewrittenText}`]),
+        ...defaultsText(copy.defaults),
         `  ${optionsText(copy.options)}`,
       ];
     case 'copies-in':
-      return [`Copy into every copy of ${copy.fullName}`, `  ${optionsText(copy.options)}`];
+      return [
+        `Copy into every copy of ${copy.fullName}`,
+        ...defaultsText(copy.defaults),
+        `  ${optionsText(copy.options)}`,
+      ];
     case 'rows-out':
       return [`Copy from the shards of "${copy.distribution}"`, `  ${optionsText(copy.options)}`];
     case 'copy-out':
@@ -22,6 +27,12 @@ export function explainCopy(copy: CopyPlan): readonly string[] {
     default:
       return unreachable(copy);
   }
+}
+
+function defaultsText(defaults: CopyDefaults | null): readonly string[] {
+  if (defaults === null) return [];
+  const { selectList, per, text } = defaults;
+  return [`  Defaults, computed once per ${per}: ${selectList}`, `  ${text}`];
 }
 
 function optionsText({ format, encoding, ...others }: CopyOptions): string {

@@ -2,12 +2,13 @@ import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import type { SqlNode } from '../../sql/ast.ts';
 import { stringsOf } from '../../sql/names.ts';
-import type { Plan } from '../plan.ts';
+import type { Plan, Reject } from '../plan.ts';
 import { refuse, rejectOf } from '../refuse.ts';
 import { relationOf } from '../relation-item.ts';
 import type { RelationSchema } from '../schema.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { fullName } from '../write/full-name.ts';
+import { copyDefaults, defaultVariance } from './copy-defaults.ts';
 import { type CopyOptions, copyOptions } from './copy-options.ts';
 import { copyQueryText, verboseCopyText } from './copy-text.ts';
 
@@ -65,10 +66,17 @@ function planRowsIn(
   const rewrittenText = options.rejectLimit === null ? null : verboseText(node, options, text);
   const named = stringsOf(node.attlist);
   const columns = node.attlist === undefined ? storedColumns(relation) : named;
+  const defaults = copyDefaults(node, relation, columns, options);
+  if (defaults?.text === null) {
+    return refuse(
+      'COPY written in this way, with defaults that differ from shard to shard, is not supported',
+      'Write the values of all columns.',
+    );
+  }
   if (sharding.kind !== 'distributed') {
-    const computed = computedColumn(relation, columns, options);
-    if (computed !== null) return refuse(...computed);
-    const copies = { table, fullName: fullName(relation), options, rewrittenText };
+    const marked = markedDefault(relation, columns, options);
+    if (marked !== null) return marked;
+    const copies = { table, fullName: fullName(relation), options, rewrittenText, defaults };
     return { kind: 'copy', copy: { kind: 'copies-in', ...copies } };
   }
   const { key: name, distribution } = sharding;
@@ -93,37 +101,27 @@ function planRowsIn(
       key,
       options,
       rewrittenText,
+      defaults,
     },
   };
 }
 
-/** Each copy would compute a default of its own. Those of a literal are the same everywhere. */
-function computedColumn(
+/** What stands for a default in a row each copy would compute for itself. */
+function markedDefault(
   { name: table, columns }: RelationSchema,
   given: readonly string[],
   { format }: CopyOptions,
-): readonly [string, string] | null {
-  if (format.kind !== 'binary' && format.defaultText !== null) {
-    return [
-      `COPY with the option DEFAULT into reference table "${table}" is not supported`,
-      'Write the values.',
-    ];
-  }
-  const computed = columns.find(
-    (column) =>
-      !given.includes(column.name) &&
-      column.isGenerated !== true &&
-      column.default !== undefined &&
-      !literal.test(column.default),
+): Reject | null {
+  if (format.kind === 'binary' || format.defaultText === null) return null;
+  const differs = columns.some(
+    (column) => given.includes(column.name) && defaultVariance(column) !== 'none',
   );
-  if (computed === undefined) return null;
-  return [
-    `COPY into reference table "${table}" without column "${computed.name}", whose default is computed, is not supported`,
-    'Write the values of all columns, or use INSERT.',
-  ];
+  if (!differs) return null;
+  return refuse(
+    `COPY with the option DEFAULT into reference table "${table}", whose defaults are computed, is not supported`,
+    'Write the values, or leave the column out.',
+  );
 }
-
-const literal = /^(?:'(?:[^']|'')*'|-?\d+(?:\.\d+)?|true|false|NULL)(?:::[a-z ]+(?:\([\d,]+\))?)*$/;
 
 function storedColumns({ columns }: RelationSchema): readonly string[] {
   return columns.filter(({ isGenerated }) => isGenerated !== true).map(({ name }) => name);

@@ -66,13 +66,17 @@ export function stableIn(tree: SqlNode): readonly SqlNode[] {
 
 function isStable(node: SqlNode): boolean {
   if ('SQLValueFunction' in node) return true;
-  if ('TypeCast' in node) {
-    const { arg } = node.TypeCast;
-    return arg !== undefined && 'A_Const' in arg && clockWord.test(arg.A_Const.sval?.sval ?? '');
-  }
+  if ('TypeCast' in node) return clockWord.test(castString(node));
   if (!('FuncCall' in node)) return false;
   const { funcname, args = [] } = node.FuncCall;
   return stableFunctions.has(builtinName(funcname) ?? '') && args.every(isPlainValue);
+}
+
+/** What is cast, if need be again: `('now'::text)::date` is the day of today. */
+function castString(node: SqlNode | undefined): string {
+  if (node === undefined) return '';
+  if ('TypeCast' in node) return castString(node.TypeCast.arg);
+  return 'A_Const' in node ? (node.A_Const.sval?.sval ?? '') : '';
 }
 
 function isPlainValue(node: SqlNode): boolean {

@@ -11,15 +11,17 @@ import { planListedRows } from './plan-listed-rows.ts';
 import { planNewCopies } from './plan-new-copies.ts';
 import { planSelectedRows, selectCollected } from './plan-selected-rows.ts';
 import { isOfOneServer, settle } from './settle.ts';
+import { withStableValuesAssigned } from './stable-defaults.ts';
 import { writeRoute } from './write-route.ts';
 
 /** INSERT whose rows belong on several shards, or read those of several. */
 export function planInsert(
   source: StatementSource,
-  node: InsertNode,
+  statement: InsertNode,
   facts: WriteFacts,
 ): MultiShardWrite | Reject {
   const { relation } = facts;
+  const node = withDefaultsAssigned(source, statement, relation);
   const rows = sourceOf(node);
   if (relation?.sharding.kind !== 'distributed') {
     const settled = intoOneServer(source, node, rows);
@@ -44,6 +46,20 @@ export function planInsert(
       ? planListedRows(source, node, rows, relation)
       : planSelectedRows(source, node, rows, relation);
   return step.kind === 'reject' ? step : asPlan(source, node, step);
+}
+
+/** ON CONFLICT ... SET column = DEFAULT has one value for all shards. */
+function withDefaultsAssigned(
+  source: StatementSource,
+  node: InsertNode,
+  relation: RelationSchema | null,
+): InsertNode {
+  const conflict = node.onConflictClause;
+  const assignments = conflict?.targetList;
+  if (assignments === undefined || relation?.sharding.kind !== 'distributed') return node;
+  const given = withStableValuesAssigned(source, relation, assignments, false);
+  if (given === assignments) return node;
+  return { ...node, onConflictClause: { ...conflict, targetList: [...given] } };
 }
 
 function asPlan(source: StatementSource, node: InsertNode, step: WriteStep): MultiShardWrite {

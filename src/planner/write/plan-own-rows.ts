@@ -12,6 +12,7 @@ import { fullName } from './full-name.ts';
 import { type WithoutPerRow, withoutPerRow } from './per-row.ts';
 import { planKeyChange } from './plan-key-change.ts';
 import { isOfOneServer, settle } from './settle.ts';
+import { withStableValuesAssigned } from './stable-defaults.ts';
 import { writeRoute } from './write-route.ts';
 
 type OwnRows = Extract<SqlNode, { UpdateStmt: unknown } | { DeleteStmt: unknown }>;
@@ -26,12 +27,13 @@ export function planOwnRows(
   assert(node.relation !== undefined, 'a write without a table');
   const around = { ...source, written: node.relation };
   const sharding = facts.relation?.sharding.kind ?? 'local';
-  const { tree, restore } = sharding === 'reference' ? whole(statement) : withoutPerRow(statement);
+  const given = withDefaults(source, statement, facts);
+  const { tree, restore } = sharding === 'reference' ? whole(given) : withoutPerRow(given);
   const seen =
     'UpdateStmt' in tree ? updateAsSelect(tree.UpdateStmt) : deleteAsSelect(tree.DeleteStmt);
   const settled = settle(around, seen.select, reached[sharding]);
   if ('kind' in settled) return settled;
-  const changed = settled.select === seen.select ? statement : restore(seen.apply(settled.select));
+  const changed = settled.select === seen.select ? given : restore(seen.apply(settled.select));
   if (facts.setsKey && sharding === 'distributed') {
     return planKeyChange(around, changed, facts, settled.context);
   }
@@ -55,6 +57,22 @@ export function planOwnRows(
     returnsRows,
     changesRows: true,
   };
+}
+
+/** SET column = DEFAULT has one value for all shards. */
+function withDefaults(
+  source: StatementSource,
+  statement: OwnRows,
+  { relation }: WriteFacts,
+): OwnRows {
+  if (!('UpdateStmt' in statement) || relation === null || relation.sharding.kind === 'local') {
+    return statement;
+  }
+  const { UpdateStmt: node } = statement;
+  const assignments = node.targetList ?? [];
+  const isCopied = relation.sharding.kind === 'reference';
+  const given = withStableValuesAssigned(source, relation, assignments, isCopied);
+  return given === assignments ? statement : { UpdateStmt: { ...node, targetList: [...given] } };
 }
 
 /** All copies must get the same value. */

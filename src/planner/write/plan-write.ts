@@ -96,7 +96,7 @@ function multiShardWrite(
       return planOwnRows(source, statement, facts);
     }
     assert('MergeStmt' in statement, 'a write');
-    return planMerge(source, statement.MergeStmt);
+    return planMerge(source, statement.MergeStmt, facts);
   } catch (error) {
     if (error instanceof PgError) return rejectOf(error);
     throw error;

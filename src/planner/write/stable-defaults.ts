@@ -1,10 +1,12 @@
-import type { InsertNode, SelectNode, SqlNode } from '../../sql/ast.ts';
+import { assert } from '../../base/assert.ts';
+import type { InsertNode, SelectNode, SqlNode, TargetNode } from '../../sql/ast.ts';
 import { builtinName } from '../../sql/names.ts';
 import { walk } from '../../sql/walk.ts';
 import { insertedNames } from '../analyze-write.ts';
 import { deterministicFunctions } from '../builtin-functions.ts';
 import { stableFunctions, stableIn } from '../intermediate/stable-values.ts';
 import { reference } from '../outputs.ts';
+import { refusal } from '../refuse.ts';
 import { valueName } from '../rewrite-query.ts';
 import type { RelationSchema } from '../schema.ts';
 import type { StatementSource } from '../statement-context.ts';
@@ -26,7 +28,9 @@ function stableDefaults(
 ): readonly StableDefault[] {
   const found = columns.flatMap(({ name, default: text }) => {
     const expression = given.has(name) || text === undefined ? null : expressionOf(text);
-    return expression !== null && isStable(expression) ? [{ name, expression }] : [];
+    return expression !== null && varianceOf(expression) === 'statement'
+      ? [{ name, expression }]
+      : [];
   });
   const places = computedValues(
     source,
@@ -92,6 +96,58 @@ export function stableValuesSelected(
   };
 }
 
+/**
+ * Assignments of UPDATE or MERGE with such values where they say DEFAULT. The same list when there
+ * is nothing to put in. Throws 0A000 where `isCopied` rows would come out different on each shard.
+ */
+export function withStableValuesAssigned(
+  source: StatementSource,
+  relation: RelationSchema,
+  assignments: readonly SqlNode[],
+  isCopied: boolean,
+): readonly SqlNode[] {
+  const plain = assignments.map(plainAssignment);
+  const assigned = new Set(plain.filter(isDefaulted).map(({ name }) => name));
+  const { columns, name: table } = relation;
+  const differing = columns.find(
+    ({ name, default: text }) =>
+      isCopied &&
+      assigned.has(name) &&
+      text !== undefined &&
+      varianceOf(expressionOf(text)) === 'row',
+  );
+  if (differing !== undefined) {
+    throw refusal(
+      `SET "${differing.name}" = DEFAULT of reference table "${table}", whose default may differ from row to row, is not supported`,
+      'Give the value.',
+    );
+  }
+  const others = columns.filter(({ name }) => !assigned.has(name)).map(({ name }) => name);
+  const values = new Map(
+    stableDefaults(source, relation, new Set(others)).map(({ name, value }) => [name, value]),
+  );
+  if (values.size === 0) return assignments;
+  return plain.map((each): SqlNode => {
+    const value = isDefaulted(each) ? values.get(each.name ?? '') : undefined;
+    return { ResTarget: value === undefined ? each : { ...each, val: value } };
+  });
+}
+
+function isDefaulted({ val }: TargetNode): boolean {
+  return val !== undefined && 'SetToDefault' in val;
+}
+
+/** `(a, b) = (1, DEFAULT)` as `b = DEFAULT`, and `a = 1`. */
+function plainAssignment(assignment: SqlNode): TargetNode {
+  assert('ResTarget' in assignment, 'an assignment');
+  const { ResTarget: each } = assignment;
+  if (each.val === undefined || !('MultiAssignRef' in each.val)) return each;
+  const { colno = 0, source } = each.val.MultiAssignRef;
+  const items = source !== undefined && 'RowExpr' in source ? source.RowExpr.args : undefined;
+  const val = items?.[colno - 1];
+  return val === undefined ? each : { ...each, val };
+}
+
 function columnsWith(
   { cols }: InsertNode,
   names: readonly (string | undefined)[],
@@ -101,8 +157,12 @@ function columnsWith(
   return [...(cols ?? names.map(named)), ...more.map(({ name }) => named(name))];
 }
 
-/** Another value from statement to statement, or from server to server, but not from row to row. */
-function isStable(expression: SqlNode): boolean {
+/**
+ * How the values of a default differ: `statement`, from statement to statement or from server to
+ * server, but not from row to row; `row`: perhaps from row to row.
+ */
+export function varianceOf(expression: SqlNode | null): 'none' | 'statement' | 'row' {
+  if (expression === null) return 'row';
   let isKnown = true;
   walk(expression, (node) => {
     const name = 'FuncCall' in node ? builtinName(node.FuncCall.funcname) : null;
@@ -111,5 +171,6 @@ function isStable(expression: SqlNode): boolean {
     else if (!deterministicFunctions.has(name) && !stableFunctions.has(name)) isKnown = false;
     return isKnown;
   });
-  return isKnown && stableIn(expression).length > 0;
+  if (!isKnown) return 'row';
+  return stableIn(expression).length > 0 ? 'statement' : 'none';
 }

@@ -14,8 +14,8 @@ const noBytes = Buffer.alloc(0);
 const trailer = Buffer.from([0xff, 0xff]);
 
 export type CopyBinaryOptions = {
-  /** The field with the key, from 0. */
-  readonly keyIndex: number;
+  /** The field with the key, from 0; null: there is none. */
+  readonly keyIndex: number | null;
   readonly keyBytesMax: number;
 };
 
@@ -141,7 +141,7 @@ export class CopyBinaryRows implements CopyRowReader {
   /** Notes the key. Where the row ends; -1: not in these bytes. */
   #walk(bytes: Buffer, start: number, end: number, fields: number): number {
     const { keyIndex } = this.#options;
-    this.#key = null;
+    this.#key = keyIndex === null ? noValue.missing : null;
     let at = start + 2;
     for (let field = 0; field < fields; field++) {
       if (end - at < 4) return this.#stop(fields - field, 0);

@@ -283,3 +283,104 @@ describe('rows that the client copies in', () => {
     }
   });
 });
+
+describe('columns that the client leaves to their defaults', () => {
+  const stored = 'select code, name, rank, seq from country order by seq';
+
+  /** Copies are alike, with what PostgreSQL would have stored as far as that can be foreseen. */
+  async function alike(text: string, data: string | Buffer, more: Partial<CopyRequest> = {}) {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    let told: unknown = null;
+    for (const protocol of ['simple', 'extended'] as const) {
+      for (const pieces of [[bytes], [...bytes].map((byte) => Buffer.from([byte]))]) {
+        await world.clear();
+        const request = { text, data: pieces, protocol, ...more };
+        const [ours, theirs] = [await proxy.run(request), await plain.run(request)];
+        const lineOf = (error: typeof ours.error) => error?.get('W')?.split(':')[0];
+        const comparable = ({ tag, error, status, response }: typeof ours) => {
+          return [tag, error?.get('C'), error?.get('M'), lineOf(error), status, response];
+        };
+        expect([text, ...comparable(ours)]).toEqual([text, ...comparable(theirs)]);
+        expect(await world.differences(['country'])).toEqual([]);
+        expect(await world.proxy.query(stored)).toEqual(await world.plain.query(stored));
+        told = ours.error?.get('C') ?? ours.tag;
+      }
+    }
+    return told;
+  }
+
+  it('come out the same in every copy of a reference table', async () => {
+    const rows = 'de\tGermany\t1\nfr\t\\N\t2\nit\tIta\\nlia\t3\n';
+    const copied = 'copy country (code, name, rank) from stdin';
+    expect(await alike(copied, rows)).toBe('COPY 3');
+    expect(await alike(copied, `${rows}\\.\n`)).toBe('COPY 3');
+    expect(await alike(copied, '')).toBe('COPY 0');
+    expect(await alike('copy country (name, code) from stdin (header)', 'a\tb\nc\td\n')).toBe(
+      'COPY 1',
+    );
+    const csv = 'copy country (code, name) from stdin (format csv, header match';
+    expect(await alike(`${csv})`, 'code,name\nde,"a\nb"\nfr,c\n')).toBe('COPY 2');
+    expect(
+      await alike(`${csv}, force_null *, quote '$', escape '/')`, 'code,name\n$de$,$$\n'),
+    ).toBe('COPY 1');
+    expect(await alike(`${csv})`, 'code,nam\nde,a\n')).toBe('22P04');
+    const bytes = binary([
+      ['de', 'Germany'],
+      ['fr', null],
+    ]);
+    expect(await alike('copy country (code, name) from stdin (format binary)', bytes)).toBe(
+      'COPY 2',
+    );
+  });
+
+  it('are computed for good rows only', async () => {
+    const copied = 'copy country (code, name) from stdin';
+    expect(await alike(copied, 'de\ta\nfr\n')).toBe('22P04');
+    expect(await alike(copied, 'de\ta\nfr\tb\tc\n')).toBe('22P04');
+    expect(await alike(copied, 'de\ta\nde\tb\n')).toBe('23505');
+    expect(await alike(copied, 'de\ta\nfr\tb\n', { fail: 'no more' })).toBe('57014');
+    expect(
+      await alike('copy country (code, rank) from stdin (on_error ignore)', 'a\tx\nb\t2\n'),
+    ).toBe('COPY 1');
+    expect(await alike('copy country (code, nothing) from stdin', 'a\tx\n')).toBe('42703');
+  });
+
+  it('are one time for the rows of a reference table that are not held back', async () => {
+    const text = 'copy country (code, seq, token) from stdin';
+    expect(await alike(text, 'de\t1\t0.5\nfr\t2\t1.5\n')).toBe('COPY 2');
+    const times = await world.proxy.query('select count(*), count(distinct made) from country');
+    expect(times).toEqual([['2', '1']]);
+  });
+
+  it('are one time for the rows of all shards, that of their transaction', async () => {
+    const { proxy: session } = world;
+    await session.query(
+      "alter table place add made timestamptz default now(), add day date default ('now'::text)::date",
+    );
+    try {
+      const data = [Buffer.from('berlin,1\nlondon,2\nparis,3\n')];
+      const text = 'copy place (code, size) from stdin (format csv)';
+      expect((await proxy.run({ text, data })).tag).toBe('COPY 3');
+      expect((await proxy.run({ text: 'begin; savepoint s' })).status).toBe('T');
+      const more = [Buffer.from('bonn,1\nlima,2\nrome,3\n')];
+      expect((await proxy.run({ text, data: more, protocol: 'extended' })).tag).toBe('COPY 3');
+      expect((await proxy.run({ text: 'commit' })).tag).toBe('COMMIT');
+      const times =
+        'select made, count(*), min(day) = current_date from place group by made order by 1';
+      expect((await session.query(times)).map(([, ...rest]) => rest)).toEqual([
+        ['3', 't'],
+        ['3', 't'],
+      ]);
+    } finally {
+      await session.query('alter table place drop made, drop day');
+    }
+  });
+
+  it('are refused where a mark in the row stands for them', async () => {
+    const text = "copy country (code, made) from stdin (default 'x')";
+    const { error } = await proxy.run({ text, data: [Buffer.from('de\tx\n')] });
+    expect(error?.get('C')).toBe('0A000');
+    const plainMark = "copy country (code, rank) from stdin (default 'x')";
+    expect(await alike(plainMark, 'de\tx\n')).toBe('22P04');
+  });
+});

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { accounts, given, same } from '../../support/write-checks.ts';
+import { accounts, entries, given, same } from '../../support/write-checks.ts';
 import { extended, simple, WriteWorld } from '../../support/write-world.ts';
 
 let world: WriteWorld;
@@ -59,9 +59,13 @@ describe('reference tables', () => {
     await same(world, simple("delete from country where code = 'de' returning *"), false);
     await world.proxy.query('update country set made = now()');
     expect(await world.differences(['country'])).toEqual([]);
-    expect(
-      (await world.proxy.request(simple('update country set token = random()'))).error?.sqlState,
-    ).toBe('0A000');
+    await world.proxy.query('update country set (made, rank) = row(default, 7)');
+    expect(await world.differences(['country'])).toEqual([]);
+    for (const value of ['random()', 'default']) {
+      const request = simple(`update country set token = ${value}`);
+      expect((await world.proxy.request(request)).error?.sqlState).toBe('0A000');
+    }
+    expect(await world.differences(['country'])).toEqual([]);
   });
 
   it('are not changed any more when copies differ', async () => {
@@ -93,5 +97,43 @@ describe('reference tables', () => {
     expect(await world.proxy.query('select count(*), count(distinct seq) from country')).toEqual([
       ['62', '62'],
     ]);
+  });
+});
+
+describe('DEFAULT over shards', () => {
+  beforeEach(() => given(world, accounts, entries));
+
+  it('is one time for the rows of all shards', async () => {
+    const { proxy } = world;
+    await proxy.query(
+      "alter table entry add made timestamptz default now(), add note text default 'n'",
+    );
+    const times = 'select count(distinct made), count(*) from entry where made is not null';
+    try {
+      for (const text of [
+        'update entry set made = default, note = default',
+        'update entry set (amount, made) = row(amount + 1, default)',
+        'merge into entry using account on account_id = id when matched then update set made = default, amount = 3 when not matched then do nothing',
+        'merge into entry using account on account_id = id and number = 9 when not matched then insert (account_id, number, note) values (id, 9, default)',
+        'insert into entry (account_id, number) values (1, 1), (101, 1), (201, 1) on conflict (account_id, number) do update set made = default',
+      ]) {
+        await proxy.query('update entry set made = null');
+        const { error } = await proxy.request(simple(text));
+        const [[different, all] = []] = await proxy.query(times);
+        expect([text, error?.message, different, Number(all) > 1]).toEqual([
+          text,
+          undefined,
+          '1',
+          true,
+        ]);
+      }
+      await proxy.query('update entry set made = now()');
+      await proxy.query(
+        'merge into entry using account on account_id = id when matched and made < now() then update set made = now()',
+      );
+      expect((await proxy.query(times))[0]?.[0]).toBe('1');
+    } finally {
+      await proxy.query('alter table entry drop made, drop note');
+    }
   });
 });
