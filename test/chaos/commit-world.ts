@@ -19,13 +19,14 @@ export class CommitWorld {
     this.#relays = relays;
   }
 
-  static async start(): Promise<CommitWorld> {
+  /** `tables`: YAML of more of them. */
+  static async start(tables: readonly string[] = []): Promise<CommitWorld> {
     const relays = new Map<PostgresServer, TappedRelay>();
     const served = await ServedCluster.start({
       shards: ['a', 'b'],
       standbys: 1,
       schema: commitSchema,
-      tables: commitTables,
+      tables: [...commitTables, ...tables],
       limits: 'hold_max: 20s',
       prepare: async (lab) => {
         const ports = [...(await findFreePorts(lab.nodes.length))];

@@ -1,52 +1,40 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sleep } from '../../src/base/clock.ts';
 import { readSchemaObjects } from '../../src/cluster/drift/schema-objects.ts';
-import { findFreePorts } from '../../src/lab/free-port.ts';
-import { pidTree, signalAll } from '../../src/lab/pid-tree.ts';
 import { withSession } from '../../src/lab/sql.ts';
 import { Load } from '../support/load.ts';
-import { ServedCluster } from '../support/served-cluster.ts';
-import { type Tap, TappedRelay } from '../support/tapped-relay.ts';
+import type { ServedCluster } from '../support/served-cluster.ts';
+import type { Tap } from '../support/tapped-relay.ts';
+import { borderId, certainlyNot } from './commit-tables.ts';
+import { CommitWorld, type ShardName } from './commit-world.ts';
 
-type Shard = 'a' | 'b';
+/** `near`: the primary that the statement is for; `far`: that of the other shard. */
+type Victim = 'link' | 'workers' | 'all' | 'near' | 'far';
 type Row = { readonly [column: string]: unknown };
 
 const waitMs = 30_000;
-const relays = new Map<string, TappedRelay>();
+const firstId = 50_000;
+let world: CommitWorld;
 let served: ServedCluster;
 let columns = 0;
 
 beforeAll(async () => {
-  served = await ServedCluster.start({
-    shards: ['a', 'b'],
-    schema: 'create table entry (id int primary key, note text)',
-    tables: ['counted: { distribution: by_id, key: id }'],
-    prepare: async ({ shards }) => {
-      const ports = [...(await findFreePorts(shards.length))];
-      for (const { name, primary } of shards) {
-        relays.set(name, await TappedRelay.start(ports.pop() ?? 0, primary.port));
-      }
-      const linkTo = new Map(shards.map(({ name, primary }) => [primary, relays.get(name)]));
-      return (node) => `127.0.0.1:${linkTo.get(node)?.port}`;
-    },
-  });
+  world = await CommitWorld.start(['counted: { distribution: by_id, key: id }']);
+  served = world.served;
 });
+
+beforeEach(() => world.restore());
 
 afterAll(async () => {
-  await served?.stop();
-  for (const relay of relays.values()) await relay.stop();
+  await world?.stop();
 });
 
-async function ask(shard: Shard, sql: string): Promise<readonly Row[]> {
-  const { primary } = served.lab.shard(shard);
-  return await withSession(primary, served.lab.login, async (session) => {
-    return (await session.query(sql)).rows;
-  });
+async function ask(shard: ShardName, sql: string): Promise<readonly Row[]> {
+  return await world.ask(await world.primary(shard), sql);
 }
 
-async function schemaOf(shard: Shard): Promise<string> {
-  const { primary } = served.lab.shard(shard);
-  return await withSession(primary, served.lab.login, async (session) => {
+async function schemaOf(shard: ShardName): Promise<string> {
+  return await withSession(await world.primary(shard), served.lab.login, async (session) => {
     await session.query('set search_path to pg_catalog');
     const query = async (sql: string, values: readonly string[]) =>
       (await session.query(sql, [...values])).rows;
@@ -54,37 +42,56 @@ async function schemaOf(shard: Shard): Promise<string> {
   });
 }
 
-async function preparedCount(): Promise<number> {
-  const found = await Promise.all([ask('a', preparedSql), ask('b', preparedSql)]);
-  return found.flat().length;
+/** Also not so while a shard has no primary, or pgweave does not run. */
+async function isNothingPrepared(): Promise<boolean> {
+  const found = Promise.all([ask('a', preparedSql), ask('b', preparedSql)]);
+  return await found.then(
+    (rows) => rows.flat().length === 0,
+    () => false,
+  );
 }
 
 const preparedSql = 'select from pg_prepared_xacts';
 
-/** Kills, or only cuts the link, when the shard is sent the statement; the proxy runs afterwards. */
+async function kill(victim: Exclude<Victim, 'link'>, shard: ShardName): Promise<void> {
+  switch (victim) {
+    case 'near':
+      return await (await world.primary(shard)).kill();
+    case 'far':
+      return await (await world.primary(shard === 'a' ? 'b' : 'a')).kill();
+    default:
+      return await world.killProxy(victim);
+  }
+}
+
+/**
+ * Kills, or only cuts the link, when the shard is sent the statement; the proxy runs afterwards. Resolves
+ * with what the client was told: null for success, else the SQLSTATE.
+ */
 async function strike(
-  shard: Shard,
+  shard: ShardName,
   tap: Pick<Tap, 'matches' | 'when'>,
-  victim: 'link' | 'workers' | 'all',
+  victim: Victim,
   act: () => Promise<unknown>,
-): Promise<void> {
-  const relay = relays.get(shard);
-  if (relay === undefined) throw new Error(`no link to ${shard}`);
+): Promise<string | null> {
+  const relay = world.relay(await world.primary(shard));
   let isHit = false;
   relay.tap = {
     ...tap,
     async hit() {
-      const [supervisor = 0, ...workers] = await pidTree(served.run.pid);
-      if (victim === 'workers') signalAll(workers, 'SIGKILL');
-      else if (victim === 'all') signalAll([supervisor, ...workers], 'SIGKILL');
+      if (victim !== 'link') await kill(victim, shard);
       isHit = true;
     },
   };
-  const acting = act().catch(() => {});
+  const acting = act().then(
+    () => null,
+    ({ code = '' }: { code?: string }) => code,
+  );
   await served.until('the statement to be sent', () => isHit, waitMs);
-  await acting;
+  const told = await acting;
   if (victim === 'all') await served.restart();
-  await served.until('nothing to be prepared', async () => (await preparedCount()) === 0, waitMs);
+  await served.until('nothing to be prepared', isNothingPrepared, waitMs);
+  return told;
 }
 
 /** What a client may do now, again and again until the workers are there. */
@@ -106,6 +113,11 @@ async function throughProxy(sql: string): Promise<readonly Row[]> {
   return rows;
 }
 
+async function runAlone(sql: string): Promise<void> {
+  const client = await served.connect();
+  await client.query(sql).finally(() => client.end());
+}
+
 describe('DDL over all shards', () => {
   it.each([
     ['the statement itself', 'b', /^alter table/, 'sent', 'all'],
@@ -114,26 +126,56 @@ describe('DDL over all shards', () => {
     ['the decision', 'a', /^COMMIT$/, 'answered', 'all'],
     ['COMMIT PREPARED', 'b', /^COMMIT PREPARED/, 'unsent', 'all'],
     ['COMMIT PREPARED', 'b', /^COMMIT PREPARED/, 'answered', 'workers'],
+    ['the statement itself', 'b', /^alter table/, 'sent', 'near'],
+    ['the statement itself', 'b', /^alter table/, 'answered', 'far'],
+    ['PREPARE', 'b', /^PREPARE TRANSACTION/, 'sent', 'near'],
+    ['PREPARE', 'b', /^PREPARE TRANSACTION/, 'answered', 'far'],
+    ['the decision', 'a', /^COMMIT$/, 'sent', 'near'],
+    ['the decision', 'a', /^COMMIT$/, 'answered', 'far'],
+    ['COMMIT PREPARED', 'b', /^COMMIT PREPARED/, 'unsent', 'near'],
   ] as const)('is whole or not there when at %s on %s (%s, %s) it ends: %s', async (...row) => {
     const [, shard, pattern, when, victim] = row;
     columns += 1;
     const name = `c${columns}`;
-    const sql = `alter table entry add column ${name} int default ${columns}`;
-    await strike(shard, { matches: (text) => pattern.test(text), when }, victim, async () => {
-      const client = await served.connect();
-      await client.query(sql).finally(() => client.end());
-    });
+    const id = firstId + columns;
+    const tap: Pick<Tap, 'matches' | 'when'> = { matches: (text) => pattern.test(text), when };
+    const told = await strike(shard, tap, victim, () =>
+      runAlone(`alter table entry add column ${name} int default ${columns}`),
+    );
     expect(await schemaOf('b')).toBe(await schemaOf('a'));
     const isThere = (await schemaOf('a')).includes(`entry.${name}"`);
-    await throughProxy(`insert into entry (id) values (${columns}), (${1_000_000 + columns})`);
-    const seen = await throughProxy(`select ${name} from entry where id = ${columns}`);
+    if (told === null) expect(isThere).toBe(true);
+    if (told !== null && certainlyNot.includes(told)) expect(isThere).toBe(false);
+    await throughProxy(`insert into entry (id, balance) values (${id}, 0), (${borderId + id}, 0)`);
+    const seen = await throughProxy(`select ${name} from entry where id = ${id}`);
     expect(seen).toEqual(isThere ? [{ [name]: columns }] : []);
+    expect(await served.console('show drift')).toEqual([]);
+  });
+
+  it('outside of a transaction is half done when a primary dies, shown, and mended', async () => {
+    const make = 'create index concurrently by_balance on entry (balance)';
+    const tap: Pick<Tap, 'matches' | 'when'> = {
+      matches: (text) => /^create index concurrently/.test(text),
+      when: 'unsent',
+    };
+    // The home shard has had it before.
+    expect(await strike('b', tap, 'near', () => runAlone(make))).not.toBeNull();
+    const drift = await served.console('show drift');
+    expect(drift.map(({ kind, name, shards }) => [kind, name, shards])).toEqual([
+      ['index', 'public.by_balance', 'b'],
+    ]);
+    await runAlone('drop index concurrently if exists by_balance');
+    await runAlone(make);
+    expect(await served.console('show drift')).toEqual([]);
+    await runAlone('drop index concurrently by_balance');
   });
 
   it('is done by one session after the other, and beside writes', async () => {
     const write = async (client: Awaited<ReturnType<ServedCluster['connect']>>, id: number) => {
-      await client.query(`begin; insert into entry (id) values (${id}), (${1_000_000 + id})`);
-      await client.query(`update entry set note = 'x' where id in (${id}, ${1_000_000 + id})`);
+      await client.query(
+        `begin; insert into entry (id, balance) values (${id}, 0), (${borderId + id}, 0)`,
+      );
+      await client.query(`update entry set balance = 7 where id in (${id}, ${borderId + id})`);
       await client.query('commit');
       // Deadlocks with those who alter the table are found, but take a second each.
       await sleep(50);
@@ -147,11 +189,11 @@ describe('DDL over all shards', () => {
           async (client, id) => {
             await client.query(`alter table entry add column x${id} int`);
             await client.query(
-              `begin; alter table entry drop column x${id}; create index on entry (note)`,
+              `begin; alter table entry drop column x${id}; create index on entry (balance)`,
             );
             await client.query(id % 2 === 0 ? 'commit' : 'rollback');
             if (id % 2 === 1) await client.query(`alter table entry drop column x${id}`);
-            else await client.query('drop index entry_note_idx');
+            else await client.query('drop index entry_balance_idx');
           },
         ),
     );
@@ -168,9 +210,9 @@ describe('DDL over all shards', () => {
     const ids = written.written.map(({ id }) => id);
     for (const [shard, first] of [
       ['a', 0],
-      ['b', 1_000_000],
+      ['b', borderId],
     ] as const) {
-      const rows = await ask(shard, "select id from entry where note = 'x'");
+      const rows = await ask(shard, 'select id from entry where balance = 7');
       const there = new Set(rows.map(({ id }) => Number(id) - first));
       expect(ids.filter((id) => !there.has(id))).toEqual([]);
     }
@@ -203,6 +245,6 @@ describe('the adjustment of sequences', () => {
       },
       waitMs,
     );
-    expect(await preparedCount()).toBe(0);
+    expect(await isNothingPrepared()).toBe(true);
   });
 });
