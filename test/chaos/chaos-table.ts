@@ -59,13 +59,15 @@ function durations({ steps, stallMs }: Round): readonly number[] {
   return [...steps, stallMs].map((at, index) => at - (index === 0 ? 0 : (steps[index - 1] ?? 0)));
 }
 
-function quantile(values: readonly number[], share: number): number {
+/** 0 of no values. */
+export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const index = Math.min(sorted.length - 1, Math.floor(share * sorted.length));
   return Math.round(sorted[index] ?? 0);
 }
 
-function errorsOf(all: readonly (readonly [string, number][])[]): string {
+/** Each code with its count over all rounds, as text. */
+export function errorsOf(all: readonly (readonly [string, number][])[]): string {
   const sums = new Map<string, number>();
   for (const [code, count] of all.flat()) {
     sums.set(code, (sums.get(code) ?? 0) + count);

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { sleep, systemClock } from '../../src/base/clock.ts';
+import { waitUntil } from '../../src/lab/wait-until.ts';
 import { Load, type LoadReport } from '../support/load.ts';
 import type { Random } from '../support/random.ts';
 import type { Tap } from '../support/tapped-relay.ts';
@@ -26,7 +27,7 @@ export type Case = {
 export type CommitRound = {
   readonly committed: number;
   readonly errors: ReadonlyMap<string, number>;
-  /** From the hit to the moment when nothing was prepared any more. */
+  /** From when all of it ran again to the end of the last transaction that was prepared then. */
   readonly endedMs: number;
   /** Broken promises in words; empty: none. */
   readonly findings: readonly string[];
@@ -44,6 +45,7 @@ const taps: {
 
 /** From the start of a proxy, or the promotion of a primary. */
 const preparedMaxMs = 10_000;
+const preparedSql = 'select gid from pg_prepared_xacts';
 const waitMs = 30_000;
 /** Longer than recovery spares what is prepared. */
 const frozenMs = 4_000;
@@ -67,16 +69,21 @@ export async function runCommitRound(
   const all = [...transfers, ...listLoads, ...tpcbLoads];
   await flowing(world, all);
   await sleep(random.integer(0, 50));
-  const hitAt = await strike(world, what);
+  await strike(world, what);
   if (what.victim === 'supervisor' || what.victim === 'all') await world.served.restart();
-  await flowing(world, all);
+  const [endedMs] = await Promise.all([untilAllIsEnded(world), flowing(world, all)]);
   const [moved, appended, paid] = await Promise.all(
     [transfers, listLoads, tpcbLoads].map((loads) => Load.stopAll(loads)),
   );
   const reports = [moved, appended, paid].filter((report) => report !== undefined);
-  const endedMs = await untilNothingIsPrepared(world, hitAt);
+  // Nobody writes any more.
+  const isNothingLeft = await waitUntil(async () => (await prepared(world))?.size === 0, {
+    timeoutMs: preparedMaxMs,
+    pollMs: 20,
+  });
   const findings = [
-    ...(endedMs > waitMs ? ['a transaction was left prepared'] : []),
+    ...(endedMs > preparedMaxMs ? [`a transaction was prepared for ${endedMs} ms`] : []),
+    ...(isNothingLeft ? [] : ['a transaction was left prepared']),
     ...(moved === undefined ? [] : await judge(world, moved)),
     ...(await lists.judge(world)),
     ...(paid === undefined ? [] : await TpcbLoad.judge(world, idsOf(paid.written), denied(paid))),
@@ -101,14 +108,14 @@ function added(reports: readonly LoadReport[]): ReadonlyMap<string, number> {
   return errors;
 }
 
-/** Resolves with the time when the deed was done. */
-async function strike(world: CommitWorld, what: Case): Promise<number> {
+/** Resolves when the deed is done. */
+async function strike(world: CommitWorld, what: Case): Promise<void> {
   const { step, moment, victim } = what;
   const { shard, sql: pattern } = taps[step];
   const near = await world.primary(shard);
   const far = await world.primary(shard === 'a' ? 'b' : 'a');
   const relay = world.relay(near);
-  let hitAt: number | null = null;
+  let isDone = false;
   const tap: Tap = {
     when: moment,
     matches: (sql) => pattern.test(sql),
@@ -117,12 +124,11 @@ async function strike(world: CommitWorld, what: Case): Promise<number> {
       else if (victim === 'far') await far.kill();
       else if (victim === 'frozen') await world.freezeWorkers(frozenMs);
       else if (victim !== 'link') await world.killProxy(victim);
-      hitAt = systemClock.now();
+      isDone = true;
     },
   };
   relay.tap = tap;
-  await world.served.until(`${step} to be ${moment}`, () => hitAt !== null, waitMs);
-  return hitAt ?? 0;
+  await world.served.until(`${step} to be ${moment}`, () => isDone, waitMs);
 }
 
 /** One from an account of `from` to one of the other shard, and an entry for it in both. */
@@ -151,22 +157,42 @@ async function flowing(world: CommitWorld, loads: readonly Load[]): Promise<void
   );
 }
 
-async function untilNothingIsPrepared(world: CommitWorld, since: number): Promise<number> {
-  const deadline = systemClock.now() + preparedMaxMs;
-  while (systemClock.now() < deadline) {
-    if ((await preparedCount(world)) === 0) return systemClock.now() - since;
-    await sleep(20);
-  }
-  return Number.POSITIVE_INFINITY;
+/** Others commit meanwhile: what counts is what is prepared as soon as both shards can be asked. */
+async function untilAllIsEnded(world: CommitWorld): Promise<number> {
+  let begun: ReadonlySet<string> = new Set();
+  await world.served.until(
+    'both shards to have a primary',
+    async () => {
+      const now = await prepared(world);
+      begun = now ?? begun;
+      return now !== null;
+    },
+    waitMs,
+  );
+  const since = systemClock.now();
+  await world.served.until(
+    'what was prepared to be ended',
+    async () => {
+      const now = await prepared(world);
+      return now !== null && ![...begun].some((gid) => now.has(gid));
+    },
+    waitMs,
+  );
+  return systemClock.now() - since;
 }
 
-async function preparedCount(world: CommitWorld): Promise<number> {
-  let count = 0;
-  for (const shard of ['a', 'b'] as const) {
-    const rows = await world.ask(await world.primary(shard), 'select from pg_prepared_xacts');
-    count += rows.length;
+/** By their names; null while a shard has no primary that answers, or pgweave does not run. */
+async function prepared(world: CommitWorld): Promise<ReadonlySet<string> | null> {
+  try {
+    const found = await Promise.all(
+      (['a', 'b'] as const).map(async (shard) =>
+        world.ask<{ gid: string }>(await world.primary(shard), preparedSql),
+      ),
+    );
+    return new Set(found.flat().map(({ gid }) => gid));
+  } catch {
+    return null;
   }
-  return count;
 }
 
 /** What is stored, against what the clients were told. */
