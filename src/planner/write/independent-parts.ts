@@ -59,12 +59,29 @@ function writtenIn(tree: SqlNode): RangeVarNode | null {
 
 /** null among them: one that nobody knows, or a view, which reads others. */
 function relationsIn(source: StatementSource, tree: SqlNode): readonly (RelationSchema | null)[] {
+  const queries = queryNamesIn(tree);
   return rangeVarsIn(tree).flatMap((node) => {
     if (source.results.columnsOf(node) !== null) return [];
+    if (isNoRelation(source, node) && queries.has(node.relname ?? '')) return [];
     const relation = resolved(source, node);
     if (relation?.schema === 'pg_catalog') return [];
     return [relation];
   });
+}
+
+/** Queries of WITH that stay with the statement: what they read is in the tree, too. */
+function queryNamesIn(tree: SqlNode): ReadonlySet<string> {
+  const names = new Set<string>();
+  walk(tree, (node) => {
+    if ('CommonTableExpr' in node) names.add(node.CommonTableExpr.ctename ?? '');
+    return true;
+  });
+  return names;
+}
+
+function isNoRelation({ schema, searchPath }: StatementSource, node: RangeVarNode): boolean {
+  if (node.schemaname !== undefined) return false;
+  return schema.relation(null, node.relname ?? '', searchPath) === null;
 }
 
 function resolved(source: StatementSource, node: RangeVarNode): RelationSchema | null {

@@ -128,6 +128,44 @@ describe('writes in WITH over shards', () => {
     await same(world, simple('select count(*) from account'));
   });
 
+  it('stand beside queries about what they return, and about other tables', async () => {
+    await same(
+      world,
+      simple(
+        `with gone as (delete from entry where number = 1 returning account_id, amount),
+          summed as (select count(*) as n, sum(amount) as total from gone),
+          places as (select max(size) as largest from place),
+          both_of_them as (select n, total, largest from summed, places)
+        select * from both_of_them`,
+      ),
+    );
+    await same(
+      world,
+      simple(
+        `with gone as (delete from entry returning account_id),
+          few as (select account_id from gone where account_id > 100)
+        update account set balance = 7 where id in (select account_id from few) returning id`,
+      ),
+      false,
+    );
+    // A name of WITH hides the table in all that follows, but not in itself.
+    await same(
+      world,
+      simple(
+        `with gone as (delete from entry returning account_id),
+          place as (select code from place)
+        select (select count(*) from gone), (select count(*) from place)`,
+      ),
+    );
+    await refused(
+      world,
+      `with gone as (delete from account where id < 0 returning id),
+        account as (select id from account)
+      select (select count(*) from gone), (select count(*) from account)`,
+      '0A000',
+    );
+  });
+
   it('return nothing when nobody asks, and no row when none is written', async () => {
     await same(
       world,
