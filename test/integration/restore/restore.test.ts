@@ -110,11 +110,14 @@ describe.skipIf(versionOf('psql') === 0)('a dump of one PostgreSQL', () => {
     await demandRestored();
   }, 120_000);
 
-  it.skipIf(newest === undefined)('is restored by pg_restore, in one transaction', async () => {
-    const words = ['--exit-on-error', '--dbname', sides.urls.served];
-    const [pgDump, pgRestore] = [`${newest}pg_dump`, `${newest}pg_restore`];
-    await run(pgDump, ['--format', 'custom', '--file', file('custom'), sides.urls.plain]);
-    await run(pgRestore, [...words, '--single-transaction', '--no-owner', file('custom')]);
-    await demandRestored();
-  });
+  it.skipIf(newest === undefined).each(['--single-transaction', '--jobs=3'])(
+    'is restored by pg_restore %s',
+    async (way) => {
+      const words = ['--exit-on-error', '--dbname', sides.urls.served];
+      const [pgDump, pgRestore] = [`${newest}pg_dump`, `${newest}pg_restore`];
+      await run(pgDump, ['--format', 'custom', '--file', file('custom'), sides.urls.plain]);
+      await run(pgRestore, [...words, way, '--no-owner', file('custom')]);
+      await demandRestored();
+    },
+  );
 });
