@@ -4,12 +4,14 @@ import { mistake } from './mistakes.ts';
 import { Predicates } from './predicates.ts';
 import { ordered, plainText, type Query, render, type Select, unordered } from './query.ts';
 import { readMakers } from './reads.ts';
+import { Routines } from './routines.ts';
 import { keyValues, type Rows } from './rows.ts';
 import type { Scenario, Step } from './scenario.ts';
 import { Selects } from './selects.ts';
 import type { Table, Tables } from './table.ts';
 import { randomValue, type Value } from './value.ts';
 import { type ConstructName, weights } from './weights.ts';
+import { WithWrites } from './with-writes.ts';
 import { Writes } from './writes.ts';
 
 type Construct = {
@@ -58,6 +60,10 @@ export class Scenarios {
       ),
       ...this.#lookups(selects),
       ...this.#writes(writes),
+      ...this.#writesInside(
+        new WithWrites(dice, predicates, tables, writes),
+        new Routines(dice, tables, writes),
+      ),
       cursor: {
         expectation: 'either',
         alone: false,
@@ -116,6 +122,13 @@ export class Scenarios {
       'write to several keys': one('either', true, () => writes.severalKeys(this.#written())),
       'write to a reference table': one('either', true, () => writes.reference()),
       'write to a home table': one('answered', true, () => writes.oneKey(this.#tables.note)),
+    };
+  }
+
+  #writesInside(withWrites: WithWrites, routines: Routines): Constructs {
+    return {
+      'write in with': one('either', true, () => withWrites.any(this.#written())),
+      'do and call': { expectation: 'either', alone: true, make: () => routines.any() },
     };
   }
 

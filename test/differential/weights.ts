@@ -60,6 +60,8 @@ export const weights = {
   'write to several keys': 2,
   'write to a reference table': 0.7,
   'write to a home table': 0.7,
+  'write in with': 2,
+  'do and call': 1,
   'transaction on one key': 1.5,
   'read after an uncommitted write': 2.5,
   'repeatable read transaction': 0.4,

@@ -6,6 +6,7 @@ import { type PlainPostgres, startPlainPostgres, startTestCluster } from '../sup
 import { type RunningPgweave, startPgweave } from '../support/pgweave.ts';
 import { WireClient } from '../support/wire-client.ts';
 import { createFunctionsSql } from './own-functions.ts';
+import { createProceduresSql } from './routines.ts';
 import { insertRowsSql, type Row, type Rows } from './rows.ts';
 import type { Sides } from './sides.ts';
 import { createTableSql, type Table, type Tables } from './table.ts';
@@ -42,7 +43,7 @@ export async function startWorld(tables: Tables, options: WorldOptions): Promise
   };
   try {
     const made = Object.values(tables).map(createTableSql);
-    const schema = [createTypesSql, ...made, createFunctionsSql].join('; ');
+    const schema = [createTypesSql, ...made, createFunctionsSql, createProceduresSql].join('; ');
     const cluster = await startTestCluster({ shards, locale });
     undo.push(() => cluster.stop());
     await Promise.all(cluster.shards.map((_, shard) => createSchema(cluster, shard, schema)));

@@ -33,8 +33,8 @@ export class Writes {
       () => this.#insert(table, [key]),
       () => this.#insert(table, [key]),
       () => (table.keyIsUnique ? this.#upsert(table, key) : this.#insert(table, [key, key])),
-      () => sql`update ${table.name} set ${this.#assignment(table)} where ${where}${also}`,
-      () => sql`update ${table.name} as t set ${this.#assignment(table)} where ${where}`,
+      () => sql`update ${table.name} set ${this.assignment(table)} where ${where}${also}`,
+      () => sql`update ${table.name} as t set ${this.assignment(table)} where ${where}`,
       () => sql`delete from ${table.name} where ${where}${also}${this.#sparing()}`,
     ])();
     return this.#returning(table, write);
@@ -46,9 +46,9 @@ export class Writes {
     const write = this.#dice.pick<() => Fragment>([
       () => this.#insert(table, [this.#findKey(table), this.#findKey(table), this.#findKey(table)]),
       () =>
-        sql`update ${table.name} set ${this.#assignment(table)} where ${this.#predicates.filter(source)}`,
+        sql`update ${table.name} set ${this.assignment(table)} where ${this.#predicates.filter(source)}`,
       () =>
-        sql`update ${table.name} set ${this.#assignment(table)} where ${this.#predicates.manyKeys(source)}`,
+        sql`update ${table.name} set ${this.assignment(table)} where ${this.#predicates.manyKeys(source)}`,
       () =>
         sql`delete from ${table.name} where ${this.#predicates.manyKeys(source)}${this.#sparing()}`,
       () =>
@@ -62,13 +62,21 @@ export class Writes {
     return this.#returning(table, write);
   }
 
+  /** So many new rows, of any keys. */
+  insertion(table: Table, count: number): Fragment {
+    return this.#insert(
+      table,
+      this.#dice.list(count, () => this.#findKey(table)),
+    );
+  }
+
   /** Writes to a reference table, which must stay equal on all shards. */
   reference(): Query {
     const table = this.#tables.item;
     const id = String(this.#dice.int(1, 60));
     const text = this.#dice.pick<() => Fragment>([
       () => this.#insert(table, [this.#findKey(table)]),
-      () => sql`update item set ${this.#assignment(table)} where id = ${id}`,
+      () => sql`update item set ${this.assignment(table)} where id = ${id}`,
       () => sql`delete from item where id = ${id} and false`,
     ])();
     return unordered(text);
@@ -100,7 +108,8 @@ export class Writes {
     return sql`${insert} on conflict (${target}) do update set ${column.name} = excluded.${column.name}`;
   }
 
-  #assignment(table: Table): Fragment {
+  /** Of a column that is neither the key nor `rid`. */
+  assignment(table: Table): Fragment {
     const column = this.#payload(table);
     const integer = columnsOfType(table, ['int4']).find((each) => each.name.startsWith('int4'));
     if (integer !== undefined && this.#dice.chance(0.3)) {
