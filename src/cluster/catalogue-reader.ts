@@ -9,6 +9,7 @@ import { fittingServers, readCombineServers } from './combine-catalogue.ts';
 import { controlLogin, withControlConnection } from './control-connection.ts';
 import { mergeLeftovers } from './leftovers/read-leftovers.ts';
 import { placementMistakes, placementText } from './placement-mistakes.ts';
+import { readDefinitions, readerSettings } from './read-definitions.ts';
 import { mergeFunctions } from './read-functions.ts';
 import { findSchemaMistakes, ownersOf, type SchemaMistake } from './schema-mistakes.ts';
 import { shardedSequences } from './sequences/adjust-sequences.ts';
@@ -26,11 +27,6 @@ export type CatalogueReading = {
 
 /** A catalogue with ten thousands of relations takes a while. */
 const statementTimeoutMs = 30_000;
-/**
- * Who alters a view's table or a sequence is waited for, but what was left prepared holds its locks until
- * somebody looks after it, which begins when this has been tried.
- */
-const settings = { lock_timeout: '5s' };
 
 /**
  * Reads the catalogue of all shards. The snapshot of an unchanged catalogue is equal to the one
@@ -122,12 +118,14 @@ async function readShard(
   }
   const { shardMap } = config;
   const login = controlLogin(config);
-  const connection = { node, login, settings, timeoutMs: statementTimeoutMs };
-  return await withControlConnection(connection, (session) =>
-    readShardCatalogue(
-      shard,
-      session,
-      shard === shardMap.home ? (each) => system.read(each) : null,
+  const connection = { node, login, settings: readerSettings, timeoutMs: statementTimeoutMs };
+  return await readDefinitions(() =>
+    withControlConnection(connection, (session) =>
+      readShardCatalogue(
+        shard,
+        session,
+        shard === shardMap.home ? (each) => system.read(each) : null,
+      ),
     ),
   );
 }

@@ -66,6 +66,24 @@ describe('the catalogue of real servers', () => {
     });
   });
 
+  it('keeps nobody waiting while it waits for somebody else', async () => {
+    const { primary } = lab.shard('a');
+    await withSession(primary, lab.login, async (changing) => {
+      await changing.query('begin; lock table visit_2024');
+      const reading = readSchema();
+      await withSession(primary, lab.login, async (other) => {
+        // The reader has come to what it waits for, and is past the other tables.
+        for (let waiting = 0; waiting === 0; ) {
+          const { rowCount } = await other.query('select from pg_locks where not granted');
+          waiting = rowCount ?? 0;
+        }
+        await other.query("set lock_timeout to '2s'; lock table customer, item");
+      });
+      await changing.query('rollback');
+      expect((await reading).relation(null, 'customers', ['public'])).toBeDefined();
+    });
+  });
+
   it('describes columns with domains resolved and collations by their order', async () => {
     const schema = await readSchema();
     const customer = schema.relation(null, 'customer', ['public']);

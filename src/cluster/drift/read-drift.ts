@@ -5,6 +5,7 @@ import type { ShardId } from '../../sharding/shard-id.ts';
 import { residenceOf } from '../catalogue-schema.ts';
 import type { CatalogueSnapshot } from '../catalogue-snapshot.ts';
 import { ControlConnection, controlLogin } from '../control-connection.ts';
+import { readDefinitions, readerSettings } from '../read-definitions.ts';
 import { fullName } from '../shard-catalogue.ts';
 import { type Drift, findDrift } from './find-drift.ts';
 import { readSchemaDigest, readSchemaObjects, type SchemaObject } from './schema-objects.ts';
@@ -71,7 +72,7 @@ async function openSession(
   return await ControlConnection.open({
     node,
     login: controlLogin(config),
-    settings: { lock_timeout: '5s' },
+    settings: readerSettings,
     timeoutMs: statementTimeoutMs,
   });
 }
@@ -83,7 +84,7 @@ async function ofEach<Answer>(
   const answers = new Map<ShardId, Answer>();
   await eachShard([...sessions.keys()], async (shard) => {
     const session = sessions.get(shard);
-    if (session !== undefined) answers.set(shard, await ask(session));
+    if (session !== undefined) answers.set(shard, await readDefinitions(() => ask(session)));
   });
   return answers;
 }
