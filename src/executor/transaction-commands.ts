@@ -101,18 +101,20 @@ function begin(
   const { transaction, output } = executor;
   const { isolation, readOnly } = command;
   const isPlain = isolation === null && readOnly === null;
-  if (transaction.block !== 'none' && transaction.participants.size > 0 && !isPlain) {
-    const message = 'the properties of a transaction must be set before any query';
-    executor.fail(new PgError(SqlState.activeSqlTransaction, message), done);
-    return;
-  }
-  if (transaction.block === 'explicit') {
+  const isOpen = transaction.block === 'explicit';
+  if (isOpen) {
     output.push(
       warning(SqlState.activeSqlTransaction, 'there is already a transaction in progress'),
     );
-  } else {
-    transaction.begin(text, isolation);
   }
+  if (transaction.block !== 'none' && transaction.participants.size > 0 && !isPlain) {
+    const what =
+      isolation === null ? 'the properties of a transaction' : 'SET TRANSACTION ISOLATION LEVEL';
+    const message = `${what} must be ${isolation === null ? 'set' : 'called'} before any query`;
+    executor.fail(new PgError(SqlState.activeSqlTransaction, message), done);
+    return;
+  }
+  if (!isOpen) transaction.begin(text, isolation);
   executor.succeed(encodeCommandComplete(command.tag), done);
 }
 
@@ -133,8 +135,11 @@ function commit(executor: SessionExecutor, chain: boolean, done: Done): void {
 function rollback(executor: SessionExecutor, chain: boolean, tag: string, done: Done): void {
   const { transaction } = executor;
   if (transaction.block !== 'explicit' && !warnNoTransaction(executor, tag, chain, done)) return;
+  const { failed } = transaction;
   undoBlock(executor, () => {
-    if (chain) transaction.beginAgain();
+    // An error has taken the block's characteristics along, in PostgreSQL as well.
+    if (chain && failed) transaction.begin('BEGIN', null);
+    else if (chain) transaction.beginAgain();
     executor.succeed(encodeCommandComplete(tag), done);
   });
 }
