@@ -70,8 +70,48 @@ async function prepare(gid: string, ...ids: readonly number[]): Promise<void> {
   expect(await tags(client, 'rollback')).toEqual(['ROLLBACK']);
 }
 
+/** One after the other is asked for, and all workers are killed half way; which were acknowledged. */
+async function underKills(
+  gids: readonly string[],
+  ask: (gid: string, index: number) => Promise<unknown> | undefined,
+): Promise<ReadonlySet<string>> {
+  const workers = await served.console('show workers');
+  const acknowledged = new Set<string>();
+  const asked = gids.map(async (gid, index) => {
+    await setTimeout(4 * index);
+    await ask(gid, index)?.then(
+      () => acknowledged.add(gid),
+      () => {},
+    );
+  });
+  await setTimeout(2 * gids.length);
+  for (const { pid } of workers) process.kill(Number(pid), 'SIGKILL');
+  await Promise.all(asked);
+  const isRenewed = async () => {
+    const now = await served.console('show workers').catch(() => []);
+    const isNew = (pid: unknown) => workers.every((each) => each['pid'] !== pid);
+    return (
+      now.length === workers.length &&
+      now.every(({ pid, state }) => state === 'ready' && isNew(pid))
+    );
+  };
+  await served.until('new workers', isRenewed, 30_000);
+  return acknowledged;
+}
+
+/** By the clients' names, once recovery has ended what has no name of a client's. */
+async function leftPrepared(): Promise<readonly string[]> {
+  let left: readonly string[] = [];
+  await until(async () => {
+    const all = await prepared();
+    left = all.filter((each) => each.startsWith('a ')).map((each) => each.slice(2));
+    return all.length === 3 * left.length;
+  });
+  return left;
+}
+
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     if (await condition()) return;
     await setTimeout(50);
   }
@@ -210,6 +250,34 @@ describe('PREPARE TRANSACTION of a client', () => {
     const end = "rollback prepared 'taken'";
     expect(await tags(client, 'begin', end, 'rollback')).toEqual(['BEGIN', '25001', 'ROLLBACK']);
     expect(await tags(client, `select 1; ${end}`, end)).toEqual(['25001', 'ROLLBACK']);
+  });
+
+  it('outlives the workers that prepared it, and those that end it', async () => {
+    const gids = Array.from({ length: 16 }, (_, index) => `kept ${index}`);
+    const clients = await Promise.all(gids.map(() => connect()));
+    const begun = gids.map(async (gid, index) => {
+      await clients[index]?.query('begin');
+      for (const id of [100 + index, 1_000_100 + index, 2_000_100 + index]) {
+        await clients[index]?.query('insert into entry values ($1, $2)', [id, gid]);
+      }
+    });
+    await Promise.all(begun);
+    const acknowledged = await underKills(gids, (gid, index) =>
+      clients[index]?.query(`prepare transaction '${gid}'`),
+    );
+    const left = await leftPrepared();
+    expect(left).toEqual(expect.arrayContaining([...acknowledged]));
+    // Half of them one way, half the other, in sessions of workers that die as well.
+    const isCommitted = (gid: string) => Number(gid.split(' ')[1]) % 2 === 0;
+    const end = (gid: string) => `${isCommitted(gid) ? 'commit' : 'rollback'} prepared '${gid}'`;
+    const enders = await Promise.all(left.map(() => connect()));
+    await underKills(left, (gid, index) => enders[index]?.query(end(gid)));
+    const client = await connect();
+    for (const gid of left) expect(await tags(client, end(gid))).toEqual([expect.any(String)]);
+    await until(async () => (await prepared()).length === 0);
+    const wanted = left.filter(isCommitted).flatMap((gid) => [gid, gid, gid]);
+    const found = (await notes()).map((note) => note.replace(/^\d+ /, ''));
+    expect(found.sort()).toEqual(wanted.sort());
   });
 
   it('is committed or rolled back, not both, when two sessions end it', async () => {
