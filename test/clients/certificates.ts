@@ -13,6 +13,8 @@ export type Certificates = {
   /** For `localhost`; the servers' account can read the key. */
   readonly certificate: string;
   readonly key: string;
+  /** Of a client that is called `holder`; the key as PEM, and as PKCS #8 in DER for Java. */
+  readonly holder: { readonly certificate: string; readonly key: string; readonly der: string };
 };
 
 /** An authority of our own and what it signs; openssl makes both. */
@@ -28,6 +30,12 @@ export async function makeCertificates(): Promise<Certificates> {
     ...['-addext', 'subjectAltName=DNS:localhost', '-addext', 'basicConstraints=CA:FALSE'],
     ...['-CA', 'ca.crt', '-CAkey', 'ca.key', '-keyout', 'own.key', '-out', 'server.crt'],
   );
+  openssl(
+    ...['req', '-x509', ...newKey, '-subj', '/CN=holder', '-addext', 'basicConstraints=CA:FALSE'],
+    ...['-CA', 'ca.crt', '-CAkey', 'ca.key', '-keyout', 'holder.key', '-out', 'holder.crt'],
+  );
+  const toDer = ['-topk8', '-nocrypt', '-outform', 'DER'];
+  openssl('pkcs8', ...toDer, '-in', 'holder.key', '-out', 'holder.der');
   const path = (name: string) => join(directory, name);
   const key = await readFile(path('own.key'), 'utf8');
   await writeServerFile(path('server.key'), key, await chooseServerAccount());
@@ -36,5 +44,6 @@ export async function makeCertificates(): Promise<Certificates> {
     authority: path('ca.crt'),
     certificate: path('server.crt'),
     key: path('server.key'),
+    holder: { certificate: path('holder.crt'), key: path('holder.key'), der: path('holder.der') },
   };
 }

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { demoConfigText } from '../../src/lab/demo-config.ts';
@@ -26,7 +26,7 @@ const shards = demoShards(4);
 
 /**
  * The demo's map in front of four servers, and one server with the same tables and rows. Both ask for
- * SCRAM-SHA-256 and offer TLS with a certificate for `localhost`.
+ * SCRAM-SHA-256, the role `holder` for a certificate, and offer TLS with one for `localhost`.
  */
 export async function startClientsWorld(): Promise<ClientsWorld> {
   const undo: (() => Promise<unknown>)[] = [];
@@ -46,6 +46,7 @@ export async function startClientsWorld(): Promise<ClientsWorld> {
     const port = Number(new URL(await pgweave.ready()).port);
     const plainPort = lab.shard('plain').primary.port;
     for (const each of [port, plainPort]) await insertRows(each);
+    const { holder } = certificates;
     const environment = (own: number): ClientEnvironment => ({
       PGHOST: 'localhost',
       PGPORT: String(own),
@@ -54,6 +55,9 @@ export async function startClientsWorld(): Promise<ClientsWorld> {
       PGDATABASE: 'app',
       PGSSLMODE: 'verify-full',
       PGSSLROOTCERT: certificates.authority,
+      HOLDER_CERTIFICATE: holder.certificate,
+      HOLDER_KEY: holder.key,
+      HOLDER_KEY_DER: holder.der,
     });
     return {
       pgweave: environment(port),
@@ -69,7 +73,7 @@ export async function startClientsWorld(): Promise<ClientsWorld> {
 
 async function startServers(
   names: readonly string[],
-  { certificate, key }: Certificates,
+  { authority, certificate, key }: Certificates,
 ): Promise<LabCluster> {
   const lab = await LabCluster.start({
     shards: names,
@@ -80,10 +84,17 @@ async function startServers(
     authentication: 'scram-sha-256',
     locale: { provider: 'builtin', name: 'C.UTF-8' },
     durable: false,
-    settings: { ssl: 'on', ssl_cert_file: certificate, ssl_key_file: key },
+    settings: {
+      ssl: 'on',
+      ssl_cert_file: certificate,
+      ssl_key_file: key,
+      ssl_ca_file: authority,
+    },
   });
   try {
-    const tables = `set role app; ${demoTablesSql} ${demoConstraintsSql} ${moreTablesSql}`;
+    await letHolderIn(lab);
+    const role = "create role holder login password 'holder'";
+    const tables = `${role}; set role app; ${demoTablesSql} ${demoConstraintsSql} ${moreTablesSql}`;
     await Promise.all(
       lab.shards.map(({ primary }) =>
         withSession(primary, lab.login, (session) => session.query(tables)),
@@ -96,7 +107,19 @@ async function startServers(
   }
 }
 
-async function configOf(lab: LabCluster, { certificate, key }: Certificates): Promise<string> {
+/** By certificate, where clients log in themselves: the shards ask pgweave for a password. */
+async function letHolderIn(lab: LabCluster): Promise<void> {
+  const server = lab.shard('plain').primary;
+  const path = join(server.directory, 'data', 'pg_hba.conf');
+  const rules = await readFile(path, 'utf8');
+  await writeFile(path, `hostssl all holder all cert\n${rules}`);
+  await withSession(server, lab.login, (session) => session.query('select pg_reload_conf()'));
+}
+
+async function configOf(
+  lab: LabCluster,
+  { authority, certificate, key }: Certificates,
+): Promise<string> {
   const [adminPort = 0] = await findFreePorts(1);
   const text = demoConfigText({
     ...lab.login,
@@ -109,7 +132,13 @@ async function configOf(lab: LabCluster, { certificate, key }: Certificates): Pr
     stateDirectory: join(lab.directory, 'state'),
   });
   const withTables = text.replace(/^tables:\n/m, (line) => `${line}${moreTablesYaml}`);
-  return `${withTables}\ntls: { certificate_file: ${certificate}, key_file: ${key} }\n`;
+  const withUsers = withTables.replace(/^users:\n/m, '$&  holder: { password: holder }\n');
+  return `${withUsers}
+tls: { certificate_file: ${certificate}, key_file: ${key}, ca_file: ${authority} }
+hba:
+  - { type: hostssl, user: holder, method: cert }
+  - { method: scram-sha-256 }
+`;
 }
 
 async function insertRows(port: number): Promise<void> {

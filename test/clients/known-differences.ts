@@ -8,10 +8,5 @@ export type KnownDifference = {
 const dump = 'there is no snapshot across shards: dump the rows of each server';
 
 export const knownDifferences: readonly KnownDifference[] = [
-  {
-    client: 'asyncpg',
-    thing: 'move',
-    reason: 'a portal over several shards is read with Execute, not with FETCH and MOVE',
-  },
   { client: 'pg_dump', thing: 'dump of rows', reason: dump },
 ];

@@ -1,6 +1,7 @@
 /** What clients are asked to do, in the order of the report. A client that cannot do a thing leaves it out. */
 export const things = [
   'connect',
+  'login',
   'introspection',
   'migration',
   'sharded migration',

@@ -21,6 +21,19 @@ await tell('connect', async () => {
   return { rows, authorized };
 });
 
+await tell('login', async () => {
+  const ways = [{ ssl: own.ssl, enableChannelBinding: true }, own.holder];
+  const seen = [];
+  for (const way of ways) {
+    const session = new pg.Client({ ...own.connection, ...way });
+    await session.connect();
+    seen.push((await session.query('select current_user')).rows);
+    await session.end();
+  }
+  const uncertified = new pg.Client({ ...own.connection, user: 'holder', ssl: own.ssl });
+  return [seen, await failureOf(uncertified.connect())];
+});
+
 await tell('introspection', async () => {
   const columns = await pool.query(
     `select table_name, column_name, data_type, is_nullable from information_schema.columns

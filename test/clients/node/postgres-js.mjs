@@ -16,6 +16,14 @@ await tell('connect', async () => {
   return row;
 });
 
+await tell('login', async () => {
+  const { user, ssl } = own.holder;
+  const certified = postgres({ ...rest, username: user, ssl, max: 1 });
+  const rows = await certified`select current_user`;
+  await certified.end();
+  return rows;
+});
+
 await tell('introspection', () =>
   sql.unsafe(`select column_name, data_type from information_schema.columns
     where table_name = 'reservation' order by ordinal_position`),

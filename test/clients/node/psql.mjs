@@ -18,6 +18,19 @@ await tell('connect', async () => {
   return [out.map((line) => line.replace(/at port "\d+"|address "[^"]*"/g, '')), err];
 });
 
+await tell('login', async () => {
+  const certificate = {
+    PGUSER: 'holder',
+    PGSSLCERT: process.env.HOLDER_CERTIFICATE,
+    PGSSLKEY: process.env.HOLDER_KEY,
+  };
+  const input = 'select current_user;';
+  return [
+    await run('psql', words, { input, env: { PGCHANNELBINDING: 'require' } }),
+    await run('psql', words, { input, env: certificate }),
+  ];
+});
+
 const described = [
   ...['customer', 'reservation', 'sample', 'note', 'note_id_seq', 'mood'].flatMap((name) => [
     `d ${name}`,

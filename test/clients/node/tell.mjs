@@ -6,6 +6,16 @@ const { env } = process;
 /** The certificate authority of this run: `verify-full`, the name `localhost`. */
 export const ssl = { ca: readFileSync(env.PGSSLROOTCERT, 'utf8') };
 
+/** A certificate of the client's own, which is all that the server asks `holder` for. */
+export const holder = {
+  user: 'holder',
+  ssl: {
+    ...ssl,
+    cert: readFileSync(env.HOLDER_CERTIFICATE, 'utf8'),
+    key: readFileSync(env.HOLDER_KEY, 'utf8'),
+  },
+};
+
 export const connection = {
   host: env.PGHOST,
   port: Number(env.PGPORT),

@@ -96,6 +96,13 @@ public class Pgjdbc {
 
   static void readsAndWrites() {
     tell("connect", () -> List.of(session.getMetaData().getDatabaseProductName(), run("select current_user")));
+    tell("login", () -> {
+      String holder = url.replace("user=" + System.getenv("PGUSER"), "user=holder")
+          + "&sslcert=" + System.getenv("HOLDER_CERTIFICATE") + "&sslkey=" + System.getenv("HOLDER_KEY_DER");
+      try (Connection other = DriverManager.getConnection(holder); ResultSet found = other.createStatement().executeQuery("select current_user")) {
+        return read(found);
+      }
+    });
     tell("introspection", () -> {
       DatabaseMetaData metadata = session.getMetaData();
       List<Object> seen = new ArrayList<>();

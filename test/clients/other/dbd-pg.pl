@@ -27,6 +27,10 @@ sub rows { my ($text, @values) = @_; return $db->selectall_arrayref($text, undef
 sub failure_of { my ($act) = @_; eval { $act->() }; return $@ ? [$db->state, $db->errstr] : 'no error' }
 
 tell_of('connect', sub { [$db->{pg_user}, rows('select current_user, current_database()')] });
+tell_of('login', sub {
+  my $certified = "user=holder;sslcert=$ENV{HOLDER_CERTIFICATE};sslkey=$ENV{HOLDER_KEY}";
+  return [map { DBI->connect("dbi:Pg:$_", '', '', \%options)->selectall_arrayref('select current_user') } 'channel_binding=require', $certified];
+});
 tell_of('introspection', sub {
   [$db->column_info(undef, 'public', 'reservation', '%')->fetchall_arrayref([3, 5, 10]),
     [$db->primary_key(undef, 'public', 'reservation')],

@@ -37,6 +37,11 @@ function failureOf(callable $act): array|string {
 }
 
 tell('connect', fn () => [$db->getAttribute(PDO::ATTR_DRIVER_NAME), run('select current_user, current_database()')]);
+tell('login', function () {
+  $certified = 'sslcert=' . getenv('HOLDER_CERTIFICATE') . ';sslkey=' . getenv('HOLDER_KEY');
+  $ways = [[getenv('PGUSER'), 'channel_binding=require'], ['holder', $certified]];
+  return array_map(fn ($way) => (new PDO("pgsql:$way[1]", $way[0], getenv('PGPASSWORD')))->query('select current_user')->fetchAll(PDO::FETCH_NUM), $ways);
+});
 tell('introspection', fn () => run("select column_name, data_type from information_schema.columns where table_name = 'customer' order by ordinal_position"));
 tell('migration', function () use ($db) {
   $db->exec('create table php_note (id serial primary key, body text); alter table php_note add extra int default 5');

@@ -37,6 +37,13 @@ rescue PG::Error => error
 end
 
 tell('connect') { [DB.ssl_in_use?, DB.internal_encoding.to_s, rows('select current_user')] }
+tell('login') do
+  certified = { user: 'holder', sslcert: ENV.fetch('HOLDER_CERTIFICATE'), sslkey: ENV.fetch('HOLDER_KEY') }
+  [{ channel_binding: 'require' }, certified].map do |way|
+    session = PG.connect(way)
+    session.exec('select current_user').values.tap { session.close }
+  end
+end
 tell('introspection') do
   result = DB.exec('select * from reservation where false')
   [result.fields, result.fields.each_index.map { |index| [result.ftype(index), result.fmod(index), result.ftablecol(index)] }]

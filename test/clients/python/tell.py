@@ -11,6 +11,10 @@ customers = [f"{name}-of-{client}" for name in ("Adam", "Kim", "Pia", "Zoe")]
 adam, kim, pia, zoe = customers
 _tag = hashlib.md5(client.encode()).hexdigest()[:12]
 
+# What libpq is told: SCRAM bound to the channel, and a certificate, which is all that is asked of holder.
+bound = "channel_binding=require"
+certified = f"user=holder sslcert={os.environ['HOLDER_CERTIFICATE']} sslkey={os.environ['HOLDER_KEY']}"
+
 # Hours of work on every shard, to be cancelled.
 long_report = "select sum(length(cust_id) + g) from reservation, generate_series(1, 100000000) g"
 

@@ -30,6 +30,14 @@ async def main():
             version = session.get_server_version()
             return [version.major, await session.fetchval("select current_user")]
 
+    async def login():
+        own = ssl.create_default_context(cafile=os.environ["PGSSLROOTCERT"])
+        own.load_cert_chain(os.environ["HOLDER_CERTIFICATE"], os.environ["HOLDER_KEY"])
+        session = await asyncpg.connect(user="holder", ssl=own)
+        found = await session.fetchval("select current_user")
+        await session.close()
+        return found
+
     async def introspection():
         # asyncpg asks the catalogue for types that it does not know: enums and their arrays.
         async with pool.acquire() as session:
@@ -163,7 +171,7 @@ async def main():
             await session.copy_from_query("select body from note where body like $1 order by 1", f"{client}%", output=take)
             return [tag, parts]
 
-    for look in (connect, introspection, crud, types, nulls, ids, own_key, any_array, page, report, join, upsert, lock,
+    for look in (connect, login, introspection, crud, types, nulls, ids, own_key, any_array, page, report, join, upsert, lock,
                  savepoint, transaction, batch, stream, move, prepared, errors, cancel, copy):
         await tell_async(look.__name__.replace("_", " "), look)
     await pool.close()

@@ -23,6 +23,18 @@ def _():
     return [session.info.ssl_in_use, session.encoding, rows("select current_user, current_database()")]
 
 
+@tell("login")
+def _():
+    seen = []
+    for words in (bound, certified):
+        other = psycopg2.connect(words)
+        with other.cursor() as found:
+            found.execute("select current_user")
+            seen.append(found.fetchall())
+        other.close()
+    return seen
+
+
 @tell("introspection")
 def _():
     return rows("""select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull

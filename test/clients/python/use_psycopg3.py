@@ -19,6 +19,18 @@ def _():
     return [session.pgconn.ssl_in_use, session.info.encoding, rows("select current_user")]
 
 
+@tell("login")
+def _():
+    seen = []
+    for words in (bound, certified):
+        other = psycopg.connect(words)
+        with other.cursor() as found:
+            found.execute("select current_user")
+            seen.append(found.fetchall())
+        other.close()
+    return seen
+
+
 @tell("crud")
 def _():
     inserted = [
