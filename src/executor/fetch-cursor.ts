@@ -4,8 +4,10 @@ import { SqlState } from '../base/sql-state.ts';
 import type { CursorCommand } from '../planner/cursor-command.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { cursorFlight } from './cursor-flight.ts';
+import { cannotBeRun, notBack, otherSettings } from './cursor-refusals.ts';
 import { type CursorStep, type CursorWalk, cursorWalk } from './cursor-walk.ts';
 import { findCursor } from './find-cursor.ts';
+import { movePortal } from './move-portal.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import type { ShardsCursor } from './shards-cursor.ts';
 import type { StatementRun } from './statement-run.ts';
@@ -33,12 +35,9 @@ export function fetchCursor(
     case 'multi-shard':
       fetchOverShards(executor, run, { command, cursor: cursor.cursor }, done);
       return;
-    case 'portal': {
-      const message = 'FETCH from a portal over several shards is not supported';
-      const hint = 'Read it with Execute and a row limit.';
-      executor.fail(new PgError(SqlState.featureNotSupported, message, { hint }), done);
+    case 'portal':
+      movePortal(executor, command, cursor.portal, done);
       return;
-    }
     default:
       unreachable(cursor);
   }
@@ -115,8 +114,7 @@ function refused(
   { command, cursor }: { readonly command: Fetch; readonly cursor: ShardsCursor },
 ): PgError | null {
   if (cursor.hasFailed) {
-    const message = `portal "${command.name}" cannot be run`;
-    return new PgError(SqlState.objectNotInPrerequisiteState, message);
+    return cannotBeRun(command.name);
   }
   if (command.move) return null;
   if (cursor.textHasChanged) return otherSettings();
@@ -126,20 +124,4 @@ function refused(
     'FETCH from a cursor over several shards in another format than it was declared with',
     { hint: 'Declare the cursor BINARY to fetch in binary format.' },
   );
-}
-
-/** Its rows are kept as text, not as values. */
-export function otherSettings(): PgError {
-  return new PgError(
-    SqlState.featureNotSupported,
-    'reading a cursor over several shards again under other settings (as DateStyle, TimeZone, client_encoding) is not supported',
-    { hint: 'SET them before the cursor is declared.' },
-  );
-}
-
-/** Where PostgreSQL itself refuses, in its words. */
-function notBack(): PgError {
-  return new PgError(SqlState.objectNotInPrerequisiteState, 'cursor can only scan forward', {
-    hint: 'Declare it with SCROLL option to enable backward scan.',
-  });
 }

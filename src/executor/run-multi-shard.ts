@@ -2,12 +2,14 @@ import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
+import type { CursorPlace } from './cursor-walk.ts';
 import { type MultiShardRun, multiShardRequest } from './multi-shard-request.ts';
 import type { MultiShardCursor } from './multi-shard-select.ts';
 import { openIntermediateSelect } from './open-intermediate-select.ts';
 import type { RowSink } from './row-sink.ts';
 import { isLoss, rerunsMax } from './run-again.ts';
 import { canceled, type SessionExecutor } from './session-executor.ts';
+import type { MovedPortal } from './shards-cursor.ts';
 
 /** How one fetch ended; `suspended`: the row limit was reached and the cursor is still open. */
 export type FetchEnd = 'complete' | 'suspended' | 'failed';
@@ -27,13 +29,17 @@ export type PortalAnswer = {
  * goes away before the client has seen anything, and no transaction depends on it, all is asked
  * again.
  */
-export class MultiShardPortal {
+export class MultiShardPortal implements MovedPortal {
   readonly #executor: SessionExecutor;
   readonly #run: MultiShardRun;
   readonly #answer: PortalAnswer;
   #cursor: MultiShardCursor;
   #rows = 0;
   #rowsMax = 0;
+  /** Rows of the fetches before. */
+  #rowsBefore = 0;
+  /** False while MOVE reads. */
+  #isShown = true;
   #seen = false;
   #rerunsLeft = rerunsMax;
   #ended: ((end: FetchEnd, rows: number) => void) | null = null;
@@ -63,21 +69,47 @@ export class MultiShardPortal {
     return this.#over === 'failed';
   }
 
+  get place(): CursorPlace {
+    if (this.#over === 'complete') return { rows: this.#rowsBefore, at: 'after' };
+    return { rows: this.#rowsBefore, at: this.#rowsBefore === 0 ? 'before' : 'on' };
+  }
+
+  /** `maxRows` 0: all rows that are left. */
   fetch(maxRows: number, ended: (end: FetchEnd, rows: number) => void): void {
-    this.#ended = ended;
-    this.#rows = 0;
-    this.#rowsMax = maxRows;
-    assert(this.#over !== 'failed', 'a portal that has failed is not run');
-    if (this.#over === null) this.#fetch();
-    else {
-      this.#answer.complete(0);
-      this.#end('complete');
-    }
+    this.#isShown = true;
+    this.#read(maxRows, ended);
+  }
+
+  move(count: number, done: (rows: number | null) => void): void {
+    this.#isShown = false;
+    this.#read(count === Infinity ? 0 : count, (end, rows) => {
+      done(end === 'failed' ? null : rows);
+    });
+  }
+
+  /** It was read as it cannot be. */
+  fail(): void {
+    this.#over = 'failed';
+    this.close();
   }
 
   close(): void {
     this.#ended = null;
     this.#cursor.close();
+  }
+
+  #read(maxRows: number, ended: (end: FetchEnd, rows: number) => void): void {
+    this.#ended = ended;
+    this.#rows = 0;
+    this.#rowsMax = maxRows;
+    assert(this.#over !== 'failed', 'a portal that has failed is not run');
+    if (this.#over === null) this.#fetch();
+    else this.#complete();
+  }
+
+  #complete(): void {
+    if (this.#isShown) this.#answer.complete(this.#rows);
+    this.#end('complete');
   }
 
   #open(): MultiShardCursor {
@@ -112,7 +144,7 @@ export class MultiShardPortal {
       rows: (frames, count) => {
         this.#seen = true;
         this.#rows += count;
-        this.#answer.rows(frames);
+        if (this.#isShown) this.#answer.rows(frames);
       },
       get writable() {
         return output.writable;
@@ -120,10 +152,7 @@ export class MultiShardPortal {
       onDrain: (callback) => output.onDrain(callback),
       notice: (frame) => output.write(frame, 0, frame.length),
       suspended: () => this.#end('suspended'),
-      complete: () => {
-        this.#answer.complete(this.#rows);
-        this.#end('complete');
-      },
+      complete: () => this.#complete(),
       failed: (error) => {
         if (this.#mayRunAgain(error)) {
           this.#executor.later(
@@ -159,6 +188,7 @@ export class MultiShardPortal {
     const ended = this.#ended;
     this.#ended = null;
     if (end !== 'suspended') this.#over = end;
+    this.#rowsBefore += this.#rows;
     this.#executor.cancelWith(null);
     ended?.(end, this.#rows);
   }

@@ -2,6 +2,7 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import type { CopyReceiver } from './copy/copy-receiver.ts';
 import type { KeptStateEvents } from './kept-state.ts';
 import type { PlannedStatement } from './planned-statement.ts';
+import type { MovedPortal } from './shards-cursor.ts';
 
 /** What a session hears of its statements. */
 export type SessionEvents = KeptStateEvents & {
@@ -39,5 +40,7 @@ export type PreparedText = {
 export type ClientPortal = {
   /** The shard whose server has it, under the same name; null: several shards, or none yet. */
   readonly shard: ShardId | null;
+  /** A SELECT over several shards, opened now if it has not been; null for all others. */
+  open(): MovedPortal | null;
   close(): void;
 };

@@ -1,5 +1,11 @@
 import type { CursorPlace } from './cursor-walk.ts';
 
+/** A portal of Bind over several shards, for MOVE. */
+export type MovedPortal = Pick<ShardsCursor, 'place' | 'hasFailed' | 'fail'> & {
+  /** As `advance`, of rows that nobody sees. */
+  move(count: number, done: (rows: number | null) => void): void;
+};
+
 /** An open cursor over several shards. */
 export type ShardsCursor = {
   readonly place: CursorPlace;

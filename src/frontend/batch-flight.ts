@@ -17,6 +17,7 @@ import { encodeExecute } from '../protocol/execute-message.ts';
 import { encodeParameterDescription } from '../protocol/parameter-description.ts';
 import { encodeParseHead } from '../protocol/parse-message.ts';
 import type { BatchStep } from './batch-step.ts';
+import { closeOpenName, openName, staysOpen } from './open-name.ts';
 import type { Portal, PreparedStatement } from './prepared-statement.ts';
 import { tellColumns } from './told-columns.ts';
 
@@ -29,6 +30,9 @@ export class BatchFlight {
   readonly #connection: ServerConnection;
   /** Whether a kept name may stand for the unnamed statement. */
   readonly #keeping: boolean;
+  /** Whether portals outlive the flight. */
+  readonly #isInBlock: boolean;
+  #steps: readonly BatchStep[] = [];
   #keptBinds = 0;
   readonly #messages: Buffer[] = [];
   readonly #replies: Reply[] = [];
@@ -37,12 +41,14 @@ export class BatchFlight {
   readonly #stepOfReply: number[] = [];
   #script: ReplyScript | null = null;
 
-  constructor(connection: ServerConnection, keeping: boolean) {
+  constructor(connection: ServerConnection, keeping: boolean, isInBlock: boolean) {
     this.#connection = connection;
     this.#keeping = keeping;
+    this.#isInBlock = isInBlock;
   }
 
   build(steps: readonly BatchStep[]): { messages: Buffer[]; script: ReplyScript } {
+    this.#steps = steps;
     for (const [index, step] of steps.entries()) {
       this.#add(step);
       while (this.#stepOfReply.length < this.#replies.length) this.#stepOfReply.push(index);
@@ -63,6 +69,7 @@ export class BatchFlight {
         this.#parse(step.statement, true);
         break;
       case 'bind':
+        if (step.replaced !== null) this.#closeReplaced(step.replaced);
         this.#bind(step.portal, true);
         break;
       case 'describe-statement':
@@ -74,21 +81,21 @@ export class BatchFlight {
         this.#describe(step.statement);
         break;
       case 'describe-portal':
-        this.#onPortal(
-          step,
-          step.portal,
-          encodeDescribe({ kind: 'portal', name: step.portal.name }),
-        );
+        if (this.#isHere(step, step.portal)) {
+          this.#forward(encodeDescribe({ kind: 'portal', name: step.portal.serverName }));
+        }
         break;
       case 'execute': {
         this.#describeRows(step.portal);
-        const message = encodeExecute({ portal: step.portal.name, rowsMax: step.rowsMax });
-        this.#onPortal(step, step.portal, message);
+        const { portal, rowsMax } = step;
+        if (this.#isHere(step, portal)) {
+          this.#forward(encodeExecute({ portal: portal.serverName, rowsMax }));
+        }
         break;
       }
       case 'close':
         if (step.portal?.boundOn === this.#connection) {
-          this.#forward(encodeClose({ kind: 'portal', name: step.portal.name }));
+          this.#forward(encodeClose({ kind: 'portal', name: step.portal.serverName }));
         } else this.#replies.push({ kind: 'local', frame: closeComplete });
         break;
       case 'cursor':
@@ -104,7 +111,15 @@ export class BatchFlight {
     if (this.#connection.types === null || portal.target?.kind !== 'shard') return;
     if (!portal.resultFormats.includes(1)) return;
     if (portal.boundOn !== this.#connection) this.#bind(portal, false);
-    this.#messages.push(encodeDescribe({ kind: 'portal', name: portal.name }));
+    this.#messages.push(encodeDescribe({ kind: 'portal', name: portal.serverName }));
+    this.#replies.push({ kind: 'swallow', prepared: null });
+  }
+
+  /** What is on another connection its session closes. */
+  #closeReplaced(portal: Portal): void {
+    const close = portal.boundOn === this.#connection ? closeOpenName(portal) : null;
+    if (close === null) return;
+    this.#messages.push(close);
     this.#replies.push({ kind: 'swallow', prepared: null });
   }
 
@@ -176,19 +191,21 @@ export class BatchFlight {
     this.#require(portal.statement);
     const statement = this.#nameOf(portal.statement);
     if (portal.statement.name === '' && statement !== '') this.#keptBinds += 1;
-    const names = { portal: portal.name, statement };
+    if (this.#isInBlock && staysOpen(portal, this.#steps)) portal.serverName = openName;
+    const names = { portal: portal.serverName, statement };
     this.#messages.push(encodeBindHead(names, portal.tail), portal.tail);
     this.#replies.push(answer ? { kind: 'forward' } : { kind: 'swallow', prepared: null });
     portal.boundOn = this.#connection;
   }
 
-  #onPortal(step: BatchStep, portal: Portal, message: Buffer): void {
+  /** Makes sure of it. False: no server has it, and the step has its answer. */
+  #isHere(step: BatchStep, portal: Portal): boolean {
     if (portal.target?.kind !== 'shard') {
       for (const frame of localReplies(step)) this.#replies.push({ kind: 'local', frame });
-      return;
+      return false;
     }
     if (portal.boundOn !== this.#connection) this.#bind(portal, false);
-    this.#forward(message);
+    return true;
   }
 }
 

@@ -13,11 +13,13 @@ import type { SessionExecutor } from '../executor/session-executor.ts';
 import { flightAdvance } from '../executor/take-sequence-values.ts';
 import { endImplicitBlock } from '../executor/transaction-commands.ts';
 import type { Plan } from '../planner/plan.ts';
+import type { ShardId } from '../sharding/shard-id.ts';
 import { BatchFlight, localReplies } from './batch-flight.ts';
 import { type BatchGroup, groupSteps, outdatedStatement } from './batch-groups.ts';
 import type { BatchStep } from './batch-step.ts';
 import { describeFetch, noPortal, runCursorStep } from './cursor-messages.ts';
 import { checkToldColumns, describePortal } from './describe-portal.ts';
+import { releaseOpenName } from './open-name.ts';
 import { closePortal, type Portal } from './prepared-statement.ts';
 import { runCommand, runMultiShard } from './run-portal.ts';
 
@@ -155,7 +157,7 @@ function runGroup(
   }
   switch (group.kind) {
     case 'flight':
-      notePortals(executor, group.steps);
+      notePortals(executor, group.steps, group.shard);
       runFlight(session, group, done);
       return;
     case 'replies':
@@ -197,7 +199,7 @@ function reply(
       executor.fail(refusal, (ok) => done(ok, index));
       return;
     }
-    notePortals(executor, [step]);
+    notePortals(executor, [step], null);
     for (const frame of localReplies(step)) executor.output.push(frame);
   }
   done(true, 0);
@@ -231,14 +233,25 @@ function isAlwaysPossible({ cursors }: SessionExecutor, group: BatchGroup): bool
   return group.kind === 'replies' || group.kind === 'error';
 }
 
-/** What the steps say about portals, whoever answers them. */
-function notePortals({ transaction }: SessionExecutor, steps: readonly BatchStep[]): void {
+/** What the steps say about portals, whoever answers them: `shard`, or null for ourselves. */
+function notePortals(
+  { transaction }: SessionExecutor,
+  steps: readonly BatchStep[],
+  shard: ShardId | null,
+): void {
   for (const step of steps) {
     if (step.kind === 'bind') {
       step.portal.savepointCount = transaction.savepointCount;
-      if (step.replaced !== null) closePortal(step.replaced);
+      if (step.replaced !== null) replace(step.replaced, shard);
     } else if (step.kind === 'close' && step.portal !== null) closePortal(step.portal);
   }
+}
+
+/** By what is bound on `shard`, whose flight closes what it finds there. */
+function replace(portal: Portal, shard: ShardId | null): void {
+  closePortal(portal);
+  const isThere = portal.target?.kind === 'shard' && portal.target.shard === shard;
+  if (!isThere) releaseOpenName(portal);
 }
 
 function readsNoRows(step: BatchStep): boolean {
@@ -252,18 +265,19 @@ function runFlight(
   group: Extract<BatchGroup, { kind: 'flight' }>,
   done: (ok: boolean, answered: number) => void,
 ): void {
+  const { executor } = session;
   const executions = group.steps.filter((step) => step.kind === 'execute');
   const [first] = executions;
   const planned = executions.length === 1 && first ? first.portal.statement.planned : null;
   const effective = executions.flatMap(({ portal: { statement, parameters } }) =>
     isPlain(statement.planned.plan) ? [] : [{ planned: statement.planned, parameters }],
   );
-  for (const { planned } of effective) expectLeftovers(session.executor, planned.plan);
+  for (const { planned } of effective) expectLeftovers(executor, planned.plan);
   const taking = planned?.traffic ? [] : executions;
   const plans = taking.map(({ portal }) => portal.statement.planned.plan);
-  const advances = flightAdvance(session.executor, plans);
+  const advances = flightAdvance(executor, plans);
   let flight: BatchFlight | null = null;
-  session.executor.runFlight(
+  executor.runFlight(
     {
       shard: group.shard,
       write: group.write,
@@ -273,18 +287,18 @@ function runFlight(
       traffic: planned?.traffic ?? null,
       resolvable: group.write && executions.every(isOfRows),
       build(connection, keeping) {
-        flight = new BatchFlight(connection, keeping);
+        flight = new BatchFlight(connection, keeping, executor.transaction.block !== 'none');
         return flight.build(group.steps);
       },
     },
     (ok) => {
-      if (session.executor.transaction.block === 'none') unbind(group.steps);
+      if (executor.transaction.block === 'none') unbind(group.steps);
       const changing = executions.find(({ portal }) => changesSchema(portal));
       const plan = (changing ?? first)?.portal.statement.planned.plan ?? noPlan;
       const next = (settled: boolean) =>
-        noteExecuted(session.executor, plan, settled, () => done(settled, flight?.failedStep ?? 0));
+        noteExecuted(executor, plan, settled, () => done(settled, flight?.failedStep ?? 0));
       if (effective.length === 0) next(ok);
-      else settleEffects(session.executor, effective, ok, next);
+      else settleEffects(executor, effective, ok, next);
     },
   );
 }

@@ -1,7 +1,7 @@
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import { forward, plainFlight, swallow } from '../executor/cursor-flight.ts';
-import { otherSettings } from '../executor/fetch-cursor.ts';
+import { cannotBeRun, otherSettings } from '../executor/cursor-refusals.ts';
 import { findCursor } from '../executor/find-cursor.ts';
 import { reviewReservations } from '../executor/review-reservations.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
@@ -132,9 +132,4 @@ function shardMessage({ action, name, rowsMax }: CursorStep): Buffer {
 
 export function noPortal(name: string): PgError {
   return new PgError(SqlState.invalidCursorName, `portal "${name}" does not exist`);
-}
-
-/** It has failed before. */
-export function cannotBeRun(name: string): PgError {
-  return new PgError(SqlState.objectNotInPrerequisiteState, `portal "${name}" cannot be run`);
 }

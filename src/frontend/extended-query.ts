@@ -17,6 +17,8 @@ import { FrontendCode } from '../protocol/message-code.ts';
 import { decodeParse, encodeParse } from '../protocol/parse-message.ts';
 import { type BatchSession, runBatch } from './batch-runner.ts';
 import type { BatchStep } from './batch-step.ts';
+import { clientPortal } from './client-portal.ts';
+import { releaseOpenName } from './open-name.ts';
 import type { ParsedTexts, TextContext } from './parsed-texts.ts';
 import { noStatement, serverStatementName, takenStatement } from './prepared-names.ts';
 import {
@@ -103,7 +105,9 @@ export class ExtendedQuery {
   dropUnnamed(): void {
     this.#statements?.delete('');
     const portal = this.#portals?.get('');
-    if (portal !== undefined) closePortal(portal);
+    if (portal === undefined) return;
+    closePortal(portal);
+    releaseOpenName(portal);
     this.#portals?.delete('');
   }
 
@@ -133,13 +137,10 @@ export class ExtendedQuery {
   clientPortal(name: string): ClientPortal | null {
     const portal = this.#portals?.get(name);
     if (portal === undefined || portal.savepointCount === null) return null;
-    return {
-      shard: portal.target?.kind === 'shard' ? portal.target.shard : null,
-      close: () => {
-        closePortal(portal);
-        this.#portals?.delete(name);
-      },
-    };
+    return clientPortal(this.#session.executor, portal, () => {
+      closePortal(portal);
+      this.#portals?.delete(name);
+    });
   }
 
   /** SQL's PREPARE. */
@@ -307,6 +308,7 @@ export class ExtendedQuery {
       parameters,
       resultFormats: message.resultFormats,
       tail: message.tail,
+      serverName: message.portal,
       target: this.#target(statement.planned, parameters),
       boundOn: null,
       cursor: null,

@@ -36,6 +36,8 @@ export type Portal = {
   readonly target: Target | null;
   /** The server connection that has the portal, within a block. */
   boundOn: ServerConnection | null;
+  /** Its name there. */
+  serverName: string;
   /** Over several shards: open from the first Execute on. */
   cursor: MultiShardPortal | null;
   /** How many savepoints were open when it was bound, or are still; null: its Bind has not been done. */

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import { cannotBeRun } from '../executor/cursor-refusals.ts';
 import { inBlock } from '../executor/in-block.ts';
 import { MultiShardPortal } from '../executor/run-multi-shard.ts';
 import { runStatement } from '../executor/run-statement.ts';
@@ -11,8 +12,9 @@ import type { Plan } from '../planner/plan.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { portalSuspended } from '../protocol/constant-messages.ts';
 import type { BatchGroup } from './batch-groups.ts';
-import { cannotBeRun, noPortal } from './cursor-messages.ts';
+import { noPortal } from './cursor-messages.ts';
 import { describePortal } from './describe-portal.ts';
+import type { Portal } from './prepared-statement.ts';
 
 type Done = (ok: boolean) => void;
 
@@ -22,32 +24,43 @@ export function runMultiShard(
   { portal, describe, rowsMax }: Extract<BatchGroup, { readonly kind: 'multi-shard' }>,
   done: Done,
 ): void {
-  const { target, statement } = portal;
-  assert(target?.kind === 'multi-shard', 'a portal over several shards');
   if (portal.isGone) {
     executor.fail(noPortal(portal.name), done);
     return;
   }
-  expectLeftovers(executor, statement.planned.plan);
-  if (!executor.kept.reservations.isEmpty) inBlock(executor);
   const isFirst = portal.cursor === null;
-  portal.cursor ??= new MultiShardPortal(executor, {
-    target,
-    statementText: statement.planned.text,
-    literalText: (slot) => statement.planned.literalText(slot),
-    parameters: portal.parameters,
-    resultFormats: portal.resultFormats,
-    wantsDescription: describe,
-  });
+  const cursor = openPortal(executor, portal, describe);
+  const { name } = portal;
   if (isFirst || !describe) {
-    fetch(executor, portal.cursor, { name: portal.name, rowsMax }, done);
+    fetch(executor, cursor, { name, rowsMax }, done);
     return;
   }
-  const { cursor, name } = portal;
   describePortal(executor, portal, (ok) => {
     if (ok) fetch(executor, cursor, { name, rowsMax }, done);
     else done(false);
   });
+}
+
+/** Before each Execute, or MOVE: the first of them opens it. */
+export function openPortal(
+  executor: SessionExecutor,
+  portal: Portal,
+  wantsDescription: boolean,
+): MultiShardPortal {
+  const { target, statement, parameters, resultFormats } = portal;
+  const { planned } = statement;
+  assert(target?.kind === 'multi-shard', 'a portal over several shards');
+  expectLeftovers(executor, planned.plan);
+  if (!executor.kept.reservations.isEmpty) inBlock(executor);
+  portal.cursor ??= new MultiShardPortal(executor, {
+    target,
+    statementText: planned.text,
+    literalText: (slot) => planned.literalText(slot),
+    parameters,
+    resultFormats,
+    wantsDescription,
+  });
+  return portal.cursor;
 }
 
 function fetch(

@@ -17,7 +17,9 @@ let sides: BothSides;
 beforeAll(async () => {
   sides = await BothSides.start({
     shards: ['a', 'b'],
-    schema: entrySchema,
+    schema: `${entrySchema};
+      create function told(number int) returns int language plpgsql as $$
+        begin perform set_config('app.told', number::text, false); return number; end $$`,
     more: 'hba: [{ user: [app, reader], address: 127.0.0.1, method: trust }]\n',
   });
   const values = [1, 2, 3, 4, 5, 1_000_001, 1_000_002, 1_000_003].map((id) => `(${id}, 'n ${id}')`);
@@ -41,6 +43,8 @@ const statements: readonly string[] = [
   'select note from entry where id = 1000002',
   'select value from setting order by name',
   'select g from generate_series(1, 4) g',
+  'select told(g) from generate_series(1, 4) g',
+  "select nullif(current_setting('app.told', true), '')",
   'select 10 / (id - 3) from entry order by id',
   'select 1 / 0',
   'select id from entry where id = 3 and 1 / (id - 3) > 0',
@@ -63,6 +67,7 @@ const statements: readonly string[] = [
   'fetch 2 from h',
   'fetch 1 from o',
   'move 1 in c',
+  'move 1 in x',
   'close c',
   'close h',
   'copy (select id from entry order by id) to stdout',

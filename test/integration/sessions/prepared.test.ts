@@ -1,11 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BothSides } from '../../support/both-sides.ts';
+import { RawClient, startupPacket } from '../../support/raw-client.ts';
 import { entrySchema } from '../../support/served-cluster.ts';
+import { encodeClientMessage, serverMessageText, splitMessages } from '../../support/wire-text.ts';
+
+const schema = `${entrySchema};
+  create table made (id serial primary key, note text);
+  create function told(number int) returns int language plpgsql as $$
+    begin perform set_config('app.told', number::text, false); return number; end $$`;
 
 let sides: BothSides;
 
 beforeAll(async () => {
-  sides = await BothSides.start({ shards: ['a', 'b'], schema: entrySchema, workers: 1 });
+  const more = 'authentication: trust';
+  sides = await BothSides.start({ shards: ['a', 'b'], schema, workers: 1, more });
   const { served, plain } = await sides.run([
     "insert into entry values (1, 'one'), (2, 'two'), (1000001, 'far'), (1000002, 'two')",
   ]);
@@ -167,6 +175,113 @@ describe('the protocol to its limits', () => {
       'start transaction read only, isolation level serializable, deferrable',
       'select note from entry where id = 1',
       'commit',
+    ]);
+  });
+});
+
+/** What is said on both sides to messages that are sent line by line, each line after the answer. */
+async function conversation(lines: readonly string[]): Promise<void> {
+  const told: (readonly string[])[] = [];
+  for (const port of [sides.served.port, sides.plain.server.port]) {
+    const client = await RawClient.connect(port);
+    client.socket.write(startupPacket({ user: 'app', database: 'app' }));
+    await sides.served.until('the login', () => client.readyCount === 1);
+    const seen: string[] = [];
+    for (const line of lines) {
+      client.received = Buffer.alloc(0);
+      const messages = splitMessages(line);
+      client.socket.write(Buffer.concat(messages.map(encodeClientMessage)));
+      const ends = messages.at(-1)?.[0] === 'Flush' ? 'sCE' : 'Z';
+      const isAnswered = () => [...ends].some((letter) => client.messages(letter).length > 0);
+      await sides.served.until(`an answer to ${line}`, isAnswered);
+      seen.push(...framesOf(client.received).map(serverMessageText));
+    }
+    client.close();
+    told.push(seen.filter((each) => !each.startsWith('ParameterStatus')));
+  }
+  expect(told[0]).toEqual(told[1]);
+}
+
+function framesOf(received: Buffer): readonly Buffer[] {
+  const frames: Buffer[] = [];
+  for (let at = 0; at + 5 <= received.length; ) {
+    const end = at + 1 + received.readInt32BE(at + 1);
+    frames.push(received.subarray(at, end));
+    at = end;
+  }
+  return frames;
+}
+
+describe('a portal that is read in pieces', () => {
+  const open = (text: string, rows: number) =>
+    `Parse "" "${text}", Bind "" "", Describe portal "", Execute "" ${rows}`;
+  const setting = 'select told(g) from generate_series(1, 5) g';
+  const inserting = "insert into made (note) values ('a'), ('b'), ('c') returning note";
+
+  beforeAll(async () => {
+    // From now on values of sequences are taken down.
+    const client = await sides.served.connect();
+    await client.query('select lastval()').catch(() => {});
+    await client.end();
+  });
+
+  it.each([
+    ['', 'Flush', []],
+    [' in a transaction', 'Flush', ['Query "begin"']],
+    [' in a transaction, with Sync', 'Sync', ['Query "begin"']],
+  ])('goes on though functions set something and rows get ids%s', async (_, end, begin) => {
+    for (const [text, check] of [
+      [setting, 'show app.told'],
+      [inserting, 'select count(*) from made'],
+    ] as const) {
+      await conversation([
+        ...begin,
+        `${open(text, 2)}, ${end}`,
+        `Execute "" 2, ${end}`,
+        'Execute "" 2, Sync',
+        ...begin.map(() => 'Query "commit"'),
+        `Query "${check}"`,
+      ]);
+    }
+  });
+
+  it.each([
+    ['a Query', 'Query "select 1"'],
+    ['a Bind on another shard', `${open('select id from entry where id > 1000000', 0)}, Sync`],
+    ['a Bind on its own', `${open('select id from entry where id = 1', 0)}, Sync`],
+    ['a Bind on all', `${open('select id from entry order by id', 0)}, Sync`],
+    ['Close', 'Close portal "", Sync'],
+  ])('uses no table any more when it is closed by %s', async (_, closing) => {
+    await conversation([
+      'Query "begin"',
+      `${open('select id from entry where id < 1000 order by note', 1)}, Sync`,
+      'Execute "" 1, Sync',
+      closing,
+      'Query "alter table entry add extra int"',
+      'Query "rollback"',
+    ]);
+  });
+
+  it('is moved over several shards', async () => {
+    const bind = 'Parse "s" "select id from entry order by id", Bind "p" "s", Sync';
+    await conversation([
+      'Query "begin"',
+      bind,
+      'Execute "p" 1, Sync',
+      'Query "move 1 in p"',
+      'Execute "p" 1, Sync',
+      'Query "move 0 in p; move absolute 4 in p; move relative 2 in p"',
+      'Query "move all in p; move all in p; move 0 in p"',
+      'Execute "p", Sync',
+      'Query "commit"',
+      'Query "begin; savepoint one"',
+      'Bind "p" "s", Sync',
+      'Query "move relative 2 in p"',
+      'Describe portal "p", Execute "p" 1, Sync',
+      'Query "move backward 1 in p"',
+      'Query "rollback to one"',
+      'Query "move 1 in p"',
+      'Query "rollback"',
     ]);
   });
 });

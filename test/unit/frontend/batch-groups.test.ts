@@ -48,6 +48,7 @@ function portalOf(prepared: PreparedStatement, target: Target | null): Portal {
     tail: Buffer.alloc(0),
     target,
     boundOn: null,
+    serverName: '',
     cursor: null,
     savepointCount: null,
     isGone: false,
