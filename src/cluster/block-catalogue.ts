@@ -26,22 +26,39 @@ export type BlockCatalogue = RelationCatalogue & {
 
 /**
  * What a session in a transaction sees of its server's relations, its own changes included; the
- * system's are left out. The session comes out as it was.
+ * system's are left out, and the definitions of views: PostgreSQL locks the tables that they read, and of
+ * two sessions that have changed one each both would wait for ever. The session comes out as it was.
  */
+export async function readBlockRelations(
+  session: SequenceSession,
+  { defaultCollation }: CatalogueSnapshot,
+): Promise<RelationCatalogue> {
+  const [, rows] = await Promise.all([
+    session.query(beginReading),
+    rowsOf<RelationRow>(session, relationsSql(usersOwn, 'null')),
+    session.query(endReading),
+  ]);
+  return relationCatalogue(rows, [], defaultCollation);
+}
+
+/** The search path decides how names in a view's definition are spelt, and what ours mean. */
+const beginReading = 'SAVEPOINT __pgweave_catalogue; SET LOCAL search_path TO pg_catalog';
+const endReading =
+  'ROLLBACK TO SAVEPOINT __pgweave_catalogue; RELEASE SAVEPOINT __pgweave_catalogue';
+
+/** The same with definitions and all else that statements are planned by. */
 export async function readBlockCatalogue(
   session: SequenceSession,
   { defaultCollation }: CatalogueSnapshot,
 ): Promise<BlockCatalogue> {
-  // In one flight. The search path decides how names in a view's definition are spelt.
+  // In one flight.
   const [, rows, functions, leaving, sequences] = await Promise.all([
-    session.query('SAVEPOINT __pgweave_catalogue; SET LOCAL search_path TO pg_catalog'),
+    session.query(beginReading),
     rowsOf<RelationRow>(session, relationsSql(usersOwn)),
     rowsOf<FunctionRow>(session, functionsSql),
     rowsOf<LeavingFunction>(session, leavingSql),
     readSequences(session),
-    session.query(
-      'ROLLBACK TO SAVEPOINT __pgweave_catalogue; RELEASE SAVEPOINT __pgweave_catalogue',
-    ),
+    session.query(endReading),
   ]);
   const leftovers = await leftoversOf(leaving, () => rowsOf<CallingObject>(session, objectsSql));
   return {

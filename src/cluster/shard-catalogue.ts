@@ -253,8 +253,11 @@ async function readDefaultCollation(
 const all = "n.nspname !~ '^pg_(toast|temp)' and n.nspname <> 'pgweave'";
 export const usersOwn = `${all} and n.nspname not in ('pg_catalog', 'information_schema')`;
 
-/** The relations of some schemas, one a row; `condition` is about `n`, a row of pg_namespace. */
-export const relationsSql = (condition: string): string => `
+/**
+ * The relations of some schemas, one a row; `condition` is about `n`, a row of pg_namespace, `definition`
+ * about `r`, a view.
+ */
+export const relationsSql = (condition: string, definition = 'pg_get_viewdef(r.oid)'): string => `
   with recursive domain(oid, base, not_null) as (
     select oid, typbasetype, typnotnull from pg_type where typtype = 'd'
     union all
@@ -292,7 +295,7 @@ export const relationsSql = (condition: string): string => `
         join pg_attribute a on a.attrelid = r.oid and a.attnum = any (k.conkey)
       where k.conrelid = r.oid and k.contype = 'f'
     ), '[]') as referring,
-    case when r.relkind = 'v' and not r.is_system then pg_get_viewdef(r.oid) end as definition,
+    case when r.relkind = 'v' and not r.is_system then ${definition} end as definition,
     coalesce((
       select json_agg(json_build_object(
           'name', a.attname, 'typeOid', t.base::int8, 'typeName', t.typname,

@@ -232,6 +232,20 @@ describe('DDL', () => {
     await demandSame(['public.note', 'public.notes', 'public.note_id_seq']);
   });
 
+  it('does not wait for who changes another table that a view reads, too', async () => {
+    await same(['create view together as select p.body, c.name from part p, country c']);
+    const { primary } = sides.served.lab.shard('a');
+    await withSession(primary, sides.served.lab.login, async (changing) => {
+      await changing.query('begin; lock table country');
+      const client = await sides.served.connect();
+      await client.query("set statement_timeout to '2s'");
+      await client.query('alter table part add column meanwhile int');
+      await client.end();
+      await changing.query('rollback');
+    });
+    await same(['drop view together', 'alter table part drop column if exists meanwhile']);
+  });
+
   it('runs in the extended protocol, and in one message with what follows', async () => {
     const client = await sides.served.connect();
     await client.query({ text: 'alter table part add column wide text', name: 'ddl' });

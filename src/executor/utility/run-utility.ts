@@ -4,9 +4,9 @@ import { assert } from '../../base/assert.ts';
 import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import {
-  type BlockCatalogue,
   newMistake,
   readBlockCatalogue,
+  readBlockRelations,
 } from '../../cluster/block-catalogue.ts';
 import { decodeCommandComplete, encodeCommandComplete } from '../../protocol/command-complete.ts';
 import { noData } from '../../protocol/constant-messages.ts';
@@ -153,34 +153,33 @@ class UtilityStatement {
   }
 
   #firstDone(connection: ServerConnection): void {
-    const { executor, others } = this.#parts();
+    const { others } = this.#parts();
     const { changesSchema } = this.#run.target;
     if (!changesSchema || this.#mode === 'apart') {
       this.#others(others);
       return;
     }
-    readBlockCatalogue(serverSession(connection), executor.world.catalogue)
-      .then((catalogue) => this.#checked(catalogue))
+    this.#check(serverSession(connection))
+      .then(() => this.#others(others))
       .catch((error: unknown) => this.#caught(error));
   }
 
-  #checked(catalogue: BlockCatalogue): void {
-    const { executor, first, others } = this.#parts();
+  /** Rejects when the statement has brought what cannot hold over shards. */
+  async #check(session: ReturnType<typeof serverSession>): Promise<void> {
+    const { executor, first } = this.#parts();
     const { catalogue: base, planner } = executor.world;
     const { shardMap } = planner;
-    const mistake = newMistake(base, catalogue, shardMap);
+    const isPlannedBy = this.#mode === 'block' && first === shardMap.home;
+    const block = isPlannedBy ? await readBlockCatalogue(session, base) : null;
+    const mistake = newMistake(base, block ?? (await readBlockRelations(session, base)), shardMap);
     if (mistake !== null) {
-      this.#caught(
-        new PgError(
-          SqlState.featureNotSupported,
-          `table ${mistake.table} cannot be sharded so: ${mistake.message}`,
-          { hint: `${capital(mistake.remedy)}.` },
-        ),
+      throw new PgError(
+        SqlState.featureNotSupported,
+        `table ${mistake.table} cannot be sharded so: ${mistake.message}`,
+        { hint: `${capital(mistake.remedy)}.` },
       );
-      return;
     }
-    if (this.#mode === 'block' && first === shardMap.home) adoptBlockCatalogue(executor, catalogue);
-    this.#others(others);
+    if (block !== null) adoptBlockCatalogue(executor, block);
   }
 
   #caught(error: unknown): void {
