@@ -1,21 +1,18 @@
-import { PgError } from '../base/pg-error.ts';
-import { SqlState } from '../base/sql-state.ts';
 import type { Config, NodeAddress } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ShardMap } from '../sharding/shard-map.ts';
 import { residenceOf, shardingOf } from './catalogue-schema.ts';
 import type { CatalogueSnapshot, RelationSnapshot } from './catalogue-snapshot.ts';
 import { fittingServers, readCombineServers } from './combine-catalogue.ts';
-import { controlLogin, withControlConnection } from './control-connection.ts';
 import { mergeLeftovers } from './leftovers/read-leftovers.ts';
 import { placementMistakes, placementText } from './placement-mistakes.ts';
-import { readDefinitions, readerSettings } from './read-definitions.ts';
 import { mergeFunctions } from './read-functions.ts';
 import { findSchemaMistakes, ownersOf, type SchemaMistake } from './schema-mistakes.ts';
 import { shardedSequences } from './sequences/adjust-sequences.ts';
 import { sequenceMistakes } from './sequences/sequence-mistakes.ts';
 import { type TypeDifferences, typeDifferences } from './server-types.ts';
-import { fullName, readShardCatalogue, type ShardCatalogue } from './shard-catalogue.ts';
+import { fullName, type ShardCatalogue } from './shard-catalogue.ts';
+import { ShardReader } from './shard-reader.ts';
 import { SystemRelations } from './system-relations.ts';
 
 export type CatalogueReading = {
@@ -25,15 +22,13 @@ export type CatalogueReading = {
   readonly needsAdjusting: boolean;
 };
 
-/** A catalogue with ten thousands of relations takes a while. */
-const statementTimeoutMs = 30_000;
-
 /**
  * Reads the catalogue of all shards. The snapshot of an unchanged catalogue is equal to the one
  * before, version included.
  */
 export class CatalogueReader {
   readonly #system = new SystemRelations();
+  readonly #readers = new Map<string, ShardReader>();
   #version = 0;
   #last = '';
 
@@ -48,7 +43,9 @@ export class CatalogueReader {
     const { shardMap } = config;
     const [read, answers] = await Promise.all([
       Promise.all(
-        shardMap.shards.map((shard) => readShard(config, shard, primaryOf(shard), this.#system)),
+        shardMap.shards.map((shard) =>
+          this.#readerOf(shard, shard === shardMap.home).read(config, primaryOf(shard)),
+        ),
       ),
       readCombineServers(config),
     ]);
@@ -102,32 +99,15 @@ export class CatalogueReader {
       needsAdjusting: sequences.some(({ interleaving }) => interleaving.kind === 'adjust'),
     };
   }
-}
 
-async function readShard(
-  config: Config,
-  shard: ShardId,
-  node: NodeAddress | null,
-  system: SystemRelations,
-): Promise<ShardCatalogue> {
-  if (node === null) {
-    throw new PgError(
-      SqlState.cannotConnectNow,
-      `the catalogue cannot be read: shard "${shard}" has no primary`,
-    );
+  #readerOf(shard: ShardId, isHome: boolean): ShardReader {
+    const key = `${isHome ? 'home' : 'other'} ${shard}`;
+    const known = this.#readers.get(key);
+    if (known !== undefined) return known;
+    const reader = new ShardReader(shard, isHome ? this.#system : null);
+    this.#readers.set(key, reader);
+    return reader;
   }
-  const { shardMap } = config;
-  const login = controlLogin(config);
-  const connection = { node, login, settings: readerSettings, timeoutMs: statementTimeoutMs };
-  return await readDefinitions(() =>
-    withControlConnection(connection, (session) =>
-      readShardCatalogue(
-        shard,
-        session,
-        shard === shardMap.home ? (each) => system.read(each) : null,
-      ),
-    ),
-  );
 }
 
 function differences(

@@ -11,10 +11,13 @@ import { SqlState } from '../base/sql-state.ts';
 export const readerSettings = { lock_timeout: '100ms' };
 
 /** That is 5 s in all. What was left prepared keeps its locks until somebody looks after it. */
-const attemptsMax = 50;
+const patience = 50;
 
 /** Runs `read`, which takes all its locks anew, until nobody is in its way. Rejects as it does. */
-export async function readDefinitions<Read>(read: () => Promise<Read>): Promise<Read> {
+export async function readDefinitions<Read>(
+  read: () => Promise<Read>,
+  attemptsMax = patience,
+): Promise<Read> {
   for (let attemptsLeft = attemptsMax - 1; ; attemptsLeft -= 1) {
     try {
       return await read();
@@ -24,7 +27,8 @@ export async function readDefinitions<Read>(read: () => Promise<Read>): Promise<
   }
 }
 
-function isHindered(error: unknown): boolean {
+/** Somebody holds what was to be read. */
+export function isHindered(error: unknown): boolean {
   if (!(error instanceof PgError)) return false;
   return (
     error.sqlState === SqlState.lockNotAvailable || error.sqlState === SqlState.deadlockDetected

@@ -57,6 +57,13 @@ export function mergeFunctions(
   });
 }
 
+/** One that comes, goes or is changed has a row of another transaction. */
+export const functionsStateSql = `
+  select concat_ws(' ', count(*), md5(string_agg(p.oid || ' ' || p.xmin, ',' order by p.oid))) as state
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+  where n.nspname not in ('pg_catalog', 'information_schema', 'pgweave')
+    and n.nspname !~ '^pg_(toast|temp)'`;
+
 /**
  * PostgreSQL does not ask whether what an aggregate calls is IMMUTABLE, so it is done here. OIDs differ
  * between servers, names do not.

@@ -3,9 +3,7 @@ import type { ShardId } from '../sharding/shard-id.ts';
 import type { LeftoverNames, RelationSnapshot } from './catalogue-snapshot.ts';
 import { collationKind } from './collation-kind.ts';
 import type { ControlConnection } from './control-connection.ts';
-import { readLeftovers } from './leftovers/read-leftovers.ts';
-import { readFunctions, type ServerFunction } from './read-functions.ts';
-import { readSequences } from './sequences/read-sequences.ts';
+import type { ServerFunction } from './read-functions.ts';
 import type { ColumnSequence } from './sequences/sequence-state.ts';
 import { readServerTypes, type ServerType } from './server-types.ts';
 
@@ -81,6 +79,8 @@ export type RelationRow = {
   readonly row_triggers: boolean;
   readonly user_triggers: boolean;
   readonly referring: readonly string[];
+  /** Of a user's view: which version of its rule there is. */
+  readonly rule: string | null;
   readonly definition: string | null;
 };
 
@@ -93,32 +93,6 @@ const relationKinds: { readonly [relkind: string]: RelationKind } = {
   S: 'sequence',
   c: 'composite',
 };
-
-/** `system` reads what pg_catalog and information_schema have, the same on every shard; null: left out. */
-export async function readShardCatalogue(
-  shard: ShardId,
-  session: ControlConnection,
-  system: ((session: ControlConnection) => Promise<readonly RelationRow[]>) | null,
-): Promise<ShardCatalogue> {
-  await session.execute('begin isolation level repeatable read read only');
-  const traits = await readServerTraits(session);
-  const rows = [
-    ...(system === null ? [] : await system(session)),
-    ...(await session.query<RelationRow>(relationsSql(usersOwn))),
-  ];
-  const sequences = await readSequences(session);
-  const functions = await readFunctions(session);
-  const leftovers = await readLeftovers(session);
-  await session.execute('commit');
-  return {
-    ...traits,
-    shard,
-    sequences,
-    functions,
-    leftovers,
-    ...relationCatalogue(rows, sequences, traits.defaultCollation),
-  };
-}
 
 export function relationCatalogue(
   rows: readonly RelationRow[],
@@ -295,6 +269,9 @@ export const relationsSql = (condition: string, definition = 'pg_get_viewdef(r.o
         join pg_attribute a on a.attrelid = r.oid and a.attnum = any (k.conkey)
       where k.conrelid = r.oid and k.contype = 'f'
     ), '[]') as referring,
+    case when r.relkind = 'v' and not r.is_system then (
+      select w.xmin::text from pg_rewrite w where w.ev_class = r.oid and w.rulename = '_RETURN')
+    end as rule,
     case when r.relkind = 'v' and not r.is_system then ${definition} end as definition,
     coalesce((
       select json_agg(json_build_object(

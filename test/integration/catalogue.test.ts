@@ -84,6 +84,48 @@ describe('the catalogue of real servers', () => {
     });
   });
 
+  it('knows what has not changed while somebody holds a table of a view', async () => {
+    const { primary } = lab.shard('a');
+    const before = (await readSchema()).relation(null, 'customers', ['public']);
+    await withSession(primary, lab.login, async (holding) => {
+      await holding.query('begin; lock table customer');
+      await run('a', 'create table meanwhile (id int)');
+      const schema = await readSchema();
+      expect(schema.relation(null, 'meanwhile', ['public'])).toBeDefined();
+      expect(schema.relation(null, 'customers', ['public'])).toEqual(before);
+      await holding.query('rollback');
+    });
+    await run('a', 'drop table meanwhile');
+  });
+
+  it.each([
+    {
+      change: 'create or replace view items as select i.id from item i',
+      found: 'FROM public.item i',
+      undo: 'create or replace view items as select * from item',
+    },
+    {
+      change: 'alter table item rename id to code',
+      found: 'code AS id',
+      undo: 'alter table item rename code to id',
+    },
+  ])('waits for the holder when definitions may have changed: $change', async (given) => {
+    await readSchema();
+    await withSession(lab.shard('a').primary, lab.login, async (holding) => {
+      await holding.query('begin; lock table customer');
+      await run('a', given.change);
+      const reading = readSchema();
+      // By then what was read last would have been taken.
+      await new Promise((resolve) => {
+        setTimeout(resolve, 1200);
+      });
+      await holding.query('rollback');
+      const { definition } = (await reading).relation(null, 'items', ['public']) ?? {};
+      expect(definition).toContain(given.found);
+    });
+    await run('a', given.undo);
+  });
+
   it('describes columns with domains resolved and collations by their order', async () => {
     const schema = await readSchema();
     const customer = schema.relation(null, 'customer', ['public']);
