@@ -99,14 +99,32 @@ function refuseOrderOfServers(scope: Scope, expression: SqlNode): void {
       'Order by the fields one by one, or restrict the statement to one key.',
     );
   }
-  const cast = 'TypeCast' in expression ? simpleTypeName(expression.TypeCast.typeName) : null;
-  const type = cast ?? columnTypeOf(scope, expression);
-  if (type === null || comparedHere.has(type)) return;
+  const type = valuesOf(expression)
+    .map((value) => typeName(scope, value))
+    .find((name) => name !== null && !comparedHere.has(name));
+  if (type === undefined) return;
   const label = expressionText(expression);
   throw refusal(
     `ordering by ${label} over several shards: only a server compares values of type ${type}`,
     'Order by its text, or restrict the statement to one key.',
   );
+}
+
+function typeName(scope: Scope, expression: SqlNode): string | null {
+  const cast = 'TypeCast' in expression ? simpleTypeName(expression.TypeCast.typeName) : null;
+  return cast ?? columnTypeOf(scope, expression);
+}
+
+/** The expressions one of which gives the value of this one. */
+function valuesOf(node: SqlNode | undefined): readonly SqlNode[] {
+  if (node === undefined) return [];
+  if ('CoalesceExpr' in node) return (node.CoalesceExpr.args ?? []).flatMap(valuesOf);
+  if ('MinMaxExpr' in node) return (node.MinMaxExpr.args ?? []).flatMap(valuesOf);
+  if ('A_Expr' in node && node.A_Expr.kind === 'AEXPR_NULLIF') return valuesOf(node.A_Expr.lexpr);
+  if (!('CaseExpr' in node)) return [node];
+  const { args = [], defresult } = node.CaseExpr;
+  const results = args.map((when) => ('CaseWhen' in when ? when.CaseWhen.result : undefined));
+  return [...results, defresult].flatMap(valuesOf);
 }
 
 /** What is probably text of no known collation is for PostgreSQL to order. */
