@@ -4,15 +4,11 @@ import { unreachable } from '../base/assert.ts';
 import { systemClock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { readArguments } from './arguments.ts';
-import { check } from './check.ts';
 import type { CommandResult } from './command-result.ts';
-import { demo } from './demo.ts';
-import { explain } from './explain.ts';
 import { helpText } from './help.ts';
-import { serve } from './serve.ts';
 import { packageVersion } from './version.ts';
-import { where } from './where.ts';
 
+/** Loads what the command needs, no more: who asks for help does not wait for a server. */
 async function main(words: readonly string[]): Promise<number> {
   const line = readArguments(words);
   switch (line.command) {
@@ -23,18 +19,28 @@ async function main(words: readonly string[]): Promise<number> {
     case 'mistake':
       process.stderr.write(`pgweave: ${line.message}\nTry pgweave --help.\n`);
       return 2;
-    case 'demo':
+    case 'demo': {
+      const { demo } = await import('./demo.ts');
       await demo(line.options, systemClock);
       return 0;
-    case 'serve':
+    }
+    case 'serve': {
+      const { serve } = await import('./serve.ts');
       await serve(line.config, line, systemClock);
       return 0;
-    case 'check':
+    }
+    case 'check': {
+      const { check } = await import('./check.ts');
       return print(check(await read(line.config), load(line.config)));
-    case 'where':
+    }
+    case 'where': {
+      const { where } = await import('./where.ts');
       return print(where(await read(line.config), load(line.config), line));
-    case 'explain':
+    }
+    case 'explain': {
+      const { explain } = await import('./explain.ts');
       return print(await explain(line.config, line.sql));
+    }
     default:
       return unreachable(line);
   }
