@@ -5,6 +5,7 @@ export const things = [
   'introspection',
   'migration',
   'sharded migration',
+  'migration command',
   'crud',
   'types',
   'nulls',

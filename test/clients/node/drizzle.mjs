@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asc, avg, count, eq, inArray, relations, sql, sum } from 'drizzle-orm';
@@ -6,6 +6,14 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import * as t from 'drizzle-orm/pg-core';
 import pg from 'pg';
+import {
+  ask,
+  connectionText,
+  inFolder,
+  npmCommand,
+  shapeOf,
+  writeFiles,
+} from './migration-command.mjs';
 import * as own from './tell.mjs';
 
 const { client: name, customers, failureOf, sampleId, sampleRow, tell } = own;
@@ -107,6 +115,69 @@ await tell('migration', async () => {
   } finally {
     await rm(migrationsFolder, { recursive: true });
   }
+});
+
+const kitSchema = (columns, moods) => `
+  import { check, foreignKey, index, integer, numeric, pgSchema, serial, text, timestamp, uniqueIndex } from 'drizzle-orm/pg-core';
+  import { sql } from 'drizzle-orm';
+  export const kit = pgSchema('kit');
+  export const mood = kit.enum('mood', ${JSON.stringify(moods)});
+  export const page = kit.table('page', {
+    id: serial().primaryKey(), title: text().notNull(), mood: mood().default('sad'), made: timestamp().defaultNow(),
+  }, (page) => [uniqueIndex('page_title').on(page.title)]);
+  export const part = kit.table('part', {
+    id: integer().primaryKey().generatedAlwaysAsIdentity(),
+    pageId: integer('page_id').notNull().references(() => page.id, { onDelete: 'cascade' }),
+    price: numeric({ precision: 10, scale: 2 }), ${columns}
+  }, (part) => [index('part_page').on(part.pageId), check('part_price', sql\`price > 0\`)]);`;
+
+const kitConfig = (
+  schema,
+  out,
+) => `export default { dialect: 'postgresql', schema: './schema.ts', out: './${out}',
+  dbCredentials: ${connectionText}, schemaFilter: ['${schema}'], migrations: { schema: 'kit_log' },
+  tablesFilter: ['page', 'part', 'customer', 'reservation', 'item'] };`;
+
+await tell('migration command', async () => {
+  const files = {
+    'schema.ts': kitSchema('', ['sad', 'ok']),
+    'drizzle.config.ts': kitConfig('kit', 'steps'),
+    'pull.config.ts': kitConfig('public', 'pulled'),
+  };
+  return await inFolder(files, async (folder) => {
+    const kit = (...words) => npmCommand(folder, 'drizzle-kit', ...words);
+    await kit('push', '--force');
+    const pushed = await shapeOf('kit.%');
+    await writeFiles(folder, {
+      'schema.ts': kitSchema("note: text().default('x')", ['sad', 'ok', 'glad']),
+    });
+    await kit('push', '--force');
+    pushed.push(await shapeOf('kit.%'));
+    // Its own last word is that nothing has changed.
+    pushed.push((await kit('push', '--force')).trim().split('\n').at(-1));
+    await ask('drop schema kit cascade');
+    await kit('generate', '--name', 'first');
+    await kit('generate', '--name', 'sharded', '--custom');
+    await writeFiles(folder, {
+      'steps/0001_sharded.sql': `alter table "reservation" add column "kit_code" text default 'none';
+--> statement-breakpoint
+create index "kit_by_code" on "reservation" ("kit_code");
+--> statement-breakpoint
+update "reservation" set "kit_code" = 'kim' where "cust_id" = 'Kim-01';`,
+    });
+    await kit('migrate');
+    await kit('migrate');
+    const migrated = [await shapeOf('kit.%'), await shapeOf('public.reservation')];
+    const coded = await ask(
+      "select kit_code, count(*) from reservation where date < '2025-01-01' group by 1 order by 1",
+    );
+    await kit('pull', '--config', 'pull.config.ts');
+    const pulled = (await readFile(`${folder}/pulled/schema.ts`, 'utf8'))
+      // Sequences of sharded tables take turns.
+      .replace(/increment: "\d+"/g, 'increment');
+    await ask('alter table reservation drop kit_code', 'drop schema kit, kit_log cascade');
+    return [pushed, migrated, coded, pulled.split('\n').sort()];
+  });
 });
 
 await tell('crud', async () => {

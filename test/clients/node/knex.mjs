@@ -1,4 +1,5 @@
 import knexOf from 'knex';
+import { ask, connectionText, inFolder, npmCommand, shapeOf } from './migration-command.mjs';
 import * as own from './tell.mjs';
 
 const { client: name, customers, failureOf, sampleId, sampleRow, tell } = own;
@@ -58,6 +59,64 @@ await tell('sharded migration', async () => {
   const info = await knex('reservation').columnInfo('knex_extra');
   await knex.schema.alterTable('reservation', (table) => table.dropColumn('knex_extra'));
   return [rows, info, await knex.schema.hasColumn('reservation', 'knex_extra')];
+});
+
+await tell('migration command', async () => {
+  const step = (up, down) => `exports.up = async (knex) => { ${up} };
+    exports.down = async (knex) => { ${down} };`;
+  const files = {
+    'knexfile.js': `module.exports = { client: 'pg', connection: ${connectionText},
+      migrations: { tableName: 'knex_command_log' } };`,
+    'package.json': '{ "type": "commonjs" }',
+    'migrations/1_home.js': step(
+      `await knex.schema.createTable('knex_page', (table) => {
+        table.increments();
+        table.string('title', 80).notNullable().unique();
+        table.enu('state', ['new', 'done'], { useNative: true, enumName: 'knex_state' }).defaultTo('new');
+        table.jsonb('tree');
+        table.timestamps(true, true);
+      });
+      await knex.schema.createTable('knex_part', (table) => {
+        table.increments();
+        table.integer('page_id').references('knex_page.id').onDelete('cascade').index();
+        table.decimal('price', 10, 2).checkPositive();
+      });`,
+      `await knex.schema.dropTable('knex_part').dropTable('knex_page');
+       await knex.raw('drop type knex_state');`,
+    ),
+    'migrations/2_sharded.js': step(
+      `await knex.schema.alterTable('reservation', (table) => {
+        table.string('knex_code').defaultTo('none').index();
+        table.check("knex_code <> ''", [], 'knex_code_check');
+      });
+      await knex('reservation').where('cust_id', 'Kim-01').update({ knex_code: 'kim' });`,
+      `await knex.schema.alterTable('reservation', (table) => table.dropColumn('knex_code'));`,
+    ),
+    'seeds/first.js': `exports.seed = async (knex) => {
+      const [{ id }] = await knex('knex_page').insert({ title: 'one', tree: { a: [1] } }).returning('id');
+      await knex('knex_part').insert([{ page_id: id, price: 2.5 }, { page_id: id, price: 7 }]);
+    };`,
+  };
+  return await inFolder(files, async (folder) => {
+    const knexDo = (...words) => npmCommand(folder, 'knex', ...words);
+    await knexDo('migrate:up');
+    await knexDo('migrate:latest');
+    await knexDo('migrate:latest');
+    const seen = [await shapeOf('public.knex\\_p%'), await shapeOf('public.reservation')];
+    await knexDo('seed:run');
+    const rows = await ask(
+      'select state, tree, price from knex_page p join knex_part on p.id = page_id order by price',
+    );
+    const coded = await ask(
+      "select knex_code, count(*) from reservation where date < '2025-01-01' group by 1 order by 1",
+    );
+    await knexDo('migrate:down');
+    await knexDo('migrate:rollback', '--all');
+    await knexDo('migrate:unlock');
+    const left = await shapeOf('public.reservation');
+    await ask('drop table knex_command_log, knex_command_log_lock');
+    return [seen, rows, coded, left, await shapeOf('public.knex\\_p%')];
+  });
 });
 
 await tell('crud', async () => {

@@ -14,8 +14,9 @@ export function newerProgram(name) {
 export const withoutTls = { PGSSLMODE: 'disable' };
 
 /** What the program printed, without what differs from run to run. */
-export async function run(program, words, { input = '', env = {} } = {}) {
-  const child = spawn(program, words, { env: { ...process.env, PAGER: '', LC_ALL: 'C', ...env } });
+export async function run(program, words, { input = '', env = {}, cwd = '.' } = {}) {
+  const environment = { ...process.env, PAGER: '', LC_ALL: 'C', ...env };
+  const child = spawn(program, words, { env: environment, cwd });
   let out = '';
   let err = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {

@@ -1,4 +1,12 @@
 import { DataTypes, Op, QueryTypes, Sequelize } from 'sequelize';
+import {
+  ask,
+  command,
+  connectionText,
+  inFolder,
+  npmCommand,
+  shapeOf,
+} from './migration-command.mjs';
 import * as own from './tell.mjs';
 
 const { client: name, customers, failureOf, sampleId, sampleRow, tell } = own;
@@ -79,6 +87,87 @@ await tell('migration', async () => {
   const rows = await sequelize.query('select * from sequelize_note', { type: QueryTypes.SELECT });
   await Note.drop();
   return rows;
+});
+
+const sequelizeMigrations = {
+  'migrations/1-home.js': `exports.up = async (schema, types) => {
+      await schema.createTable('sequelize_page', {
+        id: { type: types.INTEGER, primaryKey: true, autoIncrement: true },
+        title: { type: types.STRING(80), allowNull: false, unique: true },
+        state: { type: types.ENUM('new', 'done'), defaultValue: 'new' },
+      });
+      await schema.createTable('sequelize_part', {
+        id: { type: types.INTEGER, primaryKey: true, autoIncrement: true },
+        page_id: { type: types.INTEGER, references: { model: 'sequelize_page', key: 'id' }, onDelete: 'cascade' },
+      });
+      await schema.addIndex('sequelize_part', ['page_id'], { name: 'sequelize_by_page' });
+    };
+    exports.down = async (schema) => {
+      await schema.dropTable('sequelize_part');
+      await schema.dropTable('sequelize_page');
+      await schema.sequelize.query('drop type "enum_sequelize_page_state"');
+    };`,
+  'migrations/2-sharded.js': `exports.up = (schema, types) => schema.sequelize.transaction(async (transaction) => {
+      await schema.addColumn('reservation', 'sequelize_code', { type: types.STRING, defaultValue: 'none' }, { transaction });
+      await schema.addIndex('reservation', ['sequelize_code'], { name: 'sequelize_by_code', transaction });
+      await schema.bulkUpdate('reservation', { sequelize_code: 'kim' }, { cust_id: 'Kim-01' }, { transaction });
+    });
+    exports.down = (schema) => schema.removeColumn('reservation', 'sequelize_code');`,
+};
+
+/** What migrations have made, and rows in it. */
+async function seenOfMigrations() {
+  return [
+    await shapeOf('public.sequelize%'),
+    await shapeOf('public.reservation'),
+    await ask(
+      "select sequelize_code, count(*) from reservation where date < '2025-01-01' group by 1 order by 1",
+    ),
+    await ask("insert into sequelize_page (title) values ('one') returning *"),
+  ];
+}
+
+await tell('migration command', async () => {
+  const { user, ...given } = own.connection;
+  const options = { dialect: 'postgres', ...given, username: user, logging: false };
+  const files = {
+    ...sequelizeMigrations,
+    'package.json': '{ "type": "commonjs" }',
+    'config.js': `module.exports = { development: { ...${JSON.stringify(options)}, dialectOptions: { ssl: ${connectionText}.ssl } } };`,
+    '.sequelizerc': `module.exports = { config: 'config.js', 'migrations-path': 'migrations', 'seeders-path': 'seeders' };`,
+    'seeders/1-first.js': `exports.up = (schema) => schema.bulkInsert('sequelize_page', [{ title: 'x' }, { title: 'y' }]);`,
+    'umzug.js': `const { Sequelize } = require('sequelize');
+      const { Umzug, SequelizeStorage } = require('umzug');
+      const sequelize = new Sequelize(require('./config.js').development);
+      const umzug = new Umzug({
+        migrations: { glob: 'migrations/*.js', resolve: ({ name, path, context }) => {
+          const { up, down } = require(path);
+          return { name, up: () => up(context, Sequelize), down: () => down(context, Sequelize) };
+        } },
+        context: sequelize.getQueryInterface(),
+        storage: new SequelizeStorage({ sequelize, modelName: 'umzug_log', tableName: 'umzug_log' }),
+      });
+      umzug.runAsCLI().then((isWell) => sequelize.close().then(() => process.exit(isWell ? 0 : 1)));`,
+  };
+  return await inFolder(files, async (folder) => {
+    const sequelizeDo = (...words) => npmCommand(folder, 'sequelize-cli', ...words);
+    await sequelizeDo('db:migrate');
+    await sequelizeDo('db:migrate');
+    await sequelizeDo('db:seed:all');
+    const seen = [await seenOfMigrations()];
+    await sequelizeDo('db:migrate:status');
+    await sequelizeDo('db:migrate:undo:all');
+    const umzug = (...words) => command(folder, process.execPath, ['umzug.js', ...words]);
+    await umzug('up', '--step', '1');
+    await umzug('up');
+    seen.push(await seenOfMigrations(), JSON.parse(await umzug('executed', '--json')).length);
+    await umzug('down', '--to', '0');
+    const left = await ask(
+      "select relname from pg_class where relname ~ 'Sequelize|umzug|sequelize' order by 1",
+    );
+    await ask('drop table umzug_log, "SequelizeMeta"');
+    return [seen, left, await shapeOf('public.reservation')];
+  });
 });
 
 await tell('crud', async () => {

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { DataSource, EntitySchema, In, TableColumn } from 'typeorm';
+import { ask, connectionText, inFolder, npmCommand, shapeOf } from './migration-command.mjs';
 import * as own from './tell.mjs';
 
 const { client: name, customers, failureOf, sampleId, sampleRow, tell } = own;
@@ -128,6 +129,63 @@ await tell('sharded migration', async () => {
   await session.dropColumn('reservation', 'typeorm_other');
   await session.release();
   return [rows, table.columns.map((each) => each.name)];
+});
+
+await tell('migration command', async () => {
+  const { user: userName, ...given } = own.connection;
+  const files = {
+    'package.json': '{ "type": "commonjs" }',
+    'source.js': `const { DataSource, EntitySchema } = require('typeorm');
+      const { ssl } = ${connectionText};
+      const text = { type: 'varchar', length: 80 };
+      const page = { name: 'typeorm_page', columns: {
+        id: { type: 'int', primary: true, generated: 'increment' },
+        title: { ...text, unique: true },
+        state: { type: 'enum', enum: ['new', 'done'], default: 'new' },
+        made: { type: 'timestamptz', createDate: true },
+      } };
+      const part = { name: 'typeorm_part', columns: {
+        id: { type: 'uuid', primary: true, generated: 'uuid' },
+        price: { type: 'numeric', precision: 10, scale: 2, nullable: true },
+      }, relations: { page: { type: 'many-to-one', target: 'typeorm_page', onDelete: 'CASCADE' } } };
+      const more = process.env.TYPEORM_MORE === '1';
+      if (more) part.columns.note = { ...text, nullable: true };
+      module.exports = { source: new DataSource({ type: 'postgres', ssl, ...${JSON.stringify(given)},
+        username: '${userName}', migrationsTableName: 'typeorm_command_log', installExtensions: false, uuidExtension: 'pgcrypto',
+        entities: [page, part].map((each) => new EntitySchema(each)), migrations: ['migrations/*.js'] }) };`,
+    'migrations/1-sharded.js': `exports.Sharded1700000000000 = class Sharded1700000000000 {
+      async up(session) {
+        await session.query("alter table reservation add typeorm_code varchar default 'none'");
+        await session.query('create index typeorm_by_code on reservation (typeorm_code)');
+        await session.query("update reservation set typeorm_code = 'kim' where cust_id = 'Kim-01'");
+      }
+      async down(session) {
+        await session.query('alter table reservation drop typeorm_code');
+      }
+    };`,
+  };
+  return await inFolder(files, async (folder) => {
+    const typeorm = (...words) => npmCommand(folder, 'typeorm', ...words, '-d', 'source.js');
+    await typeorm('migration:run');
+    const sharded = await shapeOf('public.reservation');
+    const coded = await ask(
+      "select typeorm_code, count(*) from reservation where date < '2025-01-01' group by 1 order by 1",
+    );
+    await typeorm('migration:revert');
+    // Entities against what is there; all other tables are nobody's.
+    await typeorm('schema:sync');
+    const [made, log] = [await shapeOf('public.typeorm%'), await typeorm('schema:log')];
+    process.env.TYPEORM_MORE = '1';
+    const more = await typeorm('schema:log');
+    await typeorm('schema:sync');
+    delete process.env.TYPEORM_MORE;
+    const extended = await shapeOf('public.typeorm%');
+    await ask(
+      'drop table typeorm_part, typeorm_page, typeorm_command_log',
+      'drop type typeorm_page_state_enum',
+    );
+    return [sharded, coded, made, log, more, extended, await shapeOf('public.reservation')];
+  });
 });
 
 await tell('crud', async () => {

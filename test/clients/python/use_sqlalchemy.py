@@ -1,3 +1,7 @@
+import pathlib
+import subprocess
+import tempfile
+
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
@@ -97,6 +101,87 @@ def _():
     with engine.begin() as connection:
         Operations(MigrationContext.configure(connection)).drop_column("sample", "alembic_extra")
     return [found, error[:2]]
+
+
+# A tool in a folder of its own, as `alembic init` makes it.
+alembic_files = {
+    "alembic.ini": "[alembic]\nscript_location = .\nversion_table = alembic_command_log\n",
+    "script.py.mako": """revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+import sqlalchemy as sa
+from alembic import op
+def upgrade():
+    ${upgrades if upgrades else "pass"}
+def downgrade():
+    ${downgrades if downgrades else "pass"}
+""",
+    "env.py": """import sqlalchemy as sa
+from alembic import context
+made = sa.MetaData()
+page = sa.Table("alembic_page", made, sa.Column("id", sa.Integer, primary_key=True),
+                sa.Column("title", sa.String(80), nullable=False, unique=True),
+                sa.Column("state", sa.Enum("new", "done", name="alembic_state"), server_default="new"))
+sa.Table("alembic_part", made, sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+         sa.Column("page_id", sa.ForeignKey("alembic_page.id", ondelete="cascade"), index=True),
+         sa.Column("price", sa.Numeric(10, 2), sa.CheckConstraint("price > 0", name="alembic_price")))
+def ours(thing, name, kind, reflected, other):
+    return kind != "table" or name.startswith("alembic_p")
+with sa.create_engine("postgresql+psycopg2://").connect() as connection:
+    context.configure(connection=connection, target_metadata=made, include_object=ours, version_table="alembic_command_log")
+    with context.begin_transaction():
+        context.run_migrations()
+""",
+    "versions/first.py": """revision = "first"
+down_revision = None
+import sqlalchemy as sa
+from alembic import op
+def upgrade():
+    op.add_column("reservation", sa.Column("alembic_code", sa.Text, server_default="none"))
+    op.create_index("alembic_by_code", "reservation", ["alembic_code"])
+    op.execute("update reservation set alembic_code = 'kim' where cust_id = 'Kim-01'")
+    with op.get_context().autocommit_block():
+        op.create_index("alembic_late", "reservation", ["alembic_code", "date"], postgresql_concurrently=True)
+def downgrade():
+    op.drop_column("reservation", "alembic_code")
+""",
+}
+
+
+@tell("migration command")
+def _():
+    def shape(*tables):
+        inspector = sa.inspect(engine)
+        return [[(each["name"], each["type"], each["nullable"], each["default"]) for each in inspector.get_columns(table)]
+                + inspector.get_foreign_keys(table) + inspector.get_indexes(table) for table in tables]
+
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in alembic_files.items():
+            pathlib.Path(folder, path).parent.mkdir(exist_ok=True)
+            pathlib.Path(folder, path).write_text(text)
+
+        def alembic(*words):
+            done = subprocess.run(["alembic", *words], cwd=folder, capture_output=True, text=True)
+            if done.returncode != 0:
+                raise RuntimeError(done.stderr)
+            return done.stdout
+
+        alembic("upgrade", "head")
+        seen = [shape("reservation"), alembic("current")]
+        with engine.connect() as connection:
+            text = "select alembic_code, count(*) from reservation where date < '2025-01-01' group by 1 order by 1"
+            seen.append([list(each) for each in connection.execute(sa.text(text))])
+        alembic("revision", "--autogenerate", "-m", "made", "--rev-id", "made")
+        alembic("upgrade", "head")
+        seen.append(shape("alembic_page", "alembic_part"))
+        # What it has made is what is there.
+        alembic("revision", "--autogenerate", "-m", "nothing", "--rev-id", "nothing")
+        written = pathlib.Path(folder, "versions/nothing_nothing.py").read_text()
+        alembic("upgrade", "head")
+        alembic("downgrade", "base")
+    with engine.begin() as connection:
+        connection.execute(sa.text("drop table alembic_command_log"))
+        connection.execute(sa.text("drop type alembic_state"))
+    return [*seen, written, shape("reservation")]
 
 
 @tell("crud")
