@@ -116,6 +116,7 @@ async function rowDifferences(): Promise<readonly string[]> {
       for (const primary of primaries) {
         stored.push(await onServer(primary, (session) => rows(session, table)));
       }
+      if (kind === 'distributed') found.push(...misplaced(table, stored));
       const copies = kind === 'distributed' ? [stored.flat()] : stored;
       for (const copy of kind === 'home' ? copies.slice(0, 1) : copies) {
         const actual = [...copy].sort();
@@ -125,6 +126,18 @@ async function rowDifferences(): Promise<readonly string[]> {
     }
   }
   return found;
+}
+
+/** Rows, by shard, that lie where their key does not belong: each shard but the last has a million. */
+function misplaced(table: string, stored: readonly (readonly string[])[]): readonly string[] {
+  return stored.flatMap((rows, index) =>
+    rows.flatMap((row) => {
+      const { id } = JSON.parse(row) as { id: number | 'counted' };
+      const last = shards.length - 1;
+      const owner = id === 'counted' ? last : Math.min(Math.floor(id / 1_000_000), last);
+      return owner === index ? [] : [`${table}: ${row} on ${shards[index]}`];
+    }),
+  );
 }
 
 async function rows(session: Client, table: string): Promise<string[]> {

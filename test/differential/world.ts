@@ -66,16 +66,15 @@ export async function startWorld(tables: Tables, options: WorldOptions): Promise
 }
 
 /**
- * On the plain server in bulk; through pgweave row by row, which is the first test of its routing.
- * Reference tables go to the shards directly: pgweave does not write to several shards at once.
+ * On the plain server in bulk; through pgweave row by row, which is the first test of its routing,
+ * but for reference tables.
  */
 export async function loadRows(world: World, rows: Rows): Promise<void> {
   for (const [table, tableRows] of rows) {
     if (tableRows.length === 0) continue;
     const bulk = insertRowsSql(table, tableRows);
     await world.plain.query(bulk);
-    if (table.kind === 'reference')
-      await Promise.all(world.shards.map((shard) => shard.query(bulk)));
+    if (table.kind === 'reference') await world.sessions[0]?.proxy.query(bulk);
     else await loadThroughProxy(world, table, tableRows);
   }
 }
