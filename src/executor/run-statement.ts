@@ -276,7 +276,9 @@ function utilityRun(run: StatementRun, target: UtilityTarget): UtilityRun {
 
 /** After DDL, once it is committed, the catalogue is read again before the client may go on. */
 export function noteExecuted(executor: SessionExecutor, plan: Plan, ok: boolean, done: Done): void {
-  if (!ok || plan.kind !== 'utility' || !plan.changesSchema) {
+  const changes =
+    (plan.kind === 'utility' || plan.kind === 'modify') && plan.changesSchema === true;
+  if (!ok || !changes) {
     done(ok);
   } else if (executor.transaction.block !== 'none') {
     executor.transaction.noteSchemaChange();

@@ -1,6 +1,7 @@
 import type { SelectNode } from '../sql/ast.ts';
 import { analyze } from './analysis.ts';
 import { expandViews } from './expand-views.ts';
+import { intoClause } from './into-clause.ts';
 import { lockingSelect, lockRouting } from './locking-select.ts';
 import type { Plan } from './plan.ts';
 import { planMultiShard } from './plan-multi-shard.ts';
@@ -15,13 +16,15 @@ export function planSelect(source: StatementSource, select: SelectNode): Plan {
   const asked = analyze(source, select);
   const analysis = expandViews(asked);
   const { context } = analysis;
-  const into = select.intoClause;
+  const into = intoClause(select)?.into;
   if (into?.rel !== undefined) relationOf(context, into.rel);
   const routing = routingOf(context);
   if (into !== undefined) {
-    if (routing.kind !== 'home') throw refusal('SELECT INTO from sharded tables', intoHint);
     const { rel } = into;
-    if (context.effect !== null) throw refusal('SELECT INTO with session functions', intoHint);
+    if (context.effect !== null) {
+      const hint = 'Create the table, then INSERT what SELECT returns.';
+      throw refusal('SELECT INTO with session functions', hint);
+    }
     const changes = rel === undefined ? { changesSchema: true } : creation(context, rel);
     return { kind: 'utility', tag: 'SELECT', everyShard: null, ...changes };
   }
@@ -41,5 +44,3 @@ export function planSelect(source: StatementSource, select: SelectNode): Plan {
     ...(context.effect === null ? {} : { effect: context.effect }),
   };
 }
-
-const intoHint = 'Create the table, then INSERT what SELECT returns.';

@@ -17,6 +17,7 @@ import { planUtility } from './plan-utility.ts';
 import { refuse, rejectOf } from './refuse.ts';
 import { StatementContext } from './statement-context.ts';
 import { planCall, planDo } from './utility/plan-routine.ts';
+import { planCreateAs } from './write/plan-create-as.ts';
 import { planSetval } from './write/plan-setval.ts';
 import { planTruncate } from './write/plan-truncate.ts';
 import { planWrite } from './write/plan-write.ts';
@@ -80,6 +81,8 @@ function planTree(request: PlanRequest, statement: SqlNode, allSlotsFound: boole
   const results = new IntermediateResults();
   const anchors = new Anchors();
   const source = { schema, searchPath, lexed, statement, allSlotsFound, results, anchors };
+  const made = planCreateAs(source, request, statement);
+  if (made !== null) return made;
   if ('SelectStmt' in statement) {
     return (
       planSetval(source, statement.SelectStmt) ??

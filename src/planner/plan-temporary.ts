@@ -40,9 +40,9 @@ export function planTemporary(
     const changes = creation(context, created);
     if (changes.effect === undefined) return null;
     const read = relationsIn(statement).filter((table) => table !== created);
-    if (read.some((table) => isOfEveryShard(residenceOf(request, table)))) {
-      const hint = 'Create the table first, then INSERT what SELECT returns.';
-      throw refusal('a temporary relation that reads sharded tables is not supported', hint);
+    if (read.some((table) => isOfAllShards(request, table))) {
+      const hint = 'Make a temporary table of its rows, or a view that is not temporary.';
+      throw refusal('a temporary view of distributed tables is not supported', hint);
     }
     return { kind: 'utility', tag, everyShard: null, ...changes };
   }
@@ -52,6 +52,12 @@ export function planTemporary(
   if (tables.some((table) => table !== null && table.sharding.kind !== 'local')) return null;
   const changesSchema = own.length < tables.length;
   return { kind: 'utility', tag, changesSchema, everyShard: null, effect: keepsTables };
+}
+
+/** The home shard has a part of its rows only. */
+function isOfAllShards(request: PlanRequest, table: RangeVarNode): boolean {
+  const isCopy = relationOfName(request, table)?.sharding.kind === 'reference';
+  return !isCopy && isOfEveryShard(residenceOf(request, table));
 }
 
 function createdBy(statement: SqlNode): RangeVarNode | null {

@@ -353,13 +353,15 @@ export type Plan =
    */
   | {
       readonly kind: 'modify';
-      /** `select`: its WITH writes. */
+      /** `select`: its WITH writes, or its rows make a table. */
       readonly command: 'insert' | 'update' | 'delete' | 'merge' | 'truncate' | 'setval' | 'select';
       readonly routing: Routing;
       readonly isWhole: boolean;
       readonly multi: MultiShardWrite | Reject;
       /** Missing: it may take values of any sequence. */
       readonly advances?: SequenceAdvance;
+      /** It makes a table. */
+      readonly changesSchema?: boolean;
       readonly effect?: SessionEffect;
       readonly leaves?: true;
     }

@@ -30,7 +30,7 @@ export function rewriteQuery(context: StatementContext, select: SelectNode): Sha
   return rewritten(context, { SelectStmt: withResults(context, select) });
 }
 
-/** The same for INSERT, UPDATE, DELETE and MERGE. */
+/** The same for INSERT, UPDATE, DELETE, MERGE and CREATE TABLE AS. */
 export function rewriteWrite(context: StatementContext, statement: SqlNode): ShardQuery | Reject {
   const withOf = <Write extends WithHolder>(write: Write) => withResults(context, write);
   if ('InsertStmt' in statement) {
@@ -41,6 +41,12 @@ export function rewriteWrite(context: StatementContext, statement: SqlNode): Sha
   }
   if ('DeleteStmt' in statement) {
     return rewritten(context, { DeleteStmt: withOf(statement.DeleteStmt) });
+  }
+  if ('CreateTableAsStmt' in statement) {
+    const node = statement.CreateTableAsStmt;
+    assert(node.query !== undefined && 'SelectStmt' in node.query, 'a query that makes a table');
+    const query = { SelectStmt: withOf(node.query.SelectStmt) };
+    return rewritten(context, { CreateTableAsStmt: { ...node, query } });
   }
   assert('MergeStmt' in statement, 'a write');
   return rewritten(context, { MergeStmt: withOf(statement.MergeStmt) });

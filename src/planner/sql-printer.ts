@@ -18,7 +18,8 @@ type NodeTag =
   | 'RangeTableFuncCol'
   | 'XmlExpr'
   | 'XmlSerialize'
-  | 'NamedArgExpr';
+  | 'NamedArgExpr'
+  | 'CreateTableAsStmt';
 type TablePlace = {
   readonly alias: Nodes['JsonTable']['alias'] | undefined;
   readonly lateral: boolean | undefined;
@@ -50,9 +51,15 @@ export function withSlots(canonicalTree: string): string {
 
 /**
  * The library's printer, with what it leaves out or prints in a way that the grammar does not take:
- * SQL/JSON, SQL/XML and named arguments. Operands stand in parentheses, whatever they are.
+ * SQL/JSON, SQL/XML, named arguments and UNLOGGED. Operands stand in parentheses, whatever they are.
  */
 class Printer extends Deparser {
+  override CreateTableAsStmt(node: Nodes['CreateTableAsStmt'], context: Surroundings): string {
+    const text = super.CreateTableAsStmt(node, context);
+    const isUnlogged = node.into?.rel?.relpersistence === 'u';
+    return isUnlogged ? text.replace(/^CREATE TABLE/, 'CREATE UNLOGGED TABLE') : text;
+  }
+
   JsonTable(node: Nodes['JsonTable'], context: Surroundings): string {
     const { context_item, pathspec, passing = [], columns = [], on_error, alias, lateral } = node;
     const item = context_item === undefined ? '' : this.JsonValueExpr(context_item, context);

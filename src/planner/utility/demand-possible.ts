@@ -53,7 +53,8 @@ function demandNames(request: PlanRequest, statement: SqlNode): void {
   }
 }
 
-function demandUnlisted(request: PlanRequest, node: RangeVarNode | undefined): void {
+/** Throws for the name of a listed table. */
+export function demandUnlisted(request: PlanRequest, node: RangeVarNode | undefined): void {
   if (node === undefined || !isListed(request, node)) return;
   throw refusal(
     `"${node.relname ?? ''}" is a table of the shard map, and can only come from CREATE TABLE with columns`,
@@ -155,17 +156,14 @@ function sequenceOptions(statement: SqlNode): {
   return { node: relation, options };
 }
 
-/** Its rows would have to come from all shards. */
+/** Its rows would have to come from all shards, whenever it is refreshed. */
 function demandQuery(request: PlanRequest, statement: SqlNode): void {
   if (!('CreateTableAsStmt' in statement)) return;
-  const { query, objtype } = statement.CreateTableAsStmt;
+  const { query } = statement.CreateTableAsStmt;
   if (!rangeVarsIn(query).some((node) => isDistributed(request, node))) return;
-  const isView = objtype === 'OBJECT_MATVIEW';
   throw refusal(
-    `CREATE ${isView ? 'MATERIALIZED VIEW' : 'TABLE AS'} over distributed tables is not supported`,
-    isView
-      ? 'Create a table, and fill it with INSERT ... SELECT.'
-      : 'Create the table, then INSERT what the query returns.',
+    'CREATE MATERIALIZED VIEW over distributed tables is not supported',
+    'CREATE TABLE AS makes a table of its rows.',
   );
 }
 

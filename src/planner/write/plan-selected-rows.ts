@@ -178,7 +178,8 @@ function givenKey(
   return value === 'null' ? null : value;
 }
 
-function notCollected(source: StatementSource, select: SelectNode) {
+/** Why rows cannot be had from several shards. */
+export function notCollected(source: StatementSource, select: SelectNode) {
   const plan = planMultiShard(analyze(source, select));
   const reason = plan.kind === 'reject' ? plan : null;
   return refusal(

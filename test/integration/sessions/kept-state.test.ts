@@ -165,14 +165,11 @@ describe('temporary tables', () => {
     ]);
   });
 
-  it('are not for reading sharded tables in their definition', async () => {
-    const { served } = await sides.run([
-      'create temp table t as select * from entry',
-      'create temp view v as select * from entry',
-      'select * into temp w from entry',
+  it('are no views of sharded tables', async () => {
+    const { served } = await sides.run(['create temp view v as select * from entry']);
+    expect(served).toEqual([
+      { error: '0A000 a temporary view of distributed tables is not supported' },
     ]);
-    for (const answer of served)
-      expect(answer).toMatchObject({ error: expect.stringMatching(/^0A000 /) });
   });
 });
 
