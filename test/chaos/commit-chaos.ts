@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { systemClock } from '../../src/base/clock.ts';
 import { type Random, seededRandom } from '../support/random.ts';
 import { type Case, moments, runCommitRound, steps, victims } from './commit-round.ts';
 import { type CaseRound, commitTable, isWell } from './commit-table.ts';
@@ -10,6 +11,7 @@ is told of, and the next begins anew; SIGTERM ends it after the round at hand, w
   --victim a,b     who: ${victims.join(', ')} (default: all of them)
   --step a,b       where: ${steps.join(', ')} (default: all)
   --rounds N       of all cases, ${victims.length * steps.length * moments.length} without the options above (default 1)
+  --worlds N       that take the rounds in turn, at the same time (default 1)
   --seed N         of everything that is left to chance (default 7)
 `;
 
@@ -18,12 +20,13 @@ const { values } = parseArgs({
     victim: { type: 'string', default: victims.join(',') },
     step: { type: 'string', default: steps.join(',') },
     rounds: { type: 'string', default: '1' },
+    worlds: { type: 'string', default: '1' },
     seed: { type: 'string', default: '7' },
     help: { type: 'boolean', default: false },
   },
 });
 
-/** A world that fails again and again is no world. */
+/** Worlds that fail again and again are no worlds. */
 const failuresMax = 10;
 
 let isOver = false;
@@ -46,27 +49,33 @@ async function main(): Promise<number> {
     print(help);
     return 2;
   }
+  const startedAt = systemClock.now();
   const rounds = await runAll(Array.from({ length: Number(values.rounds) }, () => cases).flat());
-  print(`\nseed ${values.seed}\n\n${commitTable(rounds)}\n`);
+  const took = Math.round((systemClock.now() - startedAt) / 1000);
+  print(`\nseed ${values.seed}, ${values.worlds} at a time, ${took} s\n\n${commitTable(rounds)}\n`);
   return isWell(rounds) ? 0 : 1;
 }
 
+/** Each world takes what is left of the cases, and has dice of its own. */
 async function runAll(cases: readonly Case[]): Promise<readonly CaseRound[]> {
-  const random = seededRandom(Number(values.seed));
+  const left = cases.entries();
   const rounds: CaseRound[] = [];
-  let world: CommitWorld | null = null;
-  let firstId = 1_000;
-  let failures = 0;
-  for (const [index, what] of cases.entries()) {
-    if (isOver || failures >= failuresMax) break;
-    const one = await attempt(world, what, { random, firstId });
-    firstId += 100_000;
-    rounds.push(one.result);
-    print(`${index + 1}/${cases.length} ${lineOf(one.result)}\n`);
-    world = one.world;
-    if (world === null) failures += 1;
-  }
-  await world?.stop();
+  const isBroken = () => rounds.filter(({ kind }) => kind === 'failed').length >= failuresMax;
+  const inOneWorld = async (number: number) => {
+    const random = seededRandom(Number(values.seed) + number);
+    let world: CommitWorld | null = null;
+    for (const [index, what] of left) {
+      if (isOver || isBroken()) break;
+      const one = await attempt(world, what, { random, firstId: 1_000 + index * 100_000 });
+      rounds.push(one.result);
+      print(`${index + 1}/${cases.length} ${lineOf(one.result)}\n`);
+      world = one.world;
+    }
+    await world?.stop();
+  };
+  await Promise.all(
+    Array.from({ length: Number(values.worlds) }, (_, number) => inOneWorld(number)),
+  );
   return rounds;
 }
 

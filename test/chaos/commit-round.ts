@@ -133,7 +133,7 @@ async function strike(world: CommitWorld, what: Case): Promise<void> {
 
 /** One from an account of `from` to one of the other shard, and an entry for it in both. */
 async function transfer(client: Client, id: number, from: ShardName): Promise<void> {
-  // Each direction has its own accounts: two that wait for each other over shards would wait for ever.
+  // Each direction has its own accounts: two that wait for each other over shards would only take time.
   const account = 1 + (id % 5) + (from === 'a' ? 0 : 5);
   const parts = [
     `update entry set balance = balance + ${from === 'a' ? -1 : 1} where id = ${account};

@@ -79,8 +79,10 @@ export class Load {
         this.#written.push({ id, startedMs, atMs: systemClock.now() });
       } catch (error) {
         this.#failed.push({ id, code: codeOf(error) });
+        // Where nobody listens a crowd of attempts would keep who is to listen from starting.
+        const pauseMs = client === null ? 20 : 5;
         client = client === null ? null : await goneOn(client);
-        await sleep(5);
+        await sleep(pauseMs);
       }
     }
     await client?.end();
