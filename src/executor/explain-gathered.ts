@@ -7,9 +7,10 @@ import { encodeQuery } from '../protocol/query-message.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { collectPlan, type PlanQuestion } from './collect-plan.ts';
 import type { GatheredExplain } from './explained.ts';
+import { GatherTimes } from './gather-times.ts';
 import { bindMessage, boundQuery } from './intermediate/bound-query.ts';
 import { choosePath } from './intermediate/choose-path.ts';
-import { Gathering, type GatherWatcher } from './intermediate/gathering.ts';
+import { Gathering } from './intermediate/gathering.ts';
 import type { LearnedStatement } from './intermediate/learned-statements.ts';
 import { neededResults, queryOf } from './intermediate/needed-results.ts';
 import { queryText, type TextSource } from './intermediate/query-text.ts';
@@ -35,7 +36,7 @@ export function explainGathered(
   answer: (lines: readonly string[]) => void,
 ): void {
   const run = runOf(gathered);
-  const times = new GatherTimes(executor, gathered);
+  const times = new GatherTimes(executor.world.clock, gathered.target.intermediate);
   const gathering = new Gathering(
     multiShardRequest(executor, run),
     {
@@ -171,41 +172,4 @@ function collectSteps(
     const plan = rows.map((row) => `  ${row}`);
     collectSteps(executor, rest, [...lines, step.title, ...plan], done, answer);
   });
-}
-
-/** Rows, bytes and time of each result on each shard, as lines. */
-class GatherTimes implements GatherWatcher {
-  readonly #executor: SessionExecutor;
-  readonly #gathered: GatheredExplain;
-  readonly #begun = new Map<string, number>();
-  readonly #shardLines = new Map<number, string[]>();
-  readonly lines: string[] = [];
-
-  constructor(executor: SessionExecutor, gathered: GatheredExplain) {
-    this.#executor = executor;
-    this.#gathered = gathered;
-  }
-
-  shardBegun(result: number, shard: ShardId): void {
-    this.#begun.set(`${result} ${shard}`, this.#executor.world.clock.now());
-  }
-
-  shardEnded(result: number, shard: ShardId, received: { rows: number; bytes: number }): void {
-    const now = this.#executor.world.clock.now();
-    const took = now - (this.#begun.get(`${result} ${shard}`) ?? now);
-    const lines = this.#shardLines.get(result) ?? [];
-    const name = isCombineId(shard) ? shard : `Shard ${shard}`;
-    lines.push(`  ${name}: ${sizes(received)}, ${took.toFixed(3)} ms`);
-    this.#shardLines.set(result, lines);
-  }
-
-  collected(result: number, gathered: { readonly rows: number; readonly bytes: number }): void {
-    const names = this.#gathered.target.intermediate[result]?.columns.join(', ') ?? '';
-    this.lines.push(`Intermediate result ${result} (${names}): ${sizes(gathered)}`);
-    this.lines.push(...(this.#shardLines.get(result) ?? []));
-  }
-}
-
-function sizes({ rows, bytes }: { readonly rows: number; readonly bytes: number }): string {
-  return `${rows} ${rows === 1 ? 'row' : 'rows'}, ${bytes} bytes`;
 }

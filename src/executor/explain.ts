@@ -10,6 +10,7 @@ import { explained } from './explained.ts';
 import { queryPlanDescription } from './query-plan-description.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import type { StatementRun } from './statement-run.ts';
+import { analyzeWrite } from './write/analyze-write.ts';
 
 type Done = (ok: boolean) => void;
 type ExplainPlan = Extract<Plan, { kind: 'explain' }>;
@@ -37,7 +38,10 @@ export function runExplain(
     return;
   }
   const forMachines = /\bformat\b\s*(=\s*)?(?!text\b)\w+/i.test(plan.optionsText);
-  if (forMachines && (inner.queries.length > 1 || inner.gathered !== null)) {
+  if (
+    forMachines &&
+    (inner.queries.length > 1 || inner.gathered !== null || inner.write !== null)
+  ) {
     const message = 'EXPLAIN over several shards has FORMAT TEXT only';
     executor.fail(new PgError(SqlState.featureNotSupported, message), done);
     return;
@@ -51,6 +55,13 @@ export function runExplain(
   };
   if (inner.gathered !== null) {
     explainGathered(executor, inner.gathered, plan.analyze, done, (more) => {
+      lines.push(...more);
+      answer();
+    });
+    return;
+  }
+  if (inner.write !== null) {
+    analyzeWrite(executor, inner.write, done, (more) => {
       lines.push(...more);
       answer();
     });

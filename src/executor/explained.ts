@@ -13,6 +13,7 @@ import { rejection } from './rejection.ts';
 import { effectOf } from './session-effects.ts';
 import type { PlanningSession, StatementPlanner } from './statement-planner.ts';
 import type { MultiShardTarget, Target, UtilityTarget, WriteTarget } from './target.ts';
+import type { AnalyzedWrite } from './write/analyze-write.ts';
 import { explainedWrite } from './write/explain-write.ts';
 
 export type ShardExplain = {
@@ -39,6 +40,8 @@ export type Explained =
       readonly queries: readonly ShardExplain[];
       /** When the texts are known only with the results that they read: then there are no `queries`. */
       readonly gathered: GatheredExplain | null;
+      /** A write over several shards that is to be done: then there are no `queries` either. */
+      readonly write: AnalyzedWrite | null;
     }
   | { readonly kind: 'error'; readonly error: PgError };
 
@@ -79,13 +82,13 @@ export function explained(
   ];
   if (target.kind === 'multi-shard' && target.intermediate.length > 0) {
     const gathered = { planned, target, placed: placedOn(server, target), prefix };
-    return { kind: 'explained', lines, queries: [], gathered };
+    return { kind: 'explained', lines, queries: [], gathered, write: null };
   }
   const shards = target.kind === 'shard' ? [target.shard] : target.shards;
   const sql = prefix + shardText(planned, target);
   const write = explain.analyze && target.kind === 'shard' && target.write;
   const queries = shards.map((shard) => ({ shard, sql, write }));
-  return { kind: 'explained', lines, queries, gathered: null };
+  return { kind: 'explained', lines, queries, gathered: null, write: null };
 }
 
 function ofWrite(
@@ -96,9 +99,13 @@ function ofWrite(
   prefix: string,
 ): Explained {
   try {
-    const { lines, texts } = explainedWrite(planned, target, analyze, timeZone);
+    const { lines, texts } = explainedWrite(planned, target, timeZone);
+    if (analyze) {
+      const write = { planned, target, prefix };
+      return { kind: 'explained', lines, queries: [], gathered: null, write };
+    }
     const queries = texts.map(({ shard, sql }) => ({ shard, sql: prefix + sql, write: false }));
-    return { kind: 'explained', lines, queries, gathered: null };
+    return { kind: 'explained', lines, queries, gathered: null, write: null };
   } catch (error) {
     if (error instanceof PgError) return { kind: 'error', error };
     throw error;

@@ -275,7 +275,12 @@ function analyzeMerge(
 ): void {
   queryBlocks.inWith(context, node, null, outer, (ctes) => {
     const target = writtenTable(context, node.relation, facts);
-    if (target.relation?.sharding.kind === 'reference') throw mergeRefusal();
+    if (target.relation?.sharding.kind === 'reference') {
+      throw refusal(
+        `MERGE into reference table "${target.relation.name}" is not supported`,
+        'Use INSERT ... ON CONFLICT, UPDATE or DELETE.',
+      );
+    }
     const surroundings = { context, ctes, parent: null, blocks: queryBlocks };
     const others = node.sourceRelation === undefined ? [] : [node.sourceRelation];
     const source = analyzeFrom(surroundings, others);

@@ -2,7 +2,7 @@ import type { SqlNode } from '../sql/ast.ts';
 import type { Plan } from './plan.ts';
 import { refusal, refuse } from './refuse.ts';
 import type { SettingCommand } from './setting-command.ts';
-import { settingLimit } from './setting-limits.ts';
+import { safeWrites, settingLimit } from './setting-limits.ts';
 
 type SetNode = Extract<SqlNode, { VariableSetStmt: unknown }>['VariableSetStmt'];
 
@@ -17,6 +17,12 @@ const transactionProperties = new Set([
 export function planSetting(node: SetNode): Plan {
   const name = (node.name ?? '').toLowerCase();
   const local = node.is_local === true;
+  if (local && name === safeWrites) {
+    return refuse(
+      `SET LOCAL ${safeWrites} is not supported`,
+      `SET ${safeWrites} for the session, and back; or confirm the statement with WHERE true.`,
+    );
+  }
   switch (node.kind) {
     case 'VAR_RESET_ALL':
       return setting({ kind: 'reset-all' });

@@ -1,6 +1,9 @@
 import type { Reject } from './plan.ts';
 import { refuse } from './refuse.ts';
 
+/** The session's own answer to whether whole tables may be written over several shards. */
+export const safeWrites = 'pgweave.safe_writes';
+
 /**
  * Settings that would change how statements are read or what an acknowledged commit means, or would
  * leave tables behind in a server's session, by the values that are allowed.
@@ -21,6 +24,10 @@ const limits: { readonly [name: string]: { readonly values: RegExp; readonly hin
   client_encoding: {
     values: /^'(?:utf-?8|unicode)'$/i,
     hint: 'Use UTF8, and convert in the application.',
+  },
+  [safeWrites]: {
+    values: /^'?(?:on|off|true|false|yes|no|1|0)'?$/i,
+    hint: 'It is on or off.',
   },
 };
 

@@ -6,7 +6,7 @@ import { ResultRows } from '../intermediate/result-rows.ts';
 import type { ShardWrite } from './shard-writes.ts';
 import { rowsByOwner } from './split-by-key.ts';
 import type { WriteRun } from './write-run.ts';
-import { type Known, oneWrite, type WriteSteps } from './write-steps.ts';
+import { type Known, oneWrite, type Steps } from './write-steps.ts';
 
 type Image = { readonly shard: ShardId; readonly rows: ResultRows };
 type Part = { readonly from: ResultRows; readonly rows: readonly number[] };
@@ -16,7 +16,7 @@ type Part = { readonly from: ResultRows; readonly rows: readonly number[] };
  * leave, arrive, and the client gets what RETURNING gives of all.
  */
 export function changeKeys(
-  steps: WriteSteps,
+  steps: Steps,
   run: WriteRun,
   step: KeyChange,
   known: Known,
@@ -46,7 +46,7 @@ export function changeKeys(
 }
 
 function move(
-  steps: WriteSteps,
+  steps: Steps,
   run: WriteRun,
   step: KeyChange,
   known: Known,
@@ -91,11 +91,7 @@ function move(
   });
 }
 
-function inTurn(
-  steps: WriteSteps,
-  rounds: readonly (readonly ShardWrite[])[],
-  done: () => void,
-): void {
+function inTurn(steps: Steps, rounds: readonly (readonly ShardWrite[])[], done: () => void): void {
   const [round, ...rest] = rounds;
   if (round === undefined) done();
   else if (round.length === 0) inTurn(steps, rest, done);

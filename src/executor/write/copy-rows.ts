@@ -3,13 +3,13 @@ import type { WriteStep } from '../../planner/plan.ts';
 import { writeRoute } from '../../planner/write/write-route.ts';
 import type { ShardWrite } from './shard-writes.ts';
 import type { WriteRun } from './write-run.ts';
-import { type Known, oneWrite, type WriteSteps } from './write-steps.ts';
+import { type Known, oneWrite, type Steps } from './write-steps.ts';
 
 type CopyStep = Extract<WriteStep, { readonly kind: 'copies' | 'new-copies' }>;
 
 /** A reference table: every shard comes out with the same rows. */
 export function copyRows(
-  steps: WriteSteps,
+  steps: Steps,
   run: WriteRun,
   step: CopyStep,
   known: Known,
@@ -46,7 +46,7 @@ export function copyRows(
 }
 
 function writeCopies(
-  steps: WriteSteps,
+  steps: Steps,
   copies: readonly ShardWrite[],
   tables: readonly string[],
   done: (count: number) => void,

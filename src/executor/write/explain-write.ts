@@ -1,5 +1,3 @@
-import { PgError } from '../../base/pg-error.ts';
-import { SqlState } from '../../base/sql-state.ts';
 import { explainPart, explainWrite } from '../../planner/explain-plan.ts';
 import { queryText, type TextSource } from '../intermediate/query-text.ts';
 import type { PlannedStatement } from '../planned-statement.ts';
@@ -14,20 +12,12 @@ export type ExplainedWrite = {
   readonly texts: readonly { readonly shard: ShardWrite['shard']; readonly sql: string }[];
 };
 
-/** What a write over several shards would do. Throws for ANALYZE, and for keys without an owner. */
+/** What a write over several shards would do. Throws for keys without an owner. */
 export function explainedWrite(
   planned: PlannedStatement,
   target: WriteTarget,
-  analyze: boolean,
   timeZone: string | null,
 ): ExplainedWrite {
-  if (analyze) {
-    throw new PgError(
-      SqlState.featureNotSupported,
-      'EXPLAIN ANALYZE of a write over several shards is not supported',
-      { hint: 'Use EXPLAIN without ANALYZE, or restrict the statement to one key.' },
-    );
-  }
   const writes = knownWrites(planned, target, timeZone);
   const shards = writes.length > 0 ? writes.map(({ shard }) => shard) : target.shards;
   return {

@@ -4,7 +4,7 @@ import type { StepRun } from '../target.ts';
 import { listedWrites } from './listed-writes.ts';
 import { splitByKey } from './split-by-key.ts';
 import type { WriteRun } from './write-run.ts';
-import type { Known, PlannedWrites, WriteSteps } from './write-steps.ts';
+import type { Known, PlannedWrites, Steps } from './write-steps.ts';
 
 /** Steps that are one round of writes. */
 export type PlainStep = Extract<
@@ -18,7 +18,7 @@ export function isPlainStep(step: WriteStep): step is PlainStep {
 
 /** Which shard writes what. Throws a PgError for a key that no shard owns. */
 export function plannedWrites(
-  steps: WriteSteps,
+  steps: Steps,
   { target, values }: WriteRun,
   { step, shards, distribution }: StepRun & { readonly step: PlainStep },
   known: Known,

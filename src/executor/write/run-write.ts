@@ -2,8 +2,9 @@ import { assert, unreachable } from '../../base/assert.ts';
 import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import type { RouteNode } from '../../planner/plan.ts';
+import { safeWrites } from '../../planner/setting-limits.ts';
 import { encodeCommandComplete } from '../../protocol/command-complete.ts';
-import { type Gathered, Gathering } from '../intermediate/gathering.ts';
+import { type Gathered, Gathering, type GatherWatcher } from '../intermediate/gathering.ts';
 import { neededResults, queryOf } from '../intermediate/needed-results.ts';
 import type { ShardFailure } from '../merge/shard-stream.ts';
 import { canceled, type SessionExecutor } from '../session-executor.ts';
@@ -15,7 +16,7 @@ import { advances, gatherRequest } from './gather-request.ts';
 import { lostWhileWriting } from './lost-while-writing.ts';
 import { isPlainStep, plannedWrites } from './planned-writes.ts';
 import type { WriteRun } from './write-run.ts';
-import { type Known, type PlannedWrites, WriteSteps } from './write-steps.ts';
+import { type Known, type PlannedWrites, type Steps, WriteSteps } from './write-steps.ts';
 
 type Done = (ok: boolean) => void;
 
@@ -29,24 +30,42 @@ export function runWrite(executor: SessionExecutor, run: WriteRun, done: Done): 
     executor.fail(refused, done);
     return;
   }
-  new WriteStatement(executor, run, done).begin();
+  const tagged = (count: number) => {
+    executor.succeed(encodeCommandComplete(tagOf(run.command, count)), done);
+  };
+  new WriteStatement(executor, run, done, {
+    steps: (steps) => steps,
+    watcher: null,
+    tagged,
+  }).begin();
 }
 
-class WriteStatement {
+/** How a write is done, and what is done when it has been. */
+export type WriteManner = {
+  steps(steps: WriteSteps): Steps;
+  readonly watcher: GatherWatcher | null;
+  /** All is written, and committed if the transaction is the statement's own. */
+  tagged(count: number): void;
+};
+
+export class WriteStatement {
   readonly #executor: SessionExecutor;
   readonly #run: WriteRun;
   readonly #done: Done;
+  readonly #manner: WriteManner;
   readonly #isAlone: boolean;
-  readonly #steps: WriteSteps;
+  readonly #steps: Steps;
   #gathering: Gathering | null = null;
   #isOver = false;
 
-  constructor(executor: SessionExecutor, run: WriteRun, done: Done) {
+  /** `done(false)`: the client has been sent an error. */
+  constructor(executor: SessionExecutor, run: WriteRun, done: Done, manner: WriteManner) {
     this.#executor = executor;
     this.#run = run;
     this.#done = done;
+    this.#manner = manner;
     this.#isAlone = executor.transaction.block === 'none';
-    this.#steps = new WriteSteps(executor, run, (error) => this.#fail(error));
+    this.#steps = manner.steps(new WriteSteps(executor, run, (error) => this.#fail(error)));
   }
 
   begin(): void {
@@ -152,25 +171,24 @@ class WriteStatement {
       return;
     }
     const request = { ...gatherRequest(this.#executor, this.#run, route), given };
-    this.#gathering = new Gathering(request, {
+    const events = {
       gathered: ({ results, parameterOids }: Gathered) => gathered({ results, parameterOids }),
-      failed: (error) => this.#fail(error),
-      notice: (frame) => this.#executor.output.write(frame, 0, frame.length),
-    });
+      failed: (error: ShardFailure) => this.#fail(error),
+      notice: (frame: Buffer) => this.#executor.output.write(frame, 0, frame.length),
+    };
+    this.#gathering = new Gathering(request, events, this.#manner.watcher);
     this.#gathering.begin();
   }
 
   #complete(count: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const { command } = this.#run;
-    const tag = tagOf(command, count);
     if (!this.#isAlone) {
-      this.#executor.succeed(encodeCommandComplete(tag), this.#done);
+      this.#manner.tagged(count);
       return;
     }
     endImplicitBlock(this.#executor, (ok) => {
-      if (ok) this.#executor.succeed(encodeCommandComplete(tag), this.#done);
+      if (ok) this.#manner.tagged(count);
       else this.#done(false);
     });
   }
@@ -210,10 +228,8 @@ function tagOf(command: WriteRun['command'], count: number): string {
   }
 }
 
-const safeWrites = 'pgweave.safe_writes';
-
 /** The session, or the configuration, keeps from changing whole tables by mistake. */
-function unsafe(executor: SessionExecutor, { target, command }: WriteRun): PgError | null {
+export function unsafe(executor: SessionExecutor, { target, command }: WriteRun): PgError | null {
   if (!target.isUnconditional) return null;
   const { settings, user, world } = executor;
   const value = settings.values.get(safeWrites);

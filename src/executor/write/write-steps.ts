@@ -4,6 +4,7 @@ import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import type { RouteNode } from '../../planner/plan.ts';
 import { noData } from '../../protocol/constant-messages.ts';
+import { decodeTextRow } from '../../protocol/data-row.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
 import { acquireInOrder } from '../acquire-in-order.ts';
 import { demandFloatDigits } from '../first-shard-questions.ts';
@@ -41,6 +42,21 @@ export type PlannedWrites = {
 export function oneWrite(write: ShardWrite): PlannedWrites {
   return { writes: [write], returned: { kind: 'all' }, inTurn: true };
 }
+
+/** What a write over several shards is made of: done, or done and explained. */
+export type Steps = Pick<
+  WriteSteps,
+  | 'executor'
+  | 'isWriting'
+  | 'stop'
+  | 'source'
+  | 'alike'
+  | 'write'
+  | 'writeQuietly'
+  | 'writeImage'
+  | 'learnImage'
+  | 'lock'
+>;
 
 /** The steps that writes over several shards are made of; one runs at a time. */
 export class WriteSteps {
@@ -123,6 +139,27 @@ export class WriteSteps {
         complete: () => done(),
       },
     );
+  }
+
+  /** What one shard answers, a line for each row of one column. */
+  readLines(
+    write: ShardWrite,
+    lock: readonly string[],
+    done: (lines: readonly string[]) => void,
+  ): void {
+    const lines: string[] = [];
+    const plan = { ...oneWrite(write), resultFormats: [], wantsDescription: false };
+    this.#begin(plan, lock.length === 0 ? null : locking(lock), {
+      ...ignored,
+      rows: (frames) => {
+        for (let start = 0; start < frames.length; ) {
+          const end = start + 1 + frames.readUInt32BE(start + 1);
+          lines.push(decodeTextRow(frames, start, end)[0] ?? '');
+          start = end;
+        }
+      },
+      complete: () => done(lines),
+    });
   }
 
   /** Keeps what RETURNING gives as a result with these columns. */

@@ -367,8 +367,6 @@ describe('what is asked of pgweave itself', () => {
     ]) {
       const rows = (await world.proxy.query(`explain ${text}`)).flat().join('\n');
       expect(rows).toContain('pgweave: a write on up to');
-      const analyzed = await world.proxy.request(simple(`explain analyze ${text}`));
-      expect([text, analyzed.error?.sqlState]).toEqual([text, '0A000']);
     }
     expect(await world.differences()).toEqual([]);
     const rows = (

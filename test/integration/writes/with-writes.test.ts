@@ -198,3 +198,55 @@ describe('writes in WITH over shards', () => {
     expect(await world.differences()).toEqual([]);
   });
 });
+
+describe('EXPLAIN ANALYZE of writes over shards', () => {
+  it('writes, and tells of every step', async () => {
+    const explain = 'explain (analyze, costs off, timing off, summary off, buffers off)';
+    for (const [text, ...found] of [
+      ['update account set balance = balance + 1', 'On shard s3:', 'Update on account'],
+      ["insert into account (id, owner) values (3, 'x'), (150, 'y') returning id", 'Insert on'],
+      ['insert into entry select id, 7, balance from account', 'Insert on entry'],
+      [
+        'delete from account where balance > (select max(size) + 43 from place)',
+        'Intermediate result 0',
+        'Delete on account',
+      ],
+      [
+        "insert into country (code, seq, made, token) values ('x', 1, null, 0)",
+        'Done: 1 row',
+        'Insert on country',
+      ],
+      ['update country set rank = 5', 'On shard s2:', 'Update on country'],
+      ['update account set id = id + 110 where id in (2, 102)', 'Done: 1 row', 'Delete on account'],
+      [
+        'with gone as (delete from entry returning amount) insert into memo select 1, count(*), null from gone',
+        'Delete on entry',
+        'Insert on memo',
+      ],
+      [
+        'merge into account a using entry on a.id = account_id when matched then delete',
+        'Merge on account',
+      ],
+    ] as const) {
+      const answer = await world.proxy.request(simple(`${explain} ${text}`));
+      expect([text, answer.error?.message, answer.status]).toEqual([text, undefined, 'I']);
+      const lines = answer.results.flatMap(({ rows }) => rows.flat().map(String)).join('\n');
+      for (const part of found) expect(lines).toContain(part);
+      await world.plain.query(text);
+      expect([text, await world.differences()]).toEqual([text, []]);
+    }
+    await world.proxy.query('begin');
+    expect((await world.proxy.query(`${explain} delete from account`)).length).toBeGreaterThan(3);
+    expect(await world.proxy.query('select count(*) from account')).toEqual([['0']]);
+    await world.proxy.query('rollback');
+    const clash = await world.proxy.request(
+      simple(`${explain} insert into account (id) values (5), (1), (160)`),
+    );
+    expect([clash.error?.sqlState, clash.status]).toEqual(['23505', 'I']);
+    const json = await world.proxy.request(
+      simple('explain (analyze, format json) delete from account'),
+    );
+    expect(json.error?.sqlState).toBe('0A000');
+    expect(await world.differences()).toEqual([]);
+  });
+});
