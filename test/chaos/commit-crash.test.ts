@@ -11,7 +11,7 @@ const chosen: readonly (readonly [Case['step'], Case['moment'], Case['victim']])
   ['commit', 'unsent', 'all'],
   ['insert', 'sent', 'frozen'],
   ['commit', 'sent', 'link'],
-  ['commit', 'answered', 'all'],
+  ['commit', 'answered', 'all+near'],
   ['commit', 'answered', 'near'],
   ['commit prepared', 'unsent', 'supervisor'],
   ['commit prepared', 'answered', 'near'],

@@ -14,9 +14,12 @@ export const steps = ['prepare', 'insert', 'commit', 'commit prepared'] as const
 export const moments = ['unsent', 'sent', 'answered'] as const;
 /**
  * `link`: only the connection; `frozen`: the workers sleep for some seconds; `near`: the primary that
- * the statement is for; `far`: the other one.
+ * the statement is for; `far`: the other one. With `+` in between both, in this order.
  */
-export const victims = ['link', 'frozen', 'workers', 'supervisor', 'all', 'near', 'far'] as const;
+export const victims = [
+  ...(['link', 'frozen', 'workers', 'supervisor', 'all', 'near', 'far'] as const),
+  ...(['all+near', 'all+far', 'near+far'] as const),
+] as const;
 
 export type Case = {
   readonly step: (typeof steps)[number];
@@ -70,7 +73,7 @@ export async function runCommitRound(
   await flowing(world, all);
   await sleep(random.integer(0, 50));
   await strike(world, what);
-  if (what.victim === 'supervisor' || what.victim === 'all') await world.served.restart();
+  if (/supervisor|all/.test(what.victim)) await world.served.restart();
   const [endedMs] = await Promise.all([untilAllIsEnded(world), flowing(world, all)]);
   const [moved, appended, paid] = await Promise.all(
     [transfers, listLoads, tpcbLoads].map((loads) => Load.stopAll(loads)),
@@ -115,15 +118,21 @@ async function strike(world: CommitWorld, what: Case): Promise<void> {
   const near = await world.primary(shard);
   const far = await world.primary(shard === 'a' ? 'b' : 'a');
   const relay = world.relay(near);
+  const deeds: { readonly [name: string]: () => Promise<unknown> } = {
+    link: async () => {},
+    frozen: () => world.freezeWorkers(frozenMs),
+    workers: () => world.killProxy('workers'),
+    supervisor: () => world.killProxy('supervisor'),
+    all: () => world.killProxy('all'),
+    near: () => near.kill(),
+    far: () => far.kill(),
+  };
   let isDone = false;
   const tap: Tap = {
     when: moment,
     matches: (sql) => pattern.test(sql),
     async hit() {
-      if (victim === 'near') await near.kill();
-      else if (victim === 'far') await far.kill();
-      else if (victim === 'frozen') await world.freezeWorkers(frozenMs);
-      else if (victim !== 'link') await world.killProxy(victim);
+      for (const name of victim.split('+')) await deeds[name]?.();
       isDone = true;
     },
   };
