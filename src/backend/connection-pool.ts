@@ -12,6 +12,7 @@ import type { LeaseRequest, Pool, PoolCounts } from './pool.ts';
 import type { PoolSlot } from './pool-slot.ts';
 import { PoolSlots } from './pool-slots.ts';
 import { reservationRefusal } from './reservation-refusal.ts';
+import { emptySettings } from './session-settings.ts';
 import { type SetupOutcome, setupExchange } from './setup-exchange.ts';
 import { type Ticket, WaitQueue } from './wait-queue.ts';
 
@@ -173,24 +174,25 @@ export class ConnectionPool implements Pool {
     }
     this.#runSetup(slot, replay, (outcome) => {
       if (outcome.kind === 'done') connection.adoptSettings(request.settings);
-      if (outcome.kind === 'failed') connection.destroy('settings could not be replayed');
-      if (!ticket.isGivenUp) this.#finishPreparing(slot, ticket, outcome);
-      else if (outcome.kind === 'done') this.#becomeIdle(slot);
+      if (outcome.kind !== 'failed') this.#finishPreparing(slot, ticket, outcome.kind === 'done');
+      else if (connection.settings === emptySettings)
+        this.#failPreparing(slot, ticket, outcome.error);
+      // What others have set may be what cannot be undone by name: not this one's mistake.
+      else this.#clean(slot, (isClean) => this.#finishPreparing(slot, ticket, isClean));
     });
   }
 
-  #finishPreparing(slot: PoolSlot, ticket: Ticket, outcome: SetupOutcome): void {
-    switch (outcome.kind) {
-      case 'done':
-        this.#hand(slot, ticket.request);
-        break;
-      case 'failed':
-        ticket.request.onRefused(outcome.error);
-        break;
-      case 'lost':
-        this.#wait(ticket);
-        break;
-    }
+  /** It has the right settings, or none, or is lost. */
+  #finishPreparing(slot: PoolSlot, ticket: Ticket, isUsable: boolean): void {
+    if (!ticket.isGivenUp) {
+      if (isUsable) this.#prepare(slot, ticket);
+      else this.#wait(ticket);
+    } else if (isUsable) this.#becomeIdle(slot);
+  }
+
+  #failPreparing({ connection }: PoolSlot, { request, isGivenUp }: Ticket, error: PgError): void {
+    connection.destroy('settings could not be replayed');
+    if (!isGivenUp) request.onRefused(error);
   }
 
   /** Runs SQL of the pool's own on a slot that nobody uses. Bounded in time. */
@@ -198,7 +200,7 @@ export class ConnectionPool implements Pool {
     const { clock, limits } = this.#options;
     const { connection } = slot;
     this.#slots.takeFromIdle(slot);
-    slot.become('preparing');
+    if (slot.state !== 'preparing') slot.become('preparing');
     const stopTimer = clock.after(limits.connectTimeoutMs, () =>
       connection.destroy(`no answer in ${limits.connectTimeoutMs} ms`),
     );
@@ -341,7 +343,7 @@ export class ConnectionPool implements Pool {
     const { connection } = slot;
     if (connection.isUnfit) this.#discard(slot);
     else if (connection.isCancelling) slot.become('settling');
-    else if (connection.isTainted) this.#reset(slot);
+    else if (connection.isTainted) this.#clean(slot, (ok) => ok && this.#becomeIdle(slot));
     else this.#becomeIdle(slot);
   }
 
@@ -352,13 +354,11 @@ export class ConnectionPool implements Pool {
     connection.destroy('the session was left unfinished');
   }
 
-  #reset(slot: PoolSlot): void {
-    const { connection } = slot;
+  #clean(slot: PoolSlot, onEnd: (isClean: boolean) => void): void {
     this.#runSetup(slot, 'DISCARD ALL', (outcome) => {
-      if (outcome.kind === 'failed') connection.destroy('the session could not be reset');
-      if (outcome.kind !== 'done') return;
-      connection.cleanse();
-      this.#becomeIdle(slot);
+      if (outcome.kind === 'failed') slot.connection.destroy('the session could not be reset');
+      if (outcome.kind === 'done') slot.connection.cleanse();
+      onEnd(outcome.kind === 'done');
     });
   }
 

@@ -172,7 +172,7 @@ export class ClientGate {
         });
       }
       const user = request.parameters.get('user') ?? '';
-      const database = request.parameters.get('database') ?? user;
+      const database = request.parameters.get('database') || user;
       const settings = startupSettings(request.parameters, emptySettings);
       const { limits } = this.#world.config;
       const connection = new ClientConnection(this.#world.executor.clock, socket, limits, silence);

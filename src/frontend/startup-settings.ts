@@ -28,7 +28,9 @@ export function startupSettings(
       throw fatal(SqlState.invalidParameterValue, `unrecognized configuration parameter "${name}"`);
     }
     if (lowerName === 'client_encoding') requireUtf8(value);
-    else settings = settings.with(lowerName, limitedValue(lowerName, value));
+    // Properties of the transaction that a login is, in PostgreSQL, too.
+    else if (!lowerName.startsWith('transaction_'))
+      settings = settings.with(lowerName, limitedValue(lowerName, value));
   }
   return settings;
 }

@@ -5,8 +5,8 @@ import { refuse } from './refuse.ts';
 export const safeWrites = 'pgweave.safe_writes';
 
 /**
- * Settings that would change how statements are read or what an acknowledged commit means, or would
- * leave tables behind in a server's session, by the values that are allowed.
+ * Settings that would change how statements are read or what an acknowledged commit means, end a server's
+ * session, or could not be taken back there, by the values that are allowed.
  */
 const limits: { readonly [name: string]: { readonly values: RegExp; readonly hint: string } } = {
   standard_conforming_strings: {
@@ -28,6 +28,15 @@ const limits: { readonly [name: string]: { readonly values: RegExp; readonly hin
   [safeWrites]: {
     values: /^'?(?:on|off|true|false|yes|no|1|0)'?$/i,
     hint: 'It is on or off.',
+  },
+  exit_on_error: {
+    values: /^'?(?:off|false|no|0)'?$/i,
+    hint: 'Close the session in the application.',
+  },
+  // RESET does not know it.
+  seed: {
+    values: /^(?!)/,
+    hint: 'The seed stays with a server connection; pass random values as parameters.',
   },
 };
 

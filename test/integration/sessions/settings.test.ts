@@ -159,6 +159,46 @@ describe('set_config()', () => {
   });
 });
 
+describe('a setting that one session has made and cannot be taken back', () => {
+  it('is refused, and none of the next sessions hears of it', async () => {
+    const { served } = await sides.run([
+      'set seed to 0.5',
+      'set local exit_on_error to on',
+      "select set_config('seed', '0.5', false)",
+      'set exit_on_error to off',
+    ]);
+    const codes = served.map((answer) => ('error' in answer ? answer.error.slice(0, 5) : 'none'));
+    expect(codes).toEqual(['0A000', '0A000', '0A000', 'none']);
+    const options = '-c transaction_read_only=on -c transaction_isolation=serializable';
+    const level = 'show transaction_isolation';
+    for (const client of [
+      await sides.served.connect({ options }),
+      ...(await Promise.all([1, 2, 3].map(() => sides.served.connect()))),
+    ]) {
+      expect((await client.query(level)).rows).toEqual([
+        { transaction_isolation: 'read committed' },
+      ]);
+      await client.end();
+    }
+  });
+
+  it('as another role does not disturb who may not', async () => {
+    for (const server of sides.served.lab.shards.map(({ primary }) => primary)) {
+      const login = { database: 'app', password: null };
+      await withSession(server, login, (session) =>
+        session.query('grant set on parameter log_min_duration_statement to clerk'),
+      );
+    }
+    const logged = ['set role clerk', 'set log_min_duration_statement to 600000', everyone];
+    for (let round = 0; round < 3; round += 1) {
+      const { served } = await sides.run(logged);
+      expect(served.filter((answer) => 'error' in answer)).toEqual([]);
+      const [next] = (await sides.run([everyone, 'show log_min_duration_statement'])).served;
+      expect(next).not.toHaveProperty('error');
+    }
+  });
+});
+
 describe('SET TRANSACTION', () => {
   it('takes several properties at once', async () => {
     const shown = ['transaction_isolation', 'transaction_read_only', 'transaction_deferrable'];

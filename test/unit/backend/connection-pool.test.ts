@@ -173,6 +173,32 @@ describe('session state', () => {
     expect(pool.counts).toMatchObject({ idle: 0, active: 0 });
   });
 
+  it('is discarded when it cannot be taken back by name, and the next one is told nothing', async () => {
+    const { pool, server } = await poolOf(1, {
+      onQuery: (session, sql) => {
+        if (!sql.startsWith('RESET')) return void answerQuery(session, sql);
+        const error = new PgError('42501', 'permission denied to set parameter "log_statement"');
+        session.socket.write(Buffer.concat([encodeErrorResponse(error), readyForQuery.idle]));
+      },
+    });
+    const logging = emptySettings.with('log_statement', "'all'");
+    const first = await exclusive(pool, { settings: logging });
+    first.release();
+    const next = await exclusive(pool, { settings: utc });
+    expect([next, next.settings]).toEqual([first, utc]);
+    next.release();
+    expect((await exclusive(pool, { settings: logging })).settings).toBe(logging);
+    expect(server.sessions[0]?.queries).toEqual([
+      `SET "log_statement" TO 'all'`,
+      `RESET "log_statement"; SET "timezone" TO 'UTC'`,
+      'DISCARD ALL',
+      `SET "timezone" TO 'UTC'`,
+      `RESET "timezone"; SET "log_statement" TO 'all'`,
+      'DISCARD ALL',
+      `SET "log_statement" TO 'all'`,
+    ]);
+  });
+
   it('is discarded when it is more than settings', async () => {
     const { pool, server } = await poolOf(1);
     const connection = await exclusive(pool, { settings: utc });
