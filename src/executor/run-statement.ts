@@ -262,6 +262,7 @@ function writeRun(executor: SessionExecutor, run: StatementRun, target: WriteTar
     resultFormats,
     wantsDescription: describe || describesPortal,
     describesPortal,
+    returning: run.returning ?? null,
     keyGiven: keyListener(executor, plan),
   };
 }

@@ -1,5 +1,6 @@
 import type { BoundParameters } from './multi-shard-select.ts';
 import type { PlannedStatement } from './planned-statement.ts';
+import type { KeptReturning } from './write/kept-returning.ts';
 
 /** A statement to be answered as the simple protocol does: rows with their description. */
 export type StatementRun = {
@@ -15,6 +16,8 @@ export type StatementRun = {
   readonly serverName?: string;
   /** Not under a name: its text and values go in messages of the extended protocol. */
   readonly isBound?: boolean;
+  /** What a write over several shards returns goes there, and the caller ends the answer. */
+  readonly returning?: KeptReturning;
   /** Of Bind; the simple protocol has none. */
   readonly resultFormats: readonly number[];
 };

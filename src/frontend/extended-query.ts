@@ -23,6 +23,7 @@ import type { ParsedTexts, TextContext } from './parsed-texts.ts';
 import { noStatement, serverStatementName, takenStatement } from './prepared-names.ts';
 import {
   closePortal,
+  newPortal,
   type Portal,
   type PreparedStatement,
   weightOfPortal,
@@ -297,25 +298,10 @@ export class ExtendedQuery {
     if (message.portal !== '' && isTaken) {
       throw new PgError(SqlState.duplicateCursor, `cursor "${message.portal}" already exists`);
     }
-    const parameters = {
-      typeOids: statement.typeOids,
-      formats: message.formats,
-      values: message.values,
-    };
-    const portal: Portal = {
-      name: message.portal,
-      statement,
-      parameters,
-      resultFormats: message.resultFormats,
-      tail: message.tail,
-      serverName: message.portal,
-      target: this.#target(statement.planned, parameters),
-      boundOn: null,
-      cursor: null,
-      savepointCount: null,
-      isGone: false,
-      isDone: false,
-    };
+    const { formats, values } = message;
+    const parameters = { typeOids: statement.typeOids, formats, values };
+    const target = this.#target(statement.planned, parameters);
+    const portal = newPortal(message, { statement, parameters, target });
     this.#requireRoom(weightOfPortal(message.portal, portal));
     this.#set(this.#portalMap(), message.portal, portal);
     return { kind: 'bind', portal, replaced: existing ?? null };

@@ -3,6 +3,8 @@ import type { BoundParameters } from '../executor/multi-shard-select.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
 import type { MultiShardPortal } from '../executor/run-multi-shard.ts';
 import type { Target } from '../executor/target.ts';
+import type { KeptReturning } from '../executor/write/kept-returning.ts';
+import type { BindMessage } from '../protocol/bind-message.ts';
 import type { ToldColumns } from './told-columns.ts';
 
 /** What a Parse of the client made. */
@@ -40,6 +42,8 @@ export type Portal = {
   serverName: string;
   /** Over several shards: open from the first Execute on. */
   cursor: MultiShardPortal | null;
+  /** A write over several shards that was executed with a row limit: what it has returned. */
+  returning: KeptReturning | null;
   /** How many savepoints were open when it was bound, or are still; null: its Bind has not been done. */
   savepointCount: number | null;
   /** Its transaction, or the part of it since a savepoint, is over. */
@@ -48,10 +52,31 @@ export type Portal = {
   isDone: boolean;
 };
 
+/** Of this Bind message. */
+export function newPortal(
+  { portal: name, resultFormats, tail }: BindMessage,
+  bound: Pick<Portal, 'statement' | 'parameters' | 'target'>,
+): Portal {
+  return {
+    name,
+    ...bound,
+    resultFormats,
+    tail,
+    serverName: name,
+    boundOn: null,
+    cursor: null,
+    returning: null,
+    savepointCount: null,
+    isGone: false,
+    isDone: false,
+  };
+}
+
 /** Over several shards the connections are given back; on one shard the server is told by others. */
 export function closePortal(portal: Portal): void {
   portal.isGone = true;
   portal.cursor?.close();
+  portal.returning?.drop();
 }
 
 /** What an entry takes besides its texts, roughly. */

@@ -1,13 +1,13 @@
 import { assert } from '../base/assert.ts';
-import { PgError } from '../base/pg-error.ts';
-import { SqlState } from '../base/sql-state.ts';
 import { cannotBeRun } from '../executor/cursor-refusals.ts';
 import { inBlock } from '../executor/in-block.ts';
 import { MultiShardPortal } from '../executor/run-multi-shard.ts';
 import { runStatement } from '../executor/run-statement.ts';
 import { expectLeftovers } from '../executor/session-effects.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
-import type { Target, WriteTarget } from '../executor/target.ts';
+import type { StatementRun } from '../executor/statement-run.ts';
+import type { Target } from '../executor/target.ts';
+import { KeptReturning } from '../executor/write/kept-returning.ts';
 import type { Plan } from '../planner/plan.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';
 import { portalSuspended } from '../protocol/constant-messages.ts';
@@ -91,20 +91,46 @@ export function runCommand(
     executor.fail(noPortal(portal.name), done);
     return;
   }
+  const { returning } = portal;
+  if (returning !== null) {
+    const give = (ok: boolean) => (ok ? returning.give(rowsMax, done) : done(false));
+    if (describe) describePortal(executor, portal, give);
+    else give(true);
+    return;
+  }
   if (portal.isDone) {
     const tag = emptyTag(planned.plan, target);
     if (tag === null) executor.fail(cannotBeRun(portal.name), done);
     else executor.succeed(encodeCommandComplete(tag), done);
     return;
   }
-  const refused = target?.kind === 'write' ? unlimited(target, rowsMax) : null;
-  if (refused !== null) {
-    executor.fail(refused, done);
-    return;
-  }
   portal.isDone = planned.plan.kind !== 'empty';
   const how = { padding: '', describe: false, describesPortal: describe };
-  runStatement(executor, { planned, parameters, resultFormats, ...how }, done);
+  const run = { planned, parameters, resultFormats, ...how };
+  if (rowsMax > 0 && target?.kind === 'write' && target.returnsRows) {
+    runInPieces(executor, portal, { run, rowsMax }, done);
+  } else runStatement(executor, run, done);
+}
+
+/** All rows of a write over several shards come at once, as it is done once; the client gets some. */
+function runInPieces(
+  executor: SessionExecutor,
+  portal: Portal,
+  { run, rowsMax }: { readonly run: StatementRun; readonly rowsMax: number },
+  done: Done,
+): void {
+  const { plan } = run.planned;
+  assert(plan.kind === 'modify', 'a write');
+  const returning = new KeptReturning(executor, plan.command);
+  runStatement(executor, { ...run, returning }, (ok) => {
+    if (!ok) {
+      returning.drop();
+      done(false);
+      return;
+    }
+    portal.returning = returning;
+    returning.give(rowsMax, done);
+  });
 }
 
 /** Of a statement that has given all of its rows; null: it gives none. */
@@ -114,14 +140,4 @@ function emptyTag(plan: Plan, target: Target | null): string | null {
   }
   if (plan.kind !== 'modify' || target?.kind !== 'write' || !target.returnsRows) return null;
   return plan.command === 'insert' ? 'INSERT 0 0' : `${plan.command.toUpperCase()} 0`;
-}
-
-/** All rows of a write over several shards come at once, and it is done once. */
-function unlimited(target: WriteTarget, rowsMax: number): PgError | null {
-  if (rowsMax === 0 || !target.returnsRows) return null;
-  return new PgError(
-    SqlState.featureNotSupported,
-    'a row limit for RETURNING of a write over several shards is not supported',
-    { hint: 'Execute it without a limit (a fetch size of 0).' },
-  );
 }

@@ -197,6 +197,29 @@ describe('cursors WITH HOLD', () => {
     await sides.served.untilIdle();
   });
 
+  it('share that with what RETURNING over shards keeps for a row limit', async () => {
+    const [client, other] = [await sides.served.connect(), await sides.served.connect()];
+    const returning = (length: number) => ({
+      text: `update entry set note = note || '!' where id < 1000100 returning repeat('x', ${length}) as long`,
+      rows: 100,
+    });
+    await client.query('begin');
+    for (let times = 0; times < 3; times += 1) {
+      expect((await client.query(returning(50_000))).rows).toHaveLength(600);
+    }
+    await client.query('rollback');
+    await expect(client.query(returning(200_000))).rejects.toMatchObject({
+      code: '53400',
+      message: expect.stringContaining('limits.session_bytes_max'),
+    });
+    // The driver does not sync after an error with a row limit.
+    await client.end();
+    const changed = await other.query("select count(*) from entry where note like '%!'");
+    expect(changed.rows).toEqual([{ count: '0' }]);
+    await other.end();
+    await sides.served.untilIdle();
+  });
+
   it('live as long as their transaction without it', async () => {
     const { served, plain } = await sides.run(['declare c cursor for select id from entry']);
     expect(served).toEqual(plain);

@@ -51,6 +51,7 @@ const statements: readonly string[] = [
   'update entry set note = note where id = 2',
   'update entry set note = note',
   'update entry set note = note where id in (1, 1000001) returning id',
+  'update entry set note = note where id in (2, 1000001, 1000002) returning 1 as one',
   "update setting set value = value where name = 'one' returning value",
   'begin',
   'commit',
@@ -233,5 +234,38 @@ describe(`random messages (seed ${seed})`, () => {
     }
     if (differences.length > 0) throw new Error(differences.join('\n\n'));
     expect(sides.served.run.log.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+});
+
+describe('RETURNING over shards', () => {
+  it('is given in pieces when Execute has a row limit, and the write is done once', async () => {
+    const [served, plain] = [
+      await connect(sides.served.port),
+      await connect(sides.plain.server.port),
+    ];
+    const text =
+      'insert into entry select id + 10, note from entry where id < 6 returning 1 as one';
+    const execute = (rows: number) => serialize.execute({ portal: 'x', rows });
+    const describePortal = serialize.describe({ type: 'P', name: 'x' });
+    const bytes = Buffer.concat([
+      serialize.query('begin'),
+      serialize.parse({ text }),
+      serialize.bind({ portal: 'x' }),
+      ...[describePortal, execute(2), describePortal, execute(2), serialize.sync()],
+      ...[execute(2), execute(1), serialize.sync()],
+      serialize.query('select count(*) from entry'),
+      serialize.query('rollback'),
+    ]);
+    try {
+      for (const client of [served, plain]) {
+        client.received = Buffer.alloc(0);
+        client.socket.write(bytes);
+        await answered(client, syncs(bytes));
+      }
+      expect(told(served.received)).toEqual(told(plain.received));
+      expect(told(served.received).filter((line) => line.startsWith('s '))).toHaveLength(2);
+    } finally {
+      for (const client of [served, plain]) client.close();
+    }
   });
 });

@@ -58,6 +58,7 @@ function runOf(
     values: { text: source.text, literals: source.lexed.literals, timeZone, ...noParameters },
     resultFormats: [],
     wantsDescription: false,
+    returning: null,
     describesPortal: false,
     keyGiven: keyListener(executor, plan),
   };

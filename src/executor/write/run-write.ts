@@ -1,4 +1,4 @@
-import { assert, unreachable } from '../../base/assert.ts';
+import { assert } from '../../base/assert.ts';
 import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import type { RouteNode } from '../../planner/plan.ts';
@@ -17,6 +17,7 @@ import { lostWhileWriting } from './lost-while-writing.ts';
 import { isPlainStep, plannedWrites } from './planned-writes.ts';
 import type { WriteRun } from './write-run.ts';
 import { type Known, type PlannedWrites, type Steps, WriteSteps } from './write-steps.ts';
+import { writeTag } from './write-tag.ts';
 
 type Done = (ok: boolean) => void;
 
@@ -31,7 +32,8 @@ export function runWrite(executor: SessionExecutor, run: WriteRun, done: Done): 
     return;
   }
   const tagged = (count: number) => {
-    executor.succeed(encodeCommandComplete(tagOf(run.command, count)), done);
+    if (run.returning !== null) done(true);
+    else executor.succeed(encodeCommandComplete(writeTag(run.command, count)), done);
   };
   new WriteStatement(executor, run, done, {
     steps: (steps) => steps,
@@ -207,24 +209,6 @@ export class WriteStatement {
       if (isOurs) endImplicitBlock(this.#executor, () => this.#done(false));
       else this.#done(ok);
     });
-  }
-}
-
-function tagOf(command: WriteRun['command'], count: number): string {
-  switch (command) {
-    case 'truncate':
-      return 'TRUNCATE TABLE';
-    case 'setval':
-    case 'select':
-      return `SELECT ${count}`;
-    case 'insert':
-      return `INSERT 0 ${count}`;
-    case 'update':
-    case 'delete':
-    case 'merge':
-      return `${command.toUpperCase()} ${count}`;
-    default:
-      return unreachable(command);
   }
 }
 

@@ -109,14 +109,14 @@ export class WriteSteps {
   ): void {
     const { inTurn = false, lock = [] } = how;
     const { output } = this.executor;
-    const { resultFormats, wantsDescription, describesPortal, target } = this.#run;
+    const { resultFormats, wantsDescription, describesPortal, returning, target } = this.#run;
     if (describesPortal && !target.returnsRows) output.push(noData);
     const prepare = lock.length === 0 ? null : locking(lock);
     this.#begin({ writes, returned, inTurn, resultFormats, wantsDescription }, prepare, {
       description: (frame) => output.push(frame),
-      rows: (frames) => output.push(frames),
+      rows: (frames) => (returning === null ? output.push(frames) : returning.add(frames)),
       get writable() {
-        return output.writable;
+        return returning !== null || output.writable;
       },
       onDrain: (callback) => output.onDrain(callback),
       complete: (counts) => done(returned.kind === 'first' ? this.#agreed(counts) : sum(counts)),

@@ -50,6 +50,7 @@ function portalOf(prepared: PreparedStatement, target: Target | null): Portal {
     boundOn: null,
     serverName: '',
     cursor: null,
+    returning: null,
     savepointCount: null,
     isGone: false,
     isDone: false,
