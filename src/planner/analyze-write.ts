@@ -19,7 +19,7 @@ import type { KeyValue } from './plan.ts';
 import { QueryBlocks } from './query-block.ts';
 import { refusal } from './refuse.ts';
 import type { RelationSchema } from './schema.ts';
-import { resolveColumn, type Scope } from './scope.ts';
+import { type Column, resolveColumn, type Scope } from './scope.ts';
 import type { StatementContext } from './statement-context.ts';
 import {
   assign,
@@ -299,7 +299,7 @@ function analyzeMerge(
     for (const { commandType, targetList = [], values = [] } of clauses) {
       if (commandType === 'CMD_UPDATE') noteKeyChange(context, target, targetList, null, null);
       if (commandType !== 'CMD_INSERT') continue;
-      noteMergedRow(context, target, targetList, values, scope);
+      noteMergedRow(context, target, targetList, values, { scope, join: node.joinCondition });
     }
   });
 }
@@ -313,17 +313,25 @@ function noteGivenKey(
 ): void {
   const distribution = own === null ? undefined : context.ties.distribution(own);
   if (own === null || key === null || distribution === undefined) return;
-  for (const conjunct of conjunctsOf(condition)) {
-    const test = 'A_Expr' in conjunct ? conjunct.A_Expr : null;
-    if (test?.kind !== 'AEXPR_OP' || builtinName(test.name) !== '=') continue;
-    const sides = [test.lexpr, test.rexpr].map((side) =>
-      side === undefined ? null : resolveColumn(scope, side),
-    );
+  for (const sides of equalColumns(scope, condition)) {
     if (!sides.some((side) => side?.keys.some(({ instance }) => instance === own))) continue;
     const given = sides.find((side) => side?.origin !== null)?.origin?.expression;
     const value = valueOperand(context, given, distribution.keyType);
     if (value !== null && value !== 'null') context.ties.restrict(own, { kind: 'equal', value });
   }
+}
+
+/** The sides of each `a = b` that must be true; null: no column. */
+function equalColumns(
+  scope: Scope,
+  condition: SqlNode | undefined,
+): readonly (readonly (Column | null)[])[] {
+  return conjunctsOf(condition).flatMap((conjunct) => {
+    const test = 'A_Expr' in conjunct ? conjunct.A_Expr : null;
+    if (test?.kind !== 'AEXPR_OP' || builtinName(test.name) !== '=') return [];
+    const sides = [test.lexpr, test.rexpr];
+    return [sides.map((side) => (side === undefined ? null : resolveColumn(scope, side)))];
+  });
 }
 
 /** The row that a MERGE inserts must have the key of the source's row, or a given one. */
@@ -332,7 +340,7 @@ function noteMergedRow(
   target: WrittenTable,
   columns: readonly SqlNode[],
   values: readonly SqlNode[],
-  scope: Scope,
+  { scope, join }: { readonly scope: Scope; readonly join: SqlNode | undefined },
 ): void {
   if (target.relation === null || target.instance === null) return;
   const names = insertedNames(target.relation, { cols: [...columns] });
@@ -340,8 +348,18 @@ function noteMergedRow(
   if (value === undefined || 'SetToDefault' in value) throw missingOf(target);
   const own = target.instance;
   const column = resolveColumn(scope, value);
+  const isKeyOf = (side: Column | null, table: number) =>
+    side?.keys.some(({ instance, exact }) => exact && instance === table) === true;
+  // Where rows of the target matter by themselves, too, the condition has not tied the tables.
   const isSource = column?.keys.some(
-    ({ instance, exact }) => exact && context.ties.rootOf(own) === context.ties.rootOf(instance),
+    ({ instance, exact }) =>
+      exact &&
+      (context.ties.rootOf(own) === context.ties.rootOf(instance) ||
+        equalColumns(scope, join).some(
+          (sides) =>
+            sides.some((side) => isKeyOf(side, own)) &&
+            sides.some((side) => isKeyOf(side, instance)),
+        )),
   );
   if (isSource === true && column?.nullable === false) return;
   const given = storedValue(context, own, column?.origin?.expression ?? value);

@@ -33,6 +33,7 @@ const titles: { readonly [tag: string]: string } = {
   UpdateStmt: 'UPDATE in WITH',
   DeleteStmt: 'DELETE in WITH',
   MergeStmt: 'MERGE in WITH',
+  CurrentOfExpr: 'WHERE CURRENT OF',
 };
 
 /** What reads or changes the tables themselves: rows that are collected cannot stand for them. */

@@ -94,7 +94,10 @@ export function noteKeyChange(
     if (facts !== null) facts.setsKey = true;
     const value = storedValue(context, instance, val);
     if (value !== null) assign(context, instance, [value]);
-    else notWhole(facts, () => refusal('UPDATE of a key to a computed value', movedHint));
+    else
+      notWhole(facts, () =>
+        refusal('UPDATE of a key to a computed value here is not supported', movedHint),
+      );
   }
 }
 

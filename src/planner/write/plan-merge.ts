@@ -32,12 +32,15 @@ export function planMerge(
   const node = withValuesGiven(source, withDefaultsGiven(source, statement, facts.relation));
   const { relation } = node;
   assert(relation !== undefined, 'a write without a table');
-  const { context, block } = analyze({ ...source, written: relation }, asSelect(node));
-  if (context.multiRefusal !== null) return context.multiRefusal;
-  const changesOthers = clausesOf(node).some(
-    ({ matchKind }) => matchKind === 'MERGE_WHEN_NOT_MATCHED_BY_SOURCE',
+  // Rows of the target that match nothing are on all shards, the first way to read says so.
+  const [first, ...others] = readsOf(node).map((select) =>
+    analyze({ ...source, written: relation }, select),
   );
-  if (changesOthers || !isOnePass(context, block)) {
+  assert(first !== undefined, 'a MERGE reads');
+  const { context } = first;
+  for (const { context, block } of [first, ...others]) {
+    if (context.multiRefusal !== null) return context.multiRefusal;
+    if (isOnePass(context, block)) continue;
     return refuse(
       'MERGE over several shards whose tables are not joined by their keys is not supported',
       'Join them by their keys, or use INSERT ... ON CONFLICT, UPDATE or DELETE.',
@@ -103,12 +106,15 @@ function withValuesGiven(source: StatementSource, node: MergeNode): MergeNode {
   return values.length === 0 ? node : replaceNodes(node, new Map<object, unknown>(values));
 }
 
-/** What it reads: rows of the source that match nothing matter only when they are inserted. */
-function asSelect(node: MergeNode): SelectNode {
+/** What it reads: rows that match nothing matter only when a clause is for such. */
+function readsOf(node: MergeNode): readonly SelectNode[] {
   const { relation, sourceRelation, joinCondition, withClause } = node;
   assert(relation !== undefined && sourceRelation !== undefined, 'a MERGE of two tables');
   const clauses = clausesOf(node);
   const inserts = clauses.some(({ commandType }) => commandType === 'CMD_INSERT');
+  const changesOthers = clauses.some(
+    ({ matchKind }) => matchKind === 'MERGE_WHEN_NOT_MATCHED_BY_SOURCE',
+  );
   const expressions = clauses.flatMap(({ condition, targetList = [], values = [] }) => [
     ...(condition === undefined ? [] : [condition]),
     ...targetList.flatMap((each) =>
@@ -117,20 +123,26 @@ function asSelect(node: MergeNode): SelectNode {
     ...values,
   ]);
   const given = expressions.filter((each) => !('SetToDefault' in each));
-  const join: SqlNode = {
-    JoinExpr: {
-      jointype: inserts ? 'JOIN_LEFT' : 'JOIN_INNER',
-      larg: sourceRelation,
-      rarg: { RangeVar: relation },
-      ...(joinCondition === undefined ? {} : { quals: joinCondition }),
-    },
-  };
-  return {
+  const joined = (outer: boolean, larg: SqlNode, rarg: SqlNode): SelectNode => ({
     ...plainSelect,
     targetList: [...given.map((each) => target(each)), ...(node.returningClause?.exprs ?? [])],
-    fromClause: [join],
+    fromClause: [
+      {
+        JoinExpr: {
+          jointype: outer ? 'JOIN_LEFT' : 'JOIN_INNER',
+          larg,
+          rarg,
+          ...(joinCondition === undefined ? {} : { quals: joinCondition }),
+        },
+      },
+    ],
     ...(withClause === undefined ? {} : { withClause }),
-  };
+  });
+  const written = { RangeVar: relation };
+  return [
+    ...(changesOthers ? [joined(true, written, sourceRelation)] : []),
+    ...(inserts || !changesOthers ? [joined(inserts, sourceRelation, written)] : []),
+  ];
 }
 
 function clausesOf({ mergeWhenClauses = [] }: MergeNode) {

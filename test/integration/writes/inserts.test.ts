@@ -231,3 +231,67 @@ describe('INSERT ... SELECT', () => {
     );
   });
 });
+
+describe('MERGE', () => {
+  beforeEach(() => given(world, accounts, entries, places));
+
+  it('runs where both tables have the same keys', async () => {
+    await same(
+      world,
+      simple(`merge into entry e using account a on e.account_id = a.id and e.number = 1
+        when matched and a.balance > 40 then delete
+        when matched then update set amount = a.balance
+        when not matched then insert (account_id, number, amount) values (a.id, 1, -1)
+        returning merge_action(), e.account_id, e.amount`),
+      false,
+    );
+    await given(world, "insert into country values ('de', 'Germany', 1, 1, null, 0)");
+    await same(
+      world,
+      simple(`merge into account a using country c on a.owner is null and c.rank = 1
+        when matched then update set note = c.name`),
+    );
+  });
+
+  it('changes the rows that match none of the source', async () => {
+    await same(
+      world,
+      simple(`merge into account a using entry e on a.id = e.account_id and e.number = 1 and e.amount > 2
+        when not matched by source and a.balance < 20 then delete
+        when not matched by source then update set note = 'alone'
+        when matched then update set note = e.amount::text
+        returning merge_action(), a.id, a.note`),
+      false,
+    );
+    await given(world, 'delete from account where id in (101, 202)');
+    await same(
+      world,
+      simple(`merge into account a using entry e on a.id = e.account_id and e.number = 1 and a.id = 201
+        when not matched by source then delete
+        when not matched and e.number = 1 and e.account_id > 100 and e.account_id <> 201
+          then insert (id, note) values (e.account_id, 'found')
+        returning merge_action(), old.id as was, new.id`),
+      false,
+    );
+    await refused(
+      world,
+      'merge into account a using place p on a.balance = p.size when not matched by source then delete',
+      '0A000',
+    );
+  });
+
+  it('runs on one shard for a given row', async () => {
+    const text = `merge into account a using (select $1::int8 as id, $2::text as owner) n on a.id = n.id
+      when matched then update set owner = n.owner when not matched then insert (id, owner) values (n.id, n.owner)`;
+    await same(world, extended(text, ['101', 'changed']));
+    await same(world, extended(text, ['150', 'added']));
+  });
+
+  it('is refused where rows could be added on every shard', async () => {
+    await refused(
+      world,
+      'merge into account a using place p on a.balance = p.size when not matched then insert (id) values (7)',
+      '0A000',
+    );
+  });
+});
