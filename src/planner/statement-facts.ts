@@ -18,7 +18,7 @@ const understood = new Set([
     'WindowDef List String Integer Float Boolean A_Const A_Star A_Expr A_Indirection A_Indices ' +
     'A_ArrayExpr ColumnRef ParamRef TypeCast CollateClause BoolExpr NullTest BooleanTest FuncCall ' +
     'RowExpr CaseExpr CaseWhen CoalesceExpr MinMaxExpr SubLink SQLValueFunction GroupingSet ' +
-    'MultiAssignRef MergeSupportFunc ColumnDef'
+    'MultiAssignRef SetToDefault MergeSupportFunc ColumnDef'
   ).split(' '),
 ]);
 

@@ -17,7 +17,7 @@ import { StatementContext, type StatementSource } from '../statement-context.ts'
 import { plainSelect, target } from '../tree-builders.ts';
 import { insertAsSelect } from './as-select.ts';
 import { keyDefault, selectOf, withKeySelected } from './given-defaults.ts';
-import { settle } from './settle.ts';
+import { isOfOneServer, settle } from './settle.ts';
 import { stableValuesSelected } from './stable-defaults.ts';
 import { writeRoute } from './write-route.ts';
 
@@ -34,7 +34,7 @@ export function planSelectedRows(
   const { sharding } = relation;
   assert(sharding.kind === 'distributed', 'rows with keys');
   const position = insertedNames(relation, node).indexOf(sharding.key);
-  const tailed = withTailSettled(source, node);
+  const tailed = withTailSettled(source, node, isOnShards);
   const select = withOuterCtes(node, rows);
   const analysis = analyze(source, select);
   const { block } = analysis;
@@ -76,13 +76,13 @@ export function planSelectedRows(
   return { kind: 'collected-rows', distribution, key, route };
 }
 
-/** With the rows as a result when they are of several shards. */
+/** Into a table of another kind, with the rows as a result when they are of several shards. */
 export function selectCollected(
   source: StatementSource,
   node: InsertNode,
   rows: SelectNode,
 ): InsertNode {
-  const tailed = withTailSettled(source, node);
+  const tailed = withTailSettled(source, node, isOfOneServer);
   const analysis = analyze(source, withOuterCtes(node, rows));
   if (routingOf(analysis.context).kind !== 'by-key') return tailed;
   return collected(source, tailed, analysis);
@@ -97,17 +97,22 @@ function withOuterCtes({ withClause }: InsertNode, rows: SelectNode): SelectNode
   return { ...rows, withClause };
 }
 
-/** ON CONFLICT and RETURNING. */
-function withTailSettled(source: StatementSource, node: InsertNode): InsertNode {
+/** It can be read on each shard that gets rows. */
+function isOnShards({ context }: Analysis): boolean {
+  return context.multiRefusal === null && context.ties.count <= 1 && !context.usesHome;
+}
+
+/** ON CONFLICT and RETURNING, which must be read where the rows go. */
+function withTailSettled(
+  source: StatementSource,
+  node: InsertNode,
+  isReached: (analysis: Analysis) => boolean,
+): InsertNode {
   const { selectStmt: _, withClause: __, ...tail } = node;
   if (tail.onConflictClause === undefined && tail.returningClause === undefined) return node;
   const seen = insertAsSelect(tail);
   assert(node.relation !== undefined, 'a write without a table');
-  const settled = settle(
-    { ...source, written: node.relation },
-    seen.select,
-    ({ context }) => context.multiRefusal === null && context.ties.count <= 1 && !context.usesHome,
-  );
+  const settled = settle({ ...source, written: node.relation }, seen.select, isReached);
   if ('kind' in settled) throw refusal(settled.message, settled.hint ?? '');
   if (settled.select === seen.select) return node;
   const changed = seen.apply(settled.select);

@@ -46,6 +46,16 @@ describe('UPDATE and DELETE over shards', () => {
     );
     await same(
       world,
+      extended('update account set (balance, note) = (balance + $1, default) where balance > 5', [
+        '2',
+      ]),
+    );
+    await same(
+      world,
+      simple("update account set (owner, note, opened) = row('r', default, default) where id > 1"),
+    );
+    await same(
+      world,
       simple('delete from entry where account_id in (1, 201) and number = 1 returning *'),
       false,
     );

@@ -222,6 +222,20 @@ describe('INSERT ... SELECT', () => {
     await refused(world, 'insert into account select * from unnest(array[1, 101])', '0A000');
   });
 
+  it('brings rows of several shards into a table of the home shard, where some may be in the way', async () => {
+    await given(world, accounts);
+    const insert = 'insert into memo select id + 1, id, owner from account where balance > 5';
+    await same(world, simple(`${insert} on conflict (id) do nothing`));
+    await same(world, simple(`${insert} or id = 1 on conflict do nothing returning id`), false);
+    const update = `${insert} on conflict (id) do update set body = memo.body || excluded.id`;
+    await same(world, simple(`${update} where memo.account_id < $1`.replace('$1', '150')));
+    await same(world, extended(`${update} where memo.account_id < $1 returning *`, ['150']), false);
+    await same(
+      world,
+      simple(`${insert} on conflict (id) do update set body = (select max(note) from account)`),
+    );
+  });
+
   it('stores nothing when a key has no owner', async () => {
     await refused(world, 'insert into account (id) select id + 900 from account', '23514');
     await refused(

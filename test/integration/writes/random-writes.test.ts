@@ -59,7 +59,7 @@ it(
         await check(simple(dice.pick(['commit', 'commit', 'rollback'])));
       if (!inBlock) expect(await world.differences(), trail.slice(-12).join('\n')).toEqual([]);
     }
-    expect(refused / statements).toBeLessThan(0.05);
+    expect(refused / statements).toBeLessThan(0.01);
   },
   60_000 + statements * 200,
 );
