@@ -14,16 +14,16 @@ const truths = ['bool'];
 const statistical = 'stddev stddev_pop stddev_samp var_pop var_samp variance'.split(' ');
 
 /** Types that PostgreSQL's own aggregates are defined for (pg_proc, PostgreSQL 18). */
-const takenTypes: { readonly [name: string]: readonly string[] } = {
-  sum: [...numbers, 'interval', 'money'],
-  avg: [...numbers, 'interval'],
-  min: ordered,
-  max: ordered,
-  bool_and: truths,
-  bool_or: truths,
-  every: truths,
-  ...Object.fromEntries(statistical.map((name) => [name, numbers])),
-};
+const takenTypes: ReadonlyMap<string, readonly string[]> = new Map([
+  ['sum', [...numbers, 'interval', 'money']],
+  ['avg', [...numbers, 'interval']],
+  ['min', ordered],
+  ['max', ordered],
+  ['bool_and', truths],
+  ['bool_or', truths],
+  ['every', truths],
+  ...statistical.map((name) => [name, numbers] as const),
+]);
 
 /**
  * Whether the call is certainly one of PostgreSQL's own aggregate of that name, whose results for
@@ -39,5 +39,5 @@ export function isBuiltinAggregate(
   const [argument, ...more] = call.args ?? [];
   if (argument === undefined || more.length > 0) return false;
   const type = arithmeticType(context, scope, argument) ?? columnTypeOf(scope, argument);
-  return (takenTypes[builtinName(call.funcname) ?? ''] ?? []).includes(type ?? '');
+  return (takenTypes.get(builtinName(call.funcname) ?? '') ?? []).includes(type ?? '');
 }

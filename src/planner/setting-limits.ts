@@ -42,7 +42,8 @@ const limits: { readonly [name: string]: { readonly values: RegExp; readonly hin
 
 /** Why a client may not give a setting this value, which is SQL text right of SET ... TO. */
 export function settingLimit(name: string, value: string): Reject | null {
-  const limit = limits[name];
+  // Clients choose the name, `constructor` too.
+  const limit = Object.hasOwn(limits, name) ? limits[name] : undefined;
   if (limit === undefined || limit.values.test(value)) return null;
   return refuse(`${name} cannot be set to ${value}`, limit.hint);
 }

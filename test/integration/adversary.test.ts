@@ -173,6 +173,8 @@ describe('a name', () => {
     '$$; drop table victim; $$',
     '\u202e\u0001\u001b[31m',
     'ü'.repeat(60),
+    'constructor',
+    '__proto__',
   ];
   const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
@@ -201,6 +203,26 @@ describe('a name', () => {
     await client.query('select note from entry where id = 1000001');
     await client.end();
   });
+
+  it.each(['constructor', '__proto__', '__proto__.constructor'])(
+    'that every object has names no setting: %s',
+    async (name) => {
+      const client = await served.connect();
+      const unknown = { code: '42704' };
+      if (!name.includes('.'))
+        await expect(client.query(`set ${name} to 1`)).rejects.toMatchObject(unknown);
+      await client.query(`set app.${name} to 1`);
+      expect((await client.query(`show app.${name}`)).rows).toHaveLength(1);
+      await client.end();
+      const stranger = await RawClient.connect(served.port);
+      stranger.socket.write(startupPacket({ user: 'app', database: 'app', [name]: '1' }));
+      await served.until(
+        'an answer',
+        () => stranger.messages('R').length + stranger.messages('E').length > 0,
+      );
+      stranger.close();
+    },
+  );
 
   it.each(names.map((name) => [JSON.stringify(name), name]))(
     'of nobody says nothing in log or metrics: %s',

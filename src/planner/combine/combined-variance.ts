@@ -32,7 +32,7 @@ const rootDigits = 60;
  * as many digits as the quotient has.
  */
 export function combinedVariance(name: string, { count, sum, squares }: Moments): SqlNode | null {
-  const kind = variances[name];
+  const kind = isVariance(name) ? variances[name] : undefined;
   if (kind === undefined) return null;
   const { isSample, isRoot } = kind;
   const spread = operator('-', operator('*', count, squares), operator('*', sum, sum));
