@@ -43,6 +43,8 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
   #awaitsSync = false;
   /** A query that came before the Sync of the messages in front of it. */
   #next: (() => void) | null = null;
+  /** A message of COPY that came before anything had the Execute in front of it run. */
+  #early: (() => void) | null = null;
   #draining = false;
   readonly #notifications: Notifications;
 
@@ -83,8 +85,12 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
   copyIn(receiver: CopyReceiver): void {
     this.#copyTo = receiver;
     this.#awaitsSync = this.#state === 'batch' && this.#batchEnd === 'sync';
+    const early = this.#early;
+    this.#early = null;
     if (this.connection.closed) this.#stopCopy('client disconnected');
-    else this.connection.proceed();
+    else if (this.#next !== null) this.connection.terminate(unexpectedInCopy(FrontendCode.query));
+    else if (early === null) this.connection.proceed();
+    else early();
   }
 
   errorPassed(): void {
@@ -220,6 +226,7 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
     this.#copyTo = null;
     const next = this.#next;
     this.#next = null;
+    this.#early = null;
     if (next === null || this.#extended.skipping) this.#goOn();
     else next();
   }
@@ -285,7 +292,10 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
       return;
     }
     const receiver = this.#copyTo;
-    if (receiver === null) return; // left over from a COPY that failed, as PostgreSQL ignores it
+    if (receiver === null) {
+      this.#runExecuted(code, chunk, start, end);
+      return;
+    }
     this.#copyTo = null;
     this.connection.hold();
     receiver.end(code, chunk, start, end);
@@ -293,13 +303,27 @@ export class Session implements ClientHandler, BatchSession, SessionEvents {
 
   #copyData(chunk: Buffer, start: number, end: number, isFirst: boolean): void {
     const receiver = this.#copyTo;
-    if (receiver === null) return;
+    if (receiver === null) {
+      this.#runExecuted(FrontendCode.copyData, chunk, start, end);
+      return;
+    }
     receiver.add(chunk, start, end, isFirst);
     if (receiver.writable || this.#copyTo !== receiver) return;
     this.connection.hold();
     receiver.onDrain(() => {
       if (this.#copyTo === receiver) this.connection.proceed();
     });
+  }
+
+  /** Data may follow an Execute without Flush; what is left over from a COPY that failed is ignored. */
+  #runExecuted(code: number, chunk: Buffer, start: number, end: number): void {
+    if (this.#extended.idle) return;
+    const frame = Buffer.from(chunk.subarray(start, end));
+    this.#early = () => {
+      this.#copyMessage(code, frame, 0, frame.length);
+      if (this.#copyTo?.writable) this.connection.proceed();
+    };
+    this.#extended.runPending();
   }
 
   /** The COPY has ended with an error, or (`reason`) it has to. */

@@ -212,6 +212,22 @@ function framesOf(received: Buffer): readonly Buffer[] {
   return frames;
 }
 
+describe('COPY by the extended protocol', () => {
+  const copy = (table: string) => `Parse "" "copy ${table} from stdin", Bind "" "", Execute ""`;
+
+  it.each(['setting', 'entry'])('takes data that come behind it at once: %s', async (table) => {
+    await conversation([
+      `${copy(table)}, CopyData "9001\\tx\\n", CopyDone, Parse "" "select 1", Bind "" "", Execute "", Sync`,
+      `${copy(table)}, CopyData "9002\\tx\\n", CopyFail "no more", Sync`,
+      `${copy(table)}, CopyDone, Sync`,
+      `${copy(table)}, Sync, CopyData "bad\\n", CopyDone, Sync`,
+      `${copy(table)}, CopyData "bad\\n", CopyDone, Execute "", Sync`,
+      `Parse "" "select 1", Bind "" "", Execute "", CopyData "bad", CopyDone, Execute "", Sync`,
+      `Query "delete from ${table} where ${table === 'entry' ? 'id = 9001' : "name = '9001'"}"`,
+    ]);
+  });
+});
+
 describe('a portal that is read in pieces', () => {
   const open = (text: string, rows: number) =>
     `Parse "" "${text}", Bind "" "", Describe portal "", Execute "" ${rows}`;
