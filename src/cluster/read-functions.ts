@@ -23,6 +23,8 @@ export type FunctionRow = {
   readonly tables: readonly string[] | null;
   /** Definitions of procedures; null: none of that name is one. */
   readonly procedures: readonly string[] | null;
+  /** Definitions of functions that can be read; null: none of that name can. */
+  readonly bodies: readonly string[] | null;
 };
 
 /** Functions of users and extensions, with all overloads of a name together. */
@@ -34,9 +36,17 @@ export async function readFunctions(
 }
 
 export function functionOf({ immutable, builtin, hidden, ...row }: FunctionRow): ServerFunction {
-  const { schema, name, kind, definition, procedures, tables } = row;
+  const { schema, name, kind, definition, procedures, tables, bodies } = row;
   const isOf = { isImmutable: immutable, isBuiltinName: builtin, isHidden: hidden };
-  const known = { schema, name, kind, ...isOf, ...(tables === null ? {} : { tables }), definition };
+  const known = {
+    schema,
+    name,
+    kind,
+    ...isOf,
+    ...(tables === null ? {} : { tables }),
+    ...(bodies === null ? {} : { bodies }),
+    definition,
+  };
   return procedures === null ? known : { ...known, procedures };
 }
 
@@ -72,6 +82,9 @@ export const functionsSql = `
   with own as (
     select n.nspname, p.proname, p.oid, p.proargtypes,
       case p.prokind when 'p' then pg_get_functiondef(p.oid) end as procedure,
+      case when p.prokind = 'f' and l.lanname in ('sql', 'plpgsql')
+          and p.prorettype <> 'trigger'::regtype
+        then pg_get_functiondef(p.oid) end as body,
       ${tablesOfFunction('p.oid')} as tables,
       case p.prokind
         when 'f' then case when p.proretset then 'set' else 'function' end
@@ -88,6 +101,7 @@ export const functionsSql = `
         (select concat_ws(' ', a.aggtransfn, a.aggfinalfn, a.aggtranstype::regtype, a.agginitval)
           from pg_aggregate a where a.aggfnoid = p.oid)) as definition
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+      join pg_language l on l.oid = p.prolang
     where n.nspname not in ('pg_catalog', 'information_schema', 'pgweave')
       and n.nspname !~ '^pg_(toast|temp)'
   ),
@@ -104,6 +118,7 @@ export const functionsSql = `
     case when count(distinct kind) = 1 then min(kind) else 'other' end as kind,
     md5(string_agg(definition, ',' order by definition collate "C")) as definition,
     json_agg(procedure) filter (where procedure is not null) as procedures,
+    json_agg(body) filter (where body is not null) as bodies,
     (select json_agg(distinct t) from seen s, unnest(s.tables) t
       where s.nspname = seen.nspname and s.proname = seen.proname and s.hidden = seen.hidden) as tables
   from seen group by 1, 2, 3 order by 1, 2, 3`;

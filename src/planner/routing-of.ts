@@ -1,3 +1,4 @@
+import { demandFunctionReach } from './function-reach.ts';
 import type { Routing } from './plan.ts';
 import { refusal } from './refuse.ts';
 import type { StatementContext } from './statement-context.ts';
@@ -7,6 +8,7 @@ export function routingOf(context: StatementContext): Routing {
   context.requireAllVisited();
   context.settleParameters();
   const groups = context.ties.groups();
+  demandFunctionReach(context, groups.length === 0);
   const { homeFunction } = context;
   if (groups.length > 0 && homeFunction !== null) {
     throw refusal(

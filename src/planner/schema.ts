@@ -91,6 +91,8 @@ export type FunctionSchema = {
   readonly tables?: readonly string[];
   /** Of procedures their definitions, CREATE OR REPLACE PROCEDURE ..., if all shards have the same. */
   readonly procedures?: readonly string[];
+  /** Of functions in SQL and PL/pgSQL their definitions, CREATE OR REPLACE FUNCTION ..., on the home shard. */
+  readonly bodies?: readonly string[];
   /** All shards have the same, and the shard map says that any of them may run it (ShardMap). */
   readonly isDeclared: boolean;
   /** pg_catalog has functions of that name, too. */

@@ -1,4 +1,4 @@
-import type { RangeVarNode, SelectNode, SqlNode } from '../sql/ast.ts';
+import type { FunctionCallNode, RangeVarNode, SelectNode, SqlNode } from '../sql/ast.ts';
 import { slotOf } from '../sql/bind-slots.ts';
 import type { LexedStatement } from '../sql/lexed-statement.ts';
 import { walk } from '../sql/walk.ts';
@@ -70,6 +70,8 @@ export class StatementContext {
   effect: SessionEffect | null = null;
   /** Some part of it writes, also inside WITH. */
   writes = false;
+  /** Calls of functions of which only their texts say what they do. */
+  readonly ownCalls: FunctionCallNode[] = [];
   /** It calls nextval(). */
   advances = false;
   /** The tables that the analysis has come across. */

@@ -112,6 +112,7 @@ function noteFunction(context: StatementContext, call: FunctionCallNode): boolea
   const name = builtinName(call.funcname);
   if (name !== null) noteSessionFunction(context, call, name);
   if (name === 'nextval') context.advances = true;
+  if (call.userFunction === 'unknown') context.ownCalls.push(call);
   if (call.readsReference === true) context.usesReference = true;
   if (name === 'now' || name?.endsWith('_timestamp') === true) {
     if (name !== 'to_timestamp' && name !== 'make_timestamp') refuseTime(context, `${written}()`);

@@ -192,3 +192,52 @@ describe('CALL', () => {
     await client.end();
   });
 });
+
+describe('a function', () => {
+  it('is refused where it would find or leave rows of one shard only', async () => {
+    const client = await sides.served.connect();
+    for (const text of [
+      "create function add_account(n int) returns int language sql as 'insert into account (id) values (n) returning id'",
+      'create function names() returns setof text language sql begin atomic select name from account; end',
+      `create function name_of(n int) returns text language plpgsql stable as $$
+        declare found_one text; begin found_one := (select name from account where id = n); return found_one; end $$`,
+      'create function named(n int) returns text language plpgsql as $$ begin return upper(name_of(n)); end $$',
+      "create function add_country(c text) returns void language sql as 'insert into country values (c)'",
+      "create function countries() returns bigint language sql stable as 'select count(*) from country'",
+      "create function notes() returns bigint language sql as 'select count(*) from note'",
+    ]) {
+      await client.query(text);
+    }
+    for (const text of [
+      'select add_account(1000100)',
+      'select * from names()',
+      'select name_of(1)',
+      'select named(1), 2',
+      'insert into note (id, body) values (500, named(1))',
+      'select name_of(1) from country',
+      "select add_country('xx')",
+      "select add_country('xx') from account where id = 1",
+      'do $$ begin perform add_account(1000100); end $$',
+    ]) {
+      const told = /^0A000 (DO: )?function \w+, which/.test(await refusal(client, text));
+      expect([text, told]).toEqual([text, true]);
+    }
+    const rows = async (text: string) =>
+      (await client.query({ text, rowMode: 'array' })).rows.flat();
+    expect(await rows('select add_account(id + 100) from account where id = 1000001')).toEqual([
+      1000101,
+    ]);
+    expect(await rows('select id from account where id = 1000101')).toEqual([1000101]);
+    const [countries] = await rows('select count(*) from country');
+    expect(await rows('select countries()')).toEqual([countries]);
+    expect(await rows('select notes()')).toEqual(await rows('select count(*) from note'));
+    await client.query('begin');
+    await client.query(
+      "create or replace function notes() returns bigint language sql as 'select count(*) from account'",
+    );
+    expect(await refusal(client, 'select notes()')).toMatch(/^0A000 function notes, which/);
+    await client.query('rollback');
+    expect(await refusal(client, 'select notes()')).toBe('done');
+    await client.end();
+  });
+});

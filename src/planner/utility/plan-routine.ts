@@ -8,6 +8,7 @@ import { parseStatement } from '../../sql/parser.ts';
 import type { Plan } from '../plan.ts';
 import type { PlanRequest } from '../plan-request.ts';
 import { refusal } from '../refuse.ts';
+import { routineOptions } from './routine-options.ts';
 import {
   demandOneWay,
   type PlanInner,
@@ -125,33 +126,4 @@ function bodyOf(about: string, language: string, text: string): readonly string[
     default:
       throw refusal(`${about} cannot be read: ${body.message}`, oneByOne);
   }
-}
-
-type RoutineOptions = {
-  language?: string;
-  body?: string;
-  /** SET search_path of a procedure. */
-  searchPath?: readonly string[];
-};
-
-function routineOptions(options: readonly SqlNode[] | undefined): RoutineOptions {
-  const found: RoutineOptions = {};
-  for (const option of options ?? []) {
-    if (!('DefElem' in option)) continue;
-    const { defname, arg } = option.DefElem;
-    if (arg === undefined) continue;
-    if (defname === 'language' && 'String' in arg) found.language = arg.String.sval ?? '';
-    else if (defname === 'as' && 'List' in arg) {
-      const [body] = stringsOf(arg.List.items);
-      if (body !== undefined) found.body = body;
-    } else if (defname === 'set' && 'VariableSetStmt' in arg) {
-      const { name, args } = arg.VariableSetStmt;
-      if (name === 'search_path') found.searchPath = (args ?? []).map(nameOf);
-    }
-  }
-  return found;
-}
-
-function nameOf(node: SqlNode): string {
-  return 'A_Const' in node ? (node.A_Const.sval?.sval ?? '') : '';
 }
