@@ -18,6 +18,7 @@ import { pastFailover } from '../cluster/past-failover.ts';
 import { runHook } from '../cluster/run-hook.ts';
 import { mistakeText } from '../cluster/schema-mistakes.ts';
 import { SequenceAdjuster } from '../cluster/sequences/sequence-adjuster.ts';
+import { besideRecovery } from '../cluster/transactions/beside-recovery.ts';
 import { GlobalIds } from '../cluster/transactions/global-id.ts';
 import { TransactionRecovery } from '../cluster/transactions/transaction-recovery.ts';
 import type { Config, NodeAddress, NodeId } from '../config/config.ts';
@@ -65,14 +66,23 @@ export async function startCluster(
     globalIds: new GlobalIds(randomBytes(8).toString('hex')),
     primaryOf: (config, shard) => primaryOf(monitor, config, shard),
   });
+  const recovery = new TransactionRecovery({
+    clock,
+    telemetry,
+    config: () => current,
+    primaryOf: (shard) => primaryOf(monitor, current, shard),
+  });
   const primaryToAsk = async (shard: ShardId, nodes: readonly NodeAddress[]) =>
     primaryOf(monitor, current, shard) ?? (await findPrimary(current, shard, nodes));
   try {
-    await demandFittingTables(read(config));
-    if (!parts.allowStranded)
-      await demandNoneStranded(() => maps.findStranded(config, primaryToAsk));
-    await maps.adopt(config);
+    await besideRecovery(recovery, clock, async () => {
+      await demandFittingTables(read(config));
+      if (!parts.allowStranded)
+        await demandNoneStranded(() => maps.findStranded(config, primaryToAsk));
+      await maps.adopt(config);
+    });
   } catch (error) {
+    recovery.close();
     await monitor.stop();
     throw error;
   }
@@ -100,12 +110,7 @@ export async function startCluster(
     mapAdopted: (adopted) => maps.adopt(adopted),
     readDrift: (config, catalogue) =>
       readDrift({ config, catalogue, primaryOf: (shard) => primaryOf(monitor, config, shard) }),
-    recovery: new TransactionRecovery({
-      clock,
-      telemetry,
-      config: () => current,
-      primaryOf: (shard) => primaryOf(monitor, current, shard),
-    }),
+    recovery,
     stop: () => monitor.stop(),
   };
 }

@@ -238,10 +238,16 @@ describe('DDL', () => {
     await withSession(primary, sides.served.lab.login, async (changing) => {
       await changing.query('begin; lock table country');
       const client = await sides.served.connect();
-      await client.query("set statement_timeout to '2s'");
-      await client.query('alter table part add column meanwhile int');
-      await client.end();
+      const altering = client.query('alter table part add column meanwhile int');
+      const added =
+        "select from pg_attribute where attrelid = 'part'::regclass and attname = 'meanwhile'";
+      await sides.served.until('it to be done', async () => {
+        return (await changing.query(added)).rowCount === 1;
+      });
+      // That all know of it before its answer may wait: the view reads what has changed.
       await changing.query('rollback');
+      await altering;
+      await client.end();
     });
     await same(['drop view together', 'alter table part drop column if exists meanwhile']);
   });
