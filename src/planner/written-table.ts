@@ -7,9 +7,11 @@ import { type Operand, valueOperand } from './key-operand.ts';
 import type { KeyValue } from './plan.ts';
 import { refusal } from './refuse.ts';
 import { columnsOf, noteRelation, relationOf } from './relation-item.ts';
-import type { RelationSchema } from './schema.ts';
+import type { RelationSchema, Schema } from './schema.ts';
 import type { FromItem } from './scope.ts';
 import type { StatementContext } from './statement-context.ts';
+import { rangeVarsIn } from './utility/utility-subjects.ts';
+import { viewQuery } from './view-query.ts';
 
 /** What a statement that is itself a write says about the table that it writes. */
 export type WriteFacts = {
@@ -46,6 +48,7 @@ export function writtenTable(
 ): WrittenTable {
   assert(node !== undefined, 'a write without a table');
   const start = context.ties.count;
+  refuseView(context, node);
   const relation = relationOf(context, node);
   if (facts !== null) facts.relation = relation;
   if (relation?.sharding.kind === 'reference') {
@@ -71,6 +74,26 @@ export function writtenTable(
   };
   const key = relation?.sharding.kind === 'distributed' ? relation.sharding.key : null;
   return { relation, instance, key, item };
+}
+
+/** Its rows are those of the tables behind it, which lie on several shards or are copied. */
+function refuseView({ schema, searchPath }: StatementContext, node: RangeVarNode): void {
+  const { schemaname, relname = '', relpersistence } = node;
+  const relation = schema.relation(schemaname ?? null, relname, searchPath);
+  if (relation?.kind !== 'view' || relpersistence === 't') return;
+  if (!relation.readsDistributed && !readsReference(relation, schema)) return;
+  throw refusal(
+    `writing to view "${relation.name}", which reads tables of several shards, is not supported`,
+    'Write to the table that the view reads.',
+  );
+}
+
+function readsReference(view: RelationSchema, schema: Schema): boolean {
+  return rangeVarsIn(viewQuery(view, schema)?.fromClause).some(({ schemaname, relname = '' }) => {
+    const read = schema.relation(schemaname ?? null, relname, []);
+    if (read?.kind === 'view') return readsReference(read, schema);
+    return read?.sharding.kind === 'reference';
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { accounts, entries, given, same } from '../../support/write-checks.ts';
+import { accounts, entries, given, refused, same } from '../../support/write-checks.ts';
 import { extended, simple, WriteWorld } from '../../support/write-world.ts';
 
 let world: WriteWorld;
@@ -66,6 +66,27 @@ describe('reference tables', () => {
       expect((await world.proxy.request(request)).error?.sqlState).toBe('0A000');
     }
     expect(await world.differences(['country'])).toEqual([]);
+  });
+
+  it('are not written through views, which would change one copy', async () => {
+    for (const text of [
+      'create view lands as select code, rank from country',
+      'create view high_lands as select * from lands where rank > 1',
+      'create view notes as select id, body from memo where id not in (select rank from country)',
+    ]) {
+      await given(world, text);
+    }
+    for (const text of [
+      "insert into lands values ('x', 1)",
+      'update high_lands set rank = 5',
+      'delete from public.lands',
+      "with added as (insert into lands values ('x', 1) returning *) select * from added",
+      "merge into lands using (select 'x' as c) s on code = c when not matched then insert values (c, 1)",
+    ]) {
+      await refused(world, text, '0A000');
+    }
+    await same(world, simple("insert into notes values (70, 'home') returning *"));
+    await given(world, 'drop view lands, high_lands, notes cascade');
   });
 
   it('are not changed any more when copies differ', async () => {
