@@ -240,8 +240,16 @@ function describeFetch(step: DescribeStep, { planned }: PreparedStatement): Plac
   const isFetch = plan.kind === 'cursor' && plan.command.kind === 'fetch';
   const isExecute = plan.kind === 'prepared' && plan.command.kind === 'execute';
   // It is parsed by whoever describes it, and again with its values.
-  if (!isFetch && !isExecute && plan.kind !== 'recalled') return null;
+  const isOfServer =
+    plan.kind === 'recalled' || (step.kind === 'describe-statement' && hasOwnQuery(planned));
+  if (!isFetch && !isExecute && !isOfServer) return null;
   return { kind: 'alone', group: { kind: 'describe-fetch', step } };
+}
+
+/** DECLARE and EXPLAIN, when only a server knows the types of its query's parameters. */
+function hasOwnQuery({ plan, source }: PreparedStatement['planned']): boolean {
+  if (source.lexed.parameterCount === 0) return false;
+  return plan.kind === 'explain' || (plan.kind === 'cursor' && plan.command.kind === 'declare');
 }
 
 function floatingPlace(statement: PreparedStatement): Place {

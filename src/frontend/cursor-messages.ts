@@ -36,7 +36,8 @@ export function describeFetch(executor: SessionExecutor, step: DescribeStep, don
     describeExecute(executor, step, plan.command.name ?? '', done);
     return;
   }
-  if (plan.kind === 'recalled') {
+  const isDeclare = plan.kind === 'cursor' && plan.command.kind === 'declare';
+  if (plan.kind === 'recalled' || plan.kind === 'explain' || isDeclare) {
     describeText(executor, step, statement, done);
     return;
   }

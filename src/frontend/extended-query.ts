@@ -20,7 +20,12 @@ import type { BatchStep } from './batch-step.ts';
 import { clientPortal } from './client-portal.ts';
 import { releaseOpenName } from './open-name.ts';
 import type { ParsedTexts, TextContext } from './parsed-texts.ts';
-import { noStatement, serverStatementName, takenStatement } from './prepared-names.ts';
+import {
+  noStatement,
+  requireParameters,
+  serverStatementName,
+  takenStatement,
+} from './prepared-names.ts';
 import {
   closePortal,
   newPortal,
@@ -293,6 +298,7 @@ export class ExtendedQuery {
     const message = decodeBind(copy, 0, copy.length);
     const { executor } = this.#session;
     const statement = this.#statement(message.statement);
+    requireParameters(statement, message.values.length);
     const existing = this.#portals?.get(message.portal);
     const isTaken = existing !== undefined || executor.cursors.get(message.portal) !== null;
     if (message.portal !== '' && isTaken) {

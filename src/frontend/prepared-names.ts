@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import type { PreparedStatement } from './prepared-statement.ts';
 
 /** Literals that stand for the time at which they are read (manual, 8.5.1.4). */
 const timeOfReading = /['$]\s*(?:now|today|tomorrow|yesterday)\b/i;
@@ -34,4 +35,15 @@ export function noStatement(name: string): PgError {
 export function takenStatement(name: string): PgError {
   const message = `prepared statement "${name}" already exists`;
   return new PgError(SqlState.duplicatePreparedStatement, message);
+}
+
+/** Servers know the statement by another name, and say that. Throws PgError 08P01. */
+export function requireParameters(statement: PreparedStatement, given: number): void {
+  const { name, planned, typeOids } = statement;
+  const required = Math.max(typeOids.length, planned.source.lexed.parameterCount);
+  if (given === required) return;
+  throw new PgError(
+    SqlState.protocolViolation,
+    `bind message supplies ${given} parameters, but prepared statement "${name}" requires ${required}`,
+  );
 }

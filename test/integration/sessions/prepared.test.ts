@@ -212,6 +212,31 @@ function framesOf(received: Buffer): readonly Buffer[] {
   return frames;
 }
 
+describe('a statement with parameters', () => {
+  it('names them when it is described, whatever it is', async () => {
+    await conversation([
+      'Parse "d" "declare c cursor for select note from entry where id > $1 and note = $2", Describe statement "d", Sync',
+      'Parse "" "declare c cursor for select $1::int + $2", Describe statement "", Sync',
+      'Parse "e" "explain select note from entry where id = $1", Describe statement "e", Sync',
+    ]);
+  });
+
+  it.each([
+    ['on one shard', 'select note from entry where id = $1'],
+    ['over several', 'select id from entry where note = $1'],
+    ['that it inserts', 'insert into entry values ($1, null)'],
+    ['of a cursor', 'declare c cursor for select note from entry where id > $1'],
+    ['of a new table', 'create temp table never as select $1::int as a'],
+  ])('is bound to as many values only: %s', async (_, text) => {
+    await conversation([
+      `Parse "s" "${text}", Sync`,
+      'Bind "" "s", Execute "", Sync',
+      'Bind "" "s" "1" "2", Execute "", Sync',
+      `Parse "" "${text}", Bind "" "", Execute "", Sync`,
+    ]);
+  });
+});
+
 describe('COPY by the extended protocol', () => {
   const copy = (table: string) => `Parse "" "copy ${table} from stdin", Bind "" "", Execute ""`;
 
