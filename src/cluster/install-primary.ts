@@ -1,4 +1,3 @@
-import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { NodeAddress } from '../config/config.ts';
@@ -8,7 +7,7 @@ import { setNames } from './node-commands.ts';
 import { pause } from './pause.ts';
 import type { ProbeAnswer } from './probe-answer.ts';
 import { ProbeQuery } from './probe-query.ts';
-import { lockSettings } from './settings-lock.ts';
+import { lockSettings, type SettingsTurn } from './settings-lock.ts';
 import type { Intent } from './shard-record.ts';
 import type { XidBounds } from './xid-bounds.ts';
 
@@ -17,9 +16,8 @@ export type InstallOptions = {
   readonly intent: Intent;
   /** See FailoverTask `install`. */
   readonly names: string | null;
-  readonly clock: Clock;
   readonly promoteTimeoutMs: number;
-};
+} & SettingsTurn;
 
 /** See TaskResult `installed`. */
 export type Installed = {
@@ -30,6 +28,7 @@ export type Installed = {
 };
 
 const pollMs = 2;
+const reloadMs = 1000;
 
 /**
  * Makes a node the writable primary of an epoch, from whatever state it is in; every step may have
@@ -42,7 +41,7 @@ export async function installPrimary(
 ): Promise<Installed> {
   const { names, clock, intent } = options;
   const before = await readRole(session);
-  if (names !== null) await replaceNames(session, before.names, names, clock);
+  if (names !== null) await replaceNames(session, before, names, options);
   const promotion = await promote(session, before, options);
   if (!promotion.after.hasEpochs) await createEpochs(session);
   await writeEpoch(session, intent);
@@ -51,19 +50,58 @@ export async function installPrimary(
   return { answer, askedAt, switchLsn: promotion.after.lsn, xids: promotion.xids };
 }
 
-/** Before the promotion, so that no commit of the new primary waits for a standby it lacks. */
+/**
+ * Before the promotion, so that no commit of the new primary waits for a standby it lacks. One that is
+ * primary already may have got a fence since it was asked, by a switchover that is given up: it must
+ * be gone before clients come back.
+ */
 async function replaceNames(
   session: ControlConnection,
-  before: string,
+  before: Role,
   names: string,
-  clock: Clock,
+  turn: SettingsTurn,
 ): Promise<void> {
-  if (before === names) return;
-  await lockSettings(session, clock);
-  if (before === fencedNames) {
+  if (before.recovering && before.names === names) return;
+  await lockSettings(session, turn);
+  if (!before.recovering || before.names === fencedNames) {
     await session.execute('alter system reset default_transaction_read_only');
   }
+  const { loadedAt } = await loadedNames(session);
   await setNames(session, names);
+  if (!before.recovering) await untilLoaded(session, names, loadedAt, turn);
+}
+
+/** The postmaster, of which sessions are born, reads a file before it tells any session to. */
+async function untilLoaded(
+  session: ControlConnection,
+  names: string,
+  before: string,
+  { clock }: SettingsTurn,
+): Promise<void> {
+  const deadline = clock.now() + reloadMs;
+  for (;;) {
+    const now = await loadedNames(session);
+    if (now.names === names && now.loadedAt !== before) return;
+    if (clock.now() >= deadline) {
+      throw new PgError(
+        SqlState.objectNotInPrerequisiteState,
+        `the server did not reload its settings within ${reloadMs} ms`,
+      );
+    }
+    await pause(clock, pollMs);
+  }
+}
+
+/** As of the session, which last read its server's files then. */
+type LoadedNames = { readonly names: string; readonly loadedAt: string };
+
+async function loadedNames(session: ControlConnection): Promise<LoadedNames> {
+  const [loaded] = await session.query<LoadedNames>(
+    `select current_setting('synchronous_standby_names') as names,
+      pg_conf_load_time()::text as "loadedAt"`,
+  );
+  if (loaded === undefined) throw new PgError(SqlState.connectionFailure, 'a query got no row');
+  return loaded;
 }
 
 /**

@@ -1,4 +1,3 @@
-import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { NodeAddress } from '../config/config.ts';
@@ -6,11 +5,11 @@ import { type ControlConnection, controlApplicationName } from './control-connec
 import { fencedNames } from './fence.ts';
 import { pause } from './pause.ts';
 import type { ReadySessions } from './ready-sessions.ts';
-import { lockSettings } from './settings-lock.ts';
+import { lockSettings, type SettingsTurn } from './settings-lock.ts';
 import { startedAtSql } from './started-at.ts';
 import { namesFor, type SynchronousSet, waitsForAllOf } from './synchronous-names.ts';
 
-export type NodeCommandsParts = { readonly sessions: ReadySessions; readonly clock: Clock };
+export type NodeCommandsParts = { readonly sessions: ReadySessions } & SettingsTurn;
 
 /** Reloading is asynchronous: after this long a changed setting counts in every backend. */
 const reloadMs = 100;
@@ -138,7 +137,7 @@ export class NodeCommands {
     work: (session: ControlConnection) => Promise<Result>,
   ): Promise<Result> {
     return await this.#parts.sessions.with(node, async (session) => {
-      await lockSettings(session, this.#parts.clock);
+      await lockSettings(session, this.#parts);
       return await work(session);
     });
   }

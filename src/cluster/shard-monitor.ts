@@ -199,7 +199,7 @@ export class ShardMonitor {
     this.#stopped = true;
     for (const probe of this.#probes.values()) probe.stop();
     this.#heartbeat?.stop();
-    this.#runner.dropSessions();
+    this.#runner.stop();
     this.#answerOperator({
       kind: 'refused',
       reason: 'interrupted by a reload, or by the end of pgweave',

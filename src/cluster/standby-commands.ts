@@ -1,4 +1,3 @@
-import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { NodeAddress } from '../config/config.ts';
@@ -9,9 +8,9 @@ import { setting } from './node-commands.ts';
 import { pause } from './pause.ts';
 import { ProbeQuery } from './probe-query.ts';
 import type { ReadySessions } from './ready-sessions.ts';
-import { lockSettings } from './settings-lock.ts';
+import { lockSettings, type SettingsTurn } from './settings-lock.ts';
 
-export type StandbyCommandsParts = { readonly sessions: ReadySessions; readonly clock: Clock };
+export type StandbyCommandsParts = { readonly sessions: ReadySessions } & SettingsTurn;
 
 const quietMs = 20;
 /** A receiver that hangs in a connect ends within the timeout of its connection. */
@@ -40,11 +39,11 @@ export class StandbyCommands {
 
   /** A slot that the standby uses is made on the primary first. */
   async repoint(node: NodeAddress, primary: NodeAddress): Promise<void> {
-    const { sessions, clock } = this.#parts;
+    const { sessions } = this.#parts;
     await sessions.with(node, async (session) => {
       const slot = await setting(session, 'primary_slot_name');
       if (slot !== '') await sessions.with(primary, (other) => makeSlot(other, slot));
-      await lockSettings(session, clock);
+      await lockSettings(session, this.#parts);
       await point(session, primary);
     });
   }
@@ -52,7 +51,7 @@ export class StandbyCommands {
   async #freeze(node: NodeAddress): Promise<FrozenStandby> {
     const { clock, sessions } = this.#parts;
     return await sessions.with(node, async (session) => {
-      await lockSettings(session, clock);
+      await lockSettings(session, this.#parts);
       await point(session, nowhere);
       await this.#untilQuiet(session, node);
       const askedAt = clock.now();

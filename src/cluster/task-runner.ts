@@ -23,32 +23,42 @@ export type TaskRunnerParts = {
   readonly runHook: (call: HookCall) => Promise<HookOutcome>;
 };
 
+type Commands = {
+  readonly primaries: NodeCommands;
+  readonly standbys: StandbyCommands;
+  readonly isWanted: () => boolean;
+};
+
 /** Does to the servers and the store of one shard what its machine asks for. */
 export class TaskRunner {
   readonly #parts: TaskRunnerParts;
   readonly #sessions: ReadySessions;
-  readonly #primaries: NodeCommands;
-  readonly #standbys: StandbyCommands;
+  /** Of the last task. */
+  #turn = 0;
+  #stopped = false;
 
   constructor(parts: TaskRunnerParts) {
     this.#parts = parts;
     this.#sessions = new ReadySessions(parts);
-    const commands = { clock: parts.clock, sessions: this.#sessions };
-    this.#primaries = new NodeCommands(commands);
-    this.#standbys = new StandbyCommands(commands);
   }
 
-  /** Rejects when it could not be done, or when that is not known. */
+  /**
+   * Rejects when it could not be done, or when that is not known. A task before it that is not
+   * through yet changes no more settings.
+   */
   async run(work: FailoverTask): Promise<TaskResult> {
+    this.#turn += 1;
+    const turn = this.#turn;
+    const commands = this.#commands(() => !this.#stopped && this.#turn === turn);
     switch (work.kind) {
       case 'save':
         return await this.#save(work);
       case 'revoke': {
         const nodes = work.nodes.map((id) => this.#address(id));
-        return { kind: 'revoked', frozen: await this.#standbys.revoke(nodes) };
+        return { kind: 'revoked', frozen: await commands.standbys.revoke(nodes) };
       }
       case 'install':
-        return await this.#install(work);
+        return await this.#install(work, commands.isWanted);
       case 'prepare': {
         const nodes = [this.#address(work.primary), this.#address(work.candidate)];
         await Promise.all(nodes.map((node) => this.#prepare(node)));
@@ -57,15 +67,16 @@ export class TaskRunner {
       case 'drain': {
         const others = work.others.map((id) => this.#address(id));
         const [primary, candidate] = [this.#address(work.primary), this.#address(work.candidate)];
-        await this.#primaries.drain(primary, candidate, () => this.#standbys.revoke(others));
+        const freezeOthers = () => commands.standbys.revoke(others);
+        await commands.primaries.drain(primary, candidate, freezeOthers);
         return { kind: 'drained' };
       }
       case 'arm': {
-        const startedAt = await this.#primaries.arm(this.#address(work.primary), work.set);
+        const startedAt = await commands.primaries.arm(this.#address(work.primary), work.set);
         return { kind: 'armed', startedAt };
       }
       case 'disarm':
-        await this.#primaries.disarm(this.#address(work.primary), work.names);
+        await commands.primaries.disarm(this.#address(work.primary), work.names);
         return { kind: 'disarmed' };
       default:
         return unreachable(work);
@@ -83,15 +94,34 @@ export class TaskRunner {
     this.#sessions.drop();
   }
 
+  /** What runs still changes no more settings, unless it has begun to. */
+  stop(): void {
+    this.#stopped = true;
+    this.dropSessions();
+  }
+
   async fence(node: NodeId): Promise<void> {
-    await this.#primaries.fence(this.#address(node));
+    await this.#commands(() => !this.#stopped).primaries.fence(this.#address(node));
   }
 
   async repoint(node: NodeId, primary: NodeId): Promise<void> {
-    await this.#standbys.repoint(this.#address(node), this.#address(primary));
+    const { standbys } = this.#commands(() => !this.#stopped);
+    await standbys.repoint(this.#address(node), this.#address(primary));
   }
 
-  async #install(work: FailoverTask & { readonly kind: 'install' }): Promise<TaskResult> {
+  #commands(isWanted: () => boolean): Commands {
+    const parts = { clock: this.#parts.clock, sessions: this.#sessions, isWanted };
+    return {
+      primaries: new NodeCommands(parts),
+      standbys: new StandbyCommands(parts),
+      isWanted,
+    };
+  }
+
+  async #install(
+    work: FailoverTask & { readonly kind: 'install' },
+    isWanted: () => boolean,
+  ): Promise<TaskResult> {
     const { clock, promoteTimeoutMs, runHook } = this.#parts;
     if (work.fence !== null) {
       const outcome = await runHook(work.fence);
@@ -99,7 +129,7 @@ export class TaskRunner {
     }
     const node = this.#address(work.intent.candidate);
     const { intent, names } = work;
-    const options = { node, intent, names, clock, promoteTimeoutMs };
+    const options = { node, intent, names, clock, promoteTimeoutMs, isWanted };
     const installed = await this.#sessions.with(node, (session) =>
       installPrimary(session, options),
     );

@@ -1,9 +1,12 @@
 import { Client } from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sleep, systemClock } from '../../src/base/clock.ts';
+import { controlLogin, withControlConnection } from '../../src/cluster/control-connection.ts';
+import { lockSettings } from '../../src/cluster/settings-lock.ts';
 import type { LabShard } from '../../src/lab/lab-shard.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { withSession } from '../../src/lab/sql.ts';
+import type { ShardId } from '../../src/sharding/shard-id.ts';
 import { startTestCluster } from '../support/lab.ts';
 import { WatchedCluster } from '../support/watched-cluster.ts';
 import { idsOf, startWriter, writtenSchema } from '../support/watched-writer.ts';
@@ -166,6 +169,31 @@ describe('failover of a real pair', () => {
     );
   });
 
+  it('leaves no fence behind when the configuration changes in the middle of a switchover', async () => {
+    const { cluster, shard } = await startPair();
+    // It has a second to end; until then the fence is not up.
+    const straggler = await clientOf(shard.primary, cluster);
+    await straggler.query('begin; select pg_current_xact_id()');
+    const interrupted = cluster.command({ kind: 'failover', to: null, allowDataLoss: false });
+    const refused = expect(interrupted).rejects.toThrow('interrupted by a reload');
+    await cluster.until('it to begin', () =>
+      /switching over/.test(cluster.states[0]?.reason ?? ''),
+    );
+    await sleep(200);
+    await cluster.reconfigure({ partitionMs: 3001 });
+    await refused;
+    await cluster.until('the old primary', () => cluster.primary(shard) === shard.primary);
+    await withSession(shard.primary, cluster.lab.login, (session) =>
+      session.query('insert into written values (-1)'),
+    );
+    await straggler.end();
+    await cluster.untilArmed(shard);
+    await withSession(shard.primary, cluster.lab.login, async (session) => {
+      const { rows } = await session.query('show default_transaction_read_only');
+      expect(rows).toEqual([{ default_transaction_read_only: 'off' }]);
+    });
+  });
+
   it('promotes also when the primary died while no monitor ran', async () => {
     const { cluster, shard } = await startPair();
     await cluster.stopMonitor();
@@ -191,21 +219,46 @@ describe('failover of a real pair', () => {
   });
 });
 
+describe('the lock of the settings of a server', () => {
+  it('is not for who waited for it and is not wanted any more', async () => {
+    const { cluster, shard } = await startPair();
+    await cluster.stopMonitor();
+    const [node] = cluster.config.nodes.get(shard.name as ShardId) ?? [];
+    if (node === undefined) throw new Error('the shard has no node');
+    const options = { node, login: controlLogin(cluster.config), timeoutMs: 2000 };
+    await withControlConnection(options, async (first) => {
+      await lockSettings(first, { clock: systemClock, isWanted: () => true });
+      let isWanted = true;
+      const second = withControlConnection(options, (session) =>
+        lockSettings(session, { clock: systemClock, isWanted: () => isWanted }),
+      );
+      const refused = expect(second).rejects.toThrow('something else was decided meanwhile');
+      await sleep(50);
+      isWanted = false;
+      await refused;
+      expect(await first.query('select 1 as one')).toEqual([{ one: 1 }]);
+    });
+  });
+});
+
 /** A transaction on the standby that reads what the primary drops. */
 async function holdUpReplay(cluster: WatchedCluster, shard: LabShard): Promise<Client> {
   const { login } = cluster.lab;
   const onPrimary = (sql: string) =>
     withSession(shard.primary, login, (session) => session.query(sql));
   await onPrimary('set synchronous_commit = remote_apply; create table dropped ()');
-  const standby = standbyOf(shard);
-  const { database } = login;
-  const { host, port } = standby;
-  const reader = new Client({ host, port, database, user: 'postgres' });
-  reader.on('error', () => {});
-  await reader.connect();
+  const reader = await clientOf(standbyOf(shard), cluster);
   await reader.query('begin; select from dropped');
   await onPrimary('drop table dropped');
   return reader;
+}
+
+/** It may be cut off. */
+async function clientOf({ host, port }: PostgresServer, { lab }: WatchedCluster): Promise<Client> {
+  const client = new Client({ host, port, database: lab.login.database, user: 'postgres' });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
 }
 
 async function untilFenced(cluster: WatchedCluster, node: PostgresServer): Promise<void> {

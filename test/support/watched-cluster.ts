@@ -82,6 +82,12 @@ export class WatchedCluster {
 
   /** The hooks of the lab: a node is rebuilt as a standby; fences and notices are only remembered. */
   async runHook(call: HookCall): Promise<HookOutcome> {
+  /** As a reload does. */
+  async reconfigure(failover: Partial<Failover>): Promise<void> {
+    const { config } = this;
+    await this.monitor.reconfigure({ ...config, failover: { ...config.failover, ...failover } });
+  }
+
     this.hookCalls.push(call);
     const node = this.lab.nodes.find(({ id }) => id === call.node);
     if (call.hook === 'rejoin' && node !== undefined) await this.lab.rebuild(node);
