@@ -334,14 +334,21 @@ export class ShardMonitor {
 
   #runHook(call: HookCall): void {
     const { telemetry, clock, runHook } = this.#parts;
-    // runHook never rejects.
-    void runHook(call).then((outcome) => {
-      const { hook, node, shard } = call;
-      if (hook === 'rejoin') this.dispatch({ kind: 'rejoined', at: clock.now(), node, outcome });
-      else if (outcome.kind !== 'done') {
-        telemetry.log('error', `the ${hook} hook failed`, { shard, node, ...outcome });
-      }
-    });
+    const { primary } = call;
+    const ready =
+      call.hook === 'rejoin' && primary !== null
+        ? this.#runner.checkpoint(primary)
+        : Promise.resolve();
+    // Neither of the two rejects.
+    void ready
+      .then(() => runHook(call))
+      .then((outcome) => {
+        const { hook, node, shard } = call;
+        if (hook === 'rejoin') this.dispatch({ kind: 'rejoined', at: clock.now(), node, outcome });
+        else if (outcome.kind !== 'done') {
+          telemetry.log('error', `the ${hook} hook failed`, { shard, node, ...outcome });
+        }
+      });
   }
 
   #answerOperator(answer: OperatorAnswer): void {

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { NodeAddress, NodeId } from '../config/config.ts';
-import type { ControlLogin } from './control-connection.ts';
+import { type ControlLogin, withControlConnection } from './control-connection.ts';
 import type { FailoverTask } from './failover-action.ts';
 import type { TaskResult } from './failover-event.ts';
 import type { HookCall, HookOutcome } from './hook-call.ts';
@@ -22,6 +22,9 @@ export type TaskRunnerParts = {
   /** Never rejects. */
   readonly runHook: (call: HookCall) => Promise<HookOutcome>;
 };
+
+/** It goes on by itself after that. */
+const checkpointMs = 60_000;
 
 type Commands = {
   readonly primaries: NodeCommands;
@@ -98,6 +101,20 @@ export class TaskRunner {
   stop(): void {
     this.#stopped = true;
     this.dropSessions();
+  }
+
+  /**
+   * Until a promoted server has written one, pg_rewind takes it for what it was before. Never rejects:
+   * who may not do that leaves it to the server, which is in no hurry.
+   */
+  async checkpoint(id: NodeId): Promise<void> {
+    const { nodes, login } = this.#parts;
+    const node = nodes.find((candidate) => candidate.id === id);
+    if (node === undefined) return;
+    const options = { node, login, timeoutMs: checkpointMs };
+    await withControlConnection(options, (session) => session.execute('checkpoint')).catch(
+      () => {},
+    );
   }
 
   async fence(node: NodeId): Promise<void> {

@@ -40,6 +40,12 @@ async function primaryOf(cluster: WatchedCluster, shard: LabShard): Promise<Post
   return node;
 }
 
+async function timelineOfCheckpoint(cluster: WatchedCluster, node: PostgresServer) {
+  return await withSession(node, cluster.lab.login, async (session) => {
+    return (await session.query('select timeline_id from pg_control_checkpoint()')).rows;
+  });
+}
+
 describe('failover of a primary with two standbys', () => {
   it('promotes the one that has most, and leads the others to it', async () => {
     const hooks = { fence: null, fenceRequired: false, rejoin, notify };
@@ -57,6 +63,10 @@ describe('failover of a primary with two standbys', () => {
     await cluster.untilArmed(shard);
     const other = next === second ? third : second;
     expect(members(cluster)).toEqual([other?.id]);
+    const checkpoints: unknown[] = [];
+    cluster.beforeHook = async ({ hook }) => {
+      if (hook === 'rejoin') checkpoints.push(...(await timelineOfCheckpoint(cluster, next)));
+    };
     await shard.primary.start();
     await cluster.until('all three again', () => members(cluster).length === 2, 20_000);
     const acknowledged = await writer.stop();
@@ -69,6 +79,8 @@ describe('failover of a primary with two standbys', () => {
     const events = cluster.hookCalls.map(({ hook, event }) => `${hook} ${event}`);
     expect(events).toEqual(expect.arrayContaining(['notify failover', 'rejoin rejoin']));
     expect(events.filter((event) => event === 'rejoin rejoin')).toHaveLength(1);
+    // Else pg_rewind would take the primary for what it was before.
+    expect(checkpoints).toEqual([{ timeline_id: 2 }]);
   });
 
   it('hands over as planned, and takes the other standby along', async () => {

@@ -28,6 +28,8 @@ export class WatchedCluster {
   readonly journals: FailoverJournal[] = [];
   readonly lines: string[] = [];
   readonly hookCalls: HookCall[] = [];
+  /** What a test wants to know at that moment. */
+  beforeHook: (call: HookCall) => Promise<void> = async () => {};
   #monitor: ClusterMonitor | null = null;
 
   private constructor(lab: LabCluster, config: Config) {
@@ -89,6 +91,7 @@ export class WatchedCluster {
   }
 
     this.hookCalls.push(call);
+    await this.beforeHook(call);
     const node = this.lab.nodes.find(({ id }) => id === call.node);
     if (call.hook === 'rejoin' && node !== undefined) await this.lab.rebuild(node);
     return { kind: 'done' };
