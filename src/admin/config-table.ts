@@ -39,6 +39,7 @@ export function configTable(config: Config, configPath: string): Table {
     ['failover.cooldown', milliseconds(failover.cooldownMs), 'reload'],
     ['failover.resolve_commits', failover.resolvesCommits ? 'on' : 'off', 'reload'],
     ['failover.resolve_writes', failover.resolvesWrites ? 'on' : 'off', 'reload'],
+    ['failover.accept_off', failover.acceptsOff.join(', '), 'reload'],
     ['failover.state_directory', failover.stateDirectory, 'restart'],
     ...hookEntries(failover.hooks),
     ['safe_writes', config.safeWrites ? 'on' : 'off', 'reload'],

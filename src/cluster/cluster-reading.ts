@@ -1,4 +1,4 @@
-import { acceptsConnections, alarms, missingMs } from './alarms.ts';
+import { acceptsConnections, alarms, crashRisks, missingMs } from './alarms.ts';
 import type { NodeStatus, ShardStatus } from './cluster-status.ts';
 import type { FailoverState } from './failover-state.ts';
 import { isStray } from './fence.ts';
@@ -48,6 +48,7 @@ export function readNodes(state: FailoverState, now: number): NodeStatus[] {
     lagBytes: lagBytes(state, node),
     epoch: node.answer?.epoch?.epoch ?? null,
     acceptsConnections: acceptsConnections(node, state, now),
+    crashSafe: node.answer === null ? null : crashRisks(state, node.answer).length === 0,
     missingMs: missingMs(state, node.id, now),
     pid: null,
   }));

@@ -14,6 +14,8 @@ export type NodeStatus = {
   readonly epoch: number | null;
   /** False: its sessions are served, but nobody gets a new one. */
   readonly acceptsConnections: boolean;
+  /** False: `fsync` or `full_page_writes` is off, and nobody has accepted that. null: not known yet. */
+  readonly crashSafe: boolean | null;
   /** It should stream from the primary and does not, for so long; null: it does, or is the primary. */
   readonly missingMs: number | null;
   /** Of the postmaster where it runs on this machine and is known, else null. */

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts';
-import type { NodeId } from '../config/config.ts';
+import type { CrashSetting, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { FailoverTask } from './failover-action.ts';
 import type { Verification } from './failover-check.ts';
@@ -29,6 +29,8 @@ export type FailoverSettings = {
   readonly synchronousStandbys: number;
   /** Async: a standby further behind the last known position of the primary is not promoted. */
   readonly lagBytesMax: number;
+  /** What may be off on its servers without an alarm. */
+  readonly acceptsOff: readonly CrashSetting[];
   readonly fence: 'none' | 'best_effort' | 'required';
   /** There is a hook for it. */
   readonly rejoin: boolean;

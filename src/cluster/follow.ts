@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts';
 import type { NodeId } from '../config/config.ts';
+import { tellAlarms } from './alarms.ts';
 import type { Draft } from './draft.ts';
 import { failoverLimits } from './failover-limits.ts';
 import { nodeView } from './failover-state.ts';
@@ -30,6 +31,7 @@ export function followRoles(draft: Draft): void {
     hold(draft, `${newest.id} and ${next.id} both take writes, and neither is newer`);
   } else {
     follow(draft, newest.id);
+    tellAlarms(draft);
   }
 }
 

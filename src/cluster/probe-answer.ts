@@ -1,3 +1,5 @@
+import type { CrashSetting } from '../config/config.ts';
+
 /** One row of `pgweave.epoch`: which line of history a node's contents belong to. */
 export type EpochRow = { readonly epoch: number; readonly uuid: string };
 
@@ -40,6 +42,8 @@ export type ProbeAnswer = {
   readonly keepaliveMs: number;
   readonly synchronousStandbyNames: string;
   readonly synchronousCommit: string;
+  /** What it needs to survive a crash of its machine, and does not do. */
+  readonly off: readonly CrashSetting[];
   readonly standbys: readonly StandbyRow[];
 };
 

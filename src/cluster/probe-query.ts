@@ -1,5 +1,6 @@
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import type { CrashSetting } from '../config/config.ts';
 import { conninfoAddress, nowhere, readConninfo, standbyName } from './conninfo.ts';
 import type { ControlConnection } from './control-connection.ts';
 import type { ProbeAnswer } from './probe-answer.ts';
@@ -23,6 +24,7 @@ type ProbeRow = {
   readonly receiver_age_ms: number | null;
   readonly synchronous_standby_names: string;
   readonly synchronous_commit: string;
+  readonly settings_off: readonly CrashSetting[];
   readonly standbys: readonly {
     readonly applicationName: string;
     readonly state: string;
@@ -101,6 +103,8 @@ function probeSql(withEpoch: boolean): string {
         as sender_timeout_ms,
       current_setting('synchronous_standby_names') as synchronous_standby_names,
       current_setting('synchronous_commit') as synchronous_commit,
+      (select coalesce(json_agg(o.name), '[]') from unnest(array['fsync', 'full_page_writes']) o (name)
+        where current_setting(o.name) = 'off') as settings_off,
       coalesce((select json_agg(json_build_object(
           'applicationName', s.application_name, 'state', s.state, 'syncState', s.sync_state,
           'flushLsn', (s.flush_lsn - '0/0'::pg_lsn)::text))
@@ -127,6 +131,7 @@ function answerOf(row: ProbeRow): ProbeAnswer {
     keepaliveMs: row.sender_timeout_ms === 0 ? Infinity : row.sender_timeout_ms / 2,
     synchronousStandbyNames: row.synchronous_standby_names,
     synchronousCommit: row.synchronous_commit,
+    off: row.settings_off,
     standbys: row.standbys.map((standby) => ({
       ...standby,
       flushLsn: BigInt(standby.flushLsn ?? 0),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { crashSettings } from './config.ts';
 import { count, countOrAuto, duration, flag, nonEmpty, size, weight } from './option-types.ts';
 
 const second = 1000;
@@ -64,6 +65,7 @@ const failover = z
     cooldown: duration({ min: 0, max: day }).prefault('30s'),
     resolve_commits: flag().prefault('true'),
     resolve_writes: flag().prefault('false'),
+    accept_off: z.array(z.enum(crashSettings)).prefault([]),
     state_directory: nonEmpty('the directory').prefault('state'),
     hooks,
   })

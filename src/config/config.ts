@@ -98,10 +98,16 @@ export type Failover = {
   readonly resolvesWrites: boolean;
   /** Async: a standby that lacks more is not promoted by itself. */
   readonly lagBytesMax: number;
+  /** What may be off on servers without an alarm. */
+  readonly acceptsOff: readonly CrashSetting[];
   /** Directory of the durable cluster record. */
   readonly stateDirectory: string;
   readonly hooks: FailoverHooks;
 };
+
+/** Without these a crash of a server's machine loses commits, or leaves halves of pages. */
+export const crashSettings = ['fsync', 'full_page_writes'] as const;
+export type CrashSetting = (typeof crashSettings)[number];
 
 /** Programs of the operator; null: none. */
 export type FailoverHooks = {

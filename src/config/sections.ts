@@ -104,6 +104,7 @@ export function failoverOf(failover: ConfigFile['failover'], inDirectory: InDire
     resolvesCommits: failover.resolve_commits,
     resolvesWrites: failover.resolve_writes,
     lagBytesMax: failover.max_lag,
+    acceptsOff: failover.accept_off,
     stateDirectory: inDirectory(failover.state_directory),
     hooks: {
       fence: hook(failover.hooks.fence, failover.hooks.fence_timeout),

@@ -157,6 +157,12 @@ function addNodes(registry: Registry, status: ClusterStatus): void {
     labelNames: ['shard', 'node'],
     registers,
   });
+  const crashSafe = new Gauge({
+    name: 'pgweave_node_crash_safe',
+    help: '0 when fsync or full_page_writes is off there: a crash of its machine loses commits.',
+    labelNames: ['shard', 'node'],
+    registers,
+  });
   const missing = new Gauge({
     name: 'pgweave_node_missing_seconds',
     help: 'For how long it has not streamed from its primary; 0 when it does.',
@@ -165,6 +171,7 @@ function addNodes(registry: Registry, status: ClusterStatus): void {
   });
   for (const reading of status.nodes) {
     const { shard, node, role: current, lagBytes, acceptsConnections, missingMs } = reading;
+    if (reading.crashSafe !== null) crashSafe.set({ shard, node }, reading.crashSafe ? 1 : 0);
     missing.set({ shard, node }, (missingMs ?? 0) / 1000);
     accepts.set({ shard, node }, acceptsConnections ? 1 : 0);
     for (const name of roles) role.set({ shard, node, role: name }, name === current ? 1 : 0);

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { controlLogin, withControlConnection } from '../../src/cluster/control-connection.ts';
 import { lockSettings } from '../../src/cluster/settings-lock.ts';
+import type { Failover } from '../../src/config/config.ts';
 import type { LabShard } from '../../src/lab/lab-shard.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { withSession } from '../../src/lab/sql.ts';
@@ -18,13 +19,15 @@ afterEach(async () => {
   watched = null;
 });
 
-async function startPair(): Promise<{ cluster: WatchedCluster; shard: LabShard }> {
+async function startPair(
+  failover: Partial<Failover> = {},
+): Promise<{ cluster: WatchedCluster; shard: LabShard }> {
   const lab = await startTestCluster({
     shards: ['a'],
     standbys: true,
     schema: writtenSchema,
   });
-  watched = await WatchedCluster.start(lab);
+  watched = await WatchedCluster.start(lab, failover);
   const shard = lab.shard('a');
   await watched.untilArmed(shard);
   return { cluster: watched, shard };
@@ -192,6 +195,21 @@ describe('failover of a real pair', () => {
       const { rows } = await session.query('show default_transaction_read_only');
       expect(rows).toEqual([{ default_transaction_read_only: 'off' }]);
     });
+  });
+
+  it('tells of servers that flush nothing, until they do', async () => {
+    const { cluster, shard } = await startPair({ acceptsOff: [] });
+    const alarms = () => cluster.monitor.status().shards[0]?.alarms ?? [];
+    expect(alarms()).toEqual(
+      shard.nodes.map(({ id }) => `${id}: fsync is off, a crash of its machine loses commits`),
+    );
+    for (const node of shard.nodes) {
+      await withSession(node, cluster.lab.login, async (session) => {
+        await session.query('alter system set fsync = on');
+        await session.query('select pg_reload_conf()');
+      });
+    }
+    await cluster.until('no alarm', () => alarms().length === 0);
   });
 
   it('promotes also when the primary died while no monitor ran', async () => {

@@ -18,6 +18,7 @@ export const failoverFixture: Failover = {
   resolvesCommits: true,
   resolvesWrites: false,
   lagBytesMax: 1024 ** 2,
+  acceptsOff: [],
   stateDirectory: 'state',
   hooks: { fence: null, fenceRequired: false, rejoin: null, notify: null },
 };

@@ -222,7 +222,7 @@ ${indented(options.tables)}users:
   reader: { password: reader, server_user: app, stats: true }
 ${options.users ?? ''}control: { user: postgres }
 limits: { drain_timeout: 3s, ${options.limits ?? ''} }
-failover: { state_directory: state, cooldown: 0, ${options.failover ?? ''} }
+failover: { state_directory: state, cooldown: 0, accept_off: [fsync], ${options.failover ?? ''} }
 ${options.more ?? ''}`;
 }
 

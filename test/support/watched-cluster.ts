@@ -82,14 +82,14 @@ export class WatchedCluster {
     });
   }
 
-  /** The hooks of the lab: a node is rebuilt as a standby; fences and notices are only remembered. */
-  async runHook(call: HookCall): Promise<HookOutcome> {
   /** As a reload does. */
   async reconfigure(failover: Partial<Failover>): Promise<void> {
     const { config } = this;
     await this.monitor.reconfigure({ ...config, failover: { ...config.failover, ...failover } });
   }
 
+  /** The hooks of the lab: a node is rebuilt as a standby; fences and notices are only remembered. */
+  async runHook(call: HookCall): Promise<HookOutcome> {
     this.hookCalls.push(call);
     await this.beforeHook(call);
     const node = this.lab.nodes.find(({ id }) => id === call.node);
@@ -208,6 +208,8 @@ export function watchConfig(
     failover: {
       ...failoverFixture,
       cooldownMs: 0,
+      // Servers of the lab flush nothing.
+      acceptsOff: ['fsync'],
       ...failover,
     },
     safeWrites: false,

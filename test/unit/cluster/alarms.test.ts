@@ -59,6 +59,48 @@ describe('a standby that does not come back', () => {
   });
 });
 
+describe('a server that would not survive a crash of its machine', () => {
+  const unflushed: ProbeAnswer = { ...primaryAnswer, off: ['fsync'] };
+  const torn: ProbeAnswer = { ...standbyAnswer, off: ['full_page_writes'] };
+  const told = [
+    `${one}: fsync is off, a crash of its machine loses commits`,
+    `${two}: full_page_writes is off, a crash of its machine may leave halves of pages`,
+  ];
+
+  function logged(scene: Scene): readonly unknown[] {
+    return scene.actions.flatMap((action) => (action.kind === 'log' ? [action.fields] : []));
+  }
+
+  it('is told of once, whatever role it has, and promoted all the same', () => {
+    const scene = new Scene(armed).settle();
+    scene.actions = [];
+    for (let turn = 0; turn < 3; turn += 1) scene.answer(two, torn).answer(one, unflushed);
+    expect(alarms(scene.state, scene.now)).toEqual(told);
+    expect(logged(scene)).toEqual(told.toReversed().map((finding) => ({ shard: 'a', finding })));
+    expect(readNodes(scene.state, scene.now).map(({ crashSafe }) => crashSafe)).toEqual([
+      false,
+      false,
+    ]);
+    scene.answer(one, primaryAnswer).answer(two, standbyAnswer);
+    expect(alarms(scene.state, scene.now)).toEqual([]);
+    expect(scene.state.record?.durability.kind).toBe('armed');
+  });
+
+  it('is told of in a shard that somebody else fails over', () => {
+    const scene = new Scene(null, 'follow');
+    scene.answer(one, unflushed);
+    expect(alarms(scene.state, scene.now)).toEqual(told.slice(0, 1));
+    expect(JSON.stringify(logged(scene))).toContain('fsync is off');
+  });
+
+  it('is as it should be where that is accepted', () => {
+    const scene = new Scene(armed, 'failover', { acceptsOff: ['fsync'] }).settle();
+    scene.answer(two, torn).answer(one, unflushed);
+    expect(alarms(scene.state, scene.now)).toEqual(told.slice(1));
+    expect(readNodes(scene.state, scene.now)[0]?.crashSafe).toBe(true);
+  });
+});
+
 describe('a server of which a commit may skip the wait for its standby', () => {
   const old: ProbeAnswer = { ...primaryAnswer, serverVersion: 160_008 };
 

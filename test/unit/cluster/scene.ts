@@ -44,6 +44,7 @@ export const primaryAnswer: ProbeAnswer = {
   revoked: false,
   receiverAgeMs: null,
   keepaliveMs: 500,
+  off: [],
   synchronousStandbyNames: 'FIRST 1 ("h:2")',
   synchronousCommit: 'on',
   standbys: [{ applicationName: two, state: 'streaming', syncState: 'sync', flushLsn: 100n }],

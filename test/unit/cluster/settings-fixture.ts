@@ -12,6 +12,7 @@ export const settingsFixture: FailoverSettings = {
   durability: 'sync',
   synchronousStandbys: 1,
   lagBytesMax: 1024 ** 2,
+  acceptsOff: [],
   fence: 'none',
   rejoin: false,
   notify: false,

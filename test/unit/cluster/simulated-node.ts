@@ -118,6 +118,7 @@ export class SimulatedNode {
       revoked: this.revoked,
       receiverAgeMs: this.inRecovery && this.streams ? now - this.lastMessageAt : null,
       keepaliveMs: 20,
+      off: [],
       synchronousStandbyNames: this.names,
       synchronousCommit: 'on',
       standbys: others
