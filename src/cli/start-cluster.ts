@@ -74,9 +74,11 @@ export async function startCluster(
   });
   const primaryToAsk = async (shard: ShardId, nodes: readonly NodeAddress[]) =>
     primaryOf(monitor, current, shard) ?? (await findPrimary(current, shard, nodes));
+  /** Of the start, for whoever asks first. */
+  let first: CatalogueReading | null = null;
   try {
     await besideRecovery(recovery, clock, async () => {
-      await demandFittingTables(read(config));
+      first = await demandFittingTables(read(config));
       if (!parts.allowStranded)
         await demandNoneStranded(() => maps.findStranded(config, primaryToAsk));
       await maps.adopt(config);
@@ -100,7 +102,8 @@ export async function startCluster(
       current = next;
     },
     async readCatalogue(current) {
-      const reading = await read(current);
+      const reading = (current === config ? first : null) ?? (await read(current));
+      first = null;
       report(reading);
       // Before a worker hears of a table: its first id is no other shard's.
       if (reading.needsAdjusting) await adjuster.adjust(current);
@@ -144,12 +147,13 @@ async function demandNoneStranded(find: () => Promise<readonly StrandedRows[]>):
  * pgweave does not start on tables that it would answer wrongly from. Servers that cannot be read
  * yet are waited for later.
  */
-async function demandFittingTables(reading: Promise<CatalogueReading>): Promise<void> {
-  const { mistakes } = await reading.catch(
-    (): Pick<CatalogueReading, 'mistakes'> => ({ mistakes: [] }),
-  );
+async function demandFittingTables(
+  reading: Promise<CatalogueReading>,
+): Promise<CatalogueReading | null> {
+  const read = await reading.catch(() => null);
+  const mistakes = read?.mistakes ?? [];
   const errors = mistakes.filter(({ severity }) => severity === 'error').map(mistakeText);
-  if (errors.length === 0) return;
+  if (errors.length === 0) return read;
   throw new PgError(SqlState.configFileError, 'the tables do not fit the shard map', {
     detail: errors.join('\n'),
   });

@@ -41,8 +41,10 @@ const proofOfLifeMs = 50;
 
 /** Builds a worker: sessions above, planner and executor in the middle, pools below. */
 export function workerStarter(clock: Clock): StartWorker {
+  // Needs nothing of the configuration, which may be a while in coming.
+  const parser = loadParser();
   return async (link, start) => {
-    await loadParser();
+    await parser;
     return new Worker(clock, link, start);
   };
 }

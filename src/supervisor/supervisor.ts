@@ -162,6 +162,7 @@ export class Supervisor {
     this.#fileUsers = await readUsersFile(this.#config);
     this.#http = await startAdminHttp(() => this.#config.admin, this.#view, telemetry);
     this.#demandNotStopping();
+    this.#workers.open();
     this.#cluster = await startCluster({
       onShardStates: (states) => this.#publishStates(states),
       lookAround: lookingAround(this.#workers, () => this.#transactions),

@@ -69,6 +69,10 @@ export class WorkerSlot {
   readonly #parts: SlotParts;
   #state: SlotState = 'resting';
   #channel: WorkerChannel | null = null;
+  /** start() has been called: there is a configuration. */
+  #isStarted = false;
+  /** The worker of the channel has got it. */
+  #isConfigured = false;
   #startedAt = 0;
   #restartDelayMs: number | null = null;
   #cancelTimer: () => void = () => {};
@@ -107,26 +111,34 @@ export class WorkerSlot {
     return this.#refusedHanded - this.#refusedClosed;
   }
 
-  start(): void {
+  /** Its program takes a while to load and needs nothing for that: start() follows. */
+  open(): void {
     this.#become('starting');
     this.#startedAt = this.#parts.clock.now();
-    const { place, configuration, open } = this.#parts;
-    let channel: WorkerChannel | null = null;
-    channel = open({
+    this.#isConfigured = false;
+    this.#channel = this.#parts.open({
       onMessage: (message) => this.#onMessage(message),
       onEnded: (reason, untaken) => this.#onEnded(reason, untaken),
     });
-    this.#channel = channel;
-    channel.send({ type: 'configure', place, configuration: configuration() });
+  }
+
+  start(): void {
+    this.#isStarted = true;
+    this.#cancelTimer();
+    if (this.#state === 'resting') this.open();
+    const { place, configuration } = this.#parts;
+    const channel = this.#channel;
+    this.#isConfigured = true;
+    channel?.send({ type: 'configure', place, configuration: configuration() });
     this.#cancelTimer = this.#parts.clock.after(startTimeoutMs, () => {
       this.#parts.telemetry.log('error', 'a worker does not get ready', { worker: this.index });
-      channel.end();
+      channel?.end();
     });
   }
 
-  /** Dropped when the worker is not there: its successor is configured anew. */
+  /** Dropped when the worker is not there, or not configured: what it will be is as of then. */
   send(message: SupervisorMessage): void {
-    this.#channel?.send(message);
+    if (this.#isConfigured) this.#channel?.send(message);
   }
 
   handOver(socket: Socket, refused: boolean): void {
@@ -231,6 +243,9 @@ export class WorkerSlot {
       reason,
       restartInMs: this.#restartDelayMs,
     });
-    this.#cancelTimer = clock.after(this.#restartDelayMs, () => this.start());
+    this.#cancelTimer = clock.after(this.#restartDelayMs, () => {
+      if (this.#isStarted) this.start();
+      else this.open();
+    });
   }
 }

@@ -85,6 +85,11 @@ export class Workers {
     });
   }
 
+  /** Lets them load their program, as long as there is nothing to configure them with. */
+  open(): void {
+    for (const slot of this.slots) slot.open();
+  }
+
   /** Resolves when all are ready; rejects when one of them ends before that. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -61,6 +61,35 @@ describe('a supervisor with its worker in the same process', () => {
     expect(running.told).toContain('life 127.0.0.1:5433');
   });
 
+  it('lets its workers load while it looks at the servers, and then tells them all at once', async () => {
+    const sent: string[] = [];
+    const begun: boolean[] = [];
+    const open = inProcessWorker(startGreetingWorker, { clock: systemClock });
+    const running = new SupervisorFixture((events) => {
+      begun.push(running.events !== null);
+      const channel = open(events);
+      return {
+        ...channel,
+        send(message) {
+          sent.push(message.type);
+          channel.send(message);
+        },
+      };
+    });
+    fixture = running;
+    running.catalogueFails = true;
+    const started = running.supervisor.start();
+    await eventually(() => running.catalogueReads > 0);
+    running.states = [shardState('127.0.0.1:5434')];
+    running.events?.onShardStates(running.states);
+    running.catalogueFails = false;
+    await started;
+    expect([begun, sent[0]]).toEqual([[false], 'configure']);
+    const client = await LineClient.connect(running.port);
+    expect(await client.line()).toMatch(/^worker 0/);
+    expect(await client.ask('states')).toContain('127.0.0.1:5434');
+  });
+
   it('tells the workers who is primary', async () => {
     const { running, client } = await start();
     running.states = [shardState('127.0.0.1:5434')];
