@@ -156,12 +156,29 @@ export class AutocommitRun implements LeaseRequest, RelayOptions {
       onError: () => this.onError(),
       onLanded: () => {
         world.telemetry.shardLatency(this.flight.shard, world.clock.now() - this.#startedAt);
-        this.#release(connection);
+        if (!this.#takes(connection)) this.#release(connection);
       },
-      done: (end) => this.#owner.resolved(this, end),
+      done: (end) => this.#resolved(connection, end),
     });
     const relay = write.start();
     this.#owner.runs(() => connection.cancel(relay), true);
+  }
+
+  /** The connection is kept for the values of sequences. */
+  #takes({ alive }: ServerConnection): boolean {
+    const { advances } = this.flight;
+    return alive && advances !== null && advances !== undefined;
+  }
+
+  #resolved(connection: ServerConnection, end: WriteEnd): void {
+    const { advances } = this.flight;
+    const settle = () => {
+      if (this.#takes(connection)) this.#release(connection);
+      this.#owner.resolved(this, end);
+    };
+    const isDone = end.kind === 'done' && end.ok;
+    if (advances && isDone) this.#owner.take(connection, advances, settle);
+    else settle();
   }
 
   onRefused(error: PgError): void {

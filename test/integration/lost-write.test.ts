@@ -185,6 +185,24 @@ describe('a write that nothing happens to', () => {
     ]);
   });
 
+  it.each(['simple', 'extended'])(
+    'is known by the values it took of sequences (%s)',
+    async (kind) => {
+      await client.query('create table counted (n serial primary key, note text)');
+      const values = kind === 'simple' ? [] : ['x'];
+      const note = kind === 'simple' ? "'x'" : '$1';
+      const { rows } = await client.query(
+        `insert into counted (note) values (${note}) returning n`,
+        values,
+      );
+      const taken = await client.query(
+        "select currval('counted_n_seq')::int as n, lastval()::int as last",
+      );
+      await client.query('drop table counted');
+      expect(taken.rows).toEqual([{ n: rows[0]?.n, last: rows[0]?.n }]);
+    },
+  );
+
   it('may return more than is kept back', async () => {
     const id = nextId++;
     const { rows } = await client.query(

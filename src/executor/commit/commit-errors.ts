@@ -29,6 +29,19 @@ export function unknownOutcome(shard: ShardId, cause: PgError): PgError {
   );
 }
 
+/** It is known that it is done, but not what it has answered. */
+export function answerLost(shard: ShardId, cause: PgError): PgError {
+  return new PgError(
+    SqlState.transactionResolutionUnknown,
+    `the connection to shard ${shard} was lost before the answer came`,
+    {
+      detail: `The statement has been committed. ${cause.message}`,
+      hint: 'Do not run it again; look for what it has returned.',
+      cause,
+    },
+  );
+}
+
 /** The commit is on the primary, and nobody knows whether it is anywhere else. */
 export function notReplicated(shard: ShardId): PgError {
   return new PgError(

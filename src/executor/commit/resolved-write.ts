@@ -9,7 +9,7 @@ import type { ClientOutput } from '../client-output.ts';
 import { HeldOutput } from '../held-output.ts';
 import { Relay, type RelayOutcome } from '../relay.ts';
 import type { ReplyScript } from '../reply-script.ts';
-import { neverCommitted, notReplicated, unknownOutcome } from './commit-errors.ts';
+import { answerLost, neverCommitted, notReplicated, unknownOutcome } from './commit-errors.ts';
 import { type CommitReply, commitExchange, openingQuery, xidExchange } from './commit-exchange.ts';
 
 /** How a write ended; `done`: its answer has been passed on. */
@@ -148,6 +148,9 @@ export class ResolvedWrite {
         this.#undone(cause);
       } else if (outcome === null) {
         done({ kind: 'failed', error: unknownOutcome(question.shard, cause) });
+      } else if (this.#outcome?.lost !== null) {
+        // The server has told it before it committed, and the network has swallowed it.
+        done({ kind: 'failed', error: answerLost(question.shard, cause) });
       } else {
         this.#held.pass();
         done({ kind: 'done', ok: true });

@@ -120,6 +120,23 @@ describe('a write in a block of its own', () => {
     expect(passed).toEqual([]);
   });
 
+  it('claims no success without the answer that goes with it', async () => {
+    start('committed');
+    tellId();
+    connection.lose(lost);
+    await settle();
+    expect(ends).toMatchObject([
+      {
+        kind: 'failed',
+        error: {
+          sqlState: '08007',
+          detail: 'The statement has been committed. the connection was lost',
+        },
+      },
+    ]);
+    expect(passed).toEqual([]);
+  });
+
   it('fails with the reason for which its block could not be opened', () => {
     start(null);
     const refusal = encodeErrorResponse(new PgError('57014', 'canceling statement'));
