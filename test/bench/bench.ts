@@ -10,6 +10,7 @@ import { type Load, measure, type QueryMode, type Target } from './pgbench.ts';
 import { pgbouncerVersion, startPgbouncer } from './pgbouncer.ts';
 import { compareReports } from './reports.ts';
 import { ResultsTable } from './results-table.ts';
+import { compareWrites } from './writes.ts';
 
 const help = `Point reads through a direct connection, PgBouncer and pgweave, compared.
 
@@ -21,6 +22,7 @@ const help = `Point reads through a direct connection, PgBouncer and pgweave, co
   --rows N      of the reports (default 5000000), or of the copies
   --copy        instead: COPY of rows into four shards, against one server; --rows 500000, say
   --commits     instead: transactions on one shard against those on two; 1000 rounds unless told
+  --writes      instead: writes outside of transactions with resolve_writes off and on; --rounds, --seconds
   --idle        instead: memory of the proxy per idle client, over 5,000 of them
 `;
 
@@ -32,6 +34,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     copy: { type: 'boolean', default: false },
     commits: { type: 'boolean', default: false },
+    writes: { type: 'boolean', default: false },
     idle: { type: 'boolean', default: false },
     reports: { type: 'boolean', default: false },
     rows: { type: 'string', default: '5000000' },
@@ -69,6 +72,11 @@ async function main(): Promise<void> {
   }
   if (values.commits) {
     const table = await compareCommits(roundsOr(1000), undo);
+    print(`${availableParallelism()} cores, Node ${process.version}\n\n${table}\n`);
+    return;
+  }
+  if (values.writes) {
+    const table = await compareWrites(Number(values.rounds), Number(values.seconds), undo);
     print(`${availableParallelism()} cores, Node ${process.version}\n\n${table}\n`);
     return;
   }

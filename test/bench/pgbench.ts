@@ -30,17 +30,24 @@ export type Target = {
 
 export const rowCount = 100_000;
 
-const script = `\\set id random(1, ${rowCount})
+const readScript = `\\set id random(1, ${rowCount})
 select balance from bench_account where id = :id;
 `;
 
 const run = promisify(execFile);
 
-/** Point reads by primary key; null when pgbench reports errors (what the target does not support). */
-export async function measure(target: Target, load: Load): Promise<Measurement | null> {
+/**
+ * Point reads by primary key, or what else `script` says; null when pgbench reports errors (what the
+ * target does not support).
+ */
+export async function measure(
+  target: Target,
+  load: Load,
+  script = readScript,
+): Promise<Measurement | null> {
   const directory = await mkdtemp(join(tmpdir(), 'pgweave-bench-'));
   try {
-    const file = join(directory, 'read.sql');
+    const file = join(directory, 'script.sql');
     await writeFile(file, script);
     const before = target.pid === null ? null : treeUsage(target.pid).cpuMs;
     const output = await run('pgbench', commandLine(target, load, file, directory)).catch(
