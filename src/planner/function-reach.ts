@@ -87,7 +87,8 @@ function demandPlace(
   });
 }
 
-function writtenIn(node: SqlNode): RangeVarNode | null {
+/** The table that a statement writes, if it does. */
+export function writtenIn(node: SqlNode): RangeVarNode | null {
   if ('InsertStmt' in node) return node.InsertStmt.relation ?? null;
   if ('UpdateStmt' in node) return node.UpdateStmt.relation ?? null;
   if ('DeleteStmt' in node) return node.DeleteStmt.relation ?? null;

@@ -1,6 +1,7 @@
 import type { TableSharding } from '../../sharding/shard-map.ts';
 import type { RangeVarNode, SqlNode } from '../../sql/ast.ts';
 import { walk } from '../../sql/walk.ts';
+import { writtenIn } from '../function-reach.ts';
 import type { PlanRequest } from '../plan-request.ts';
 import { refusal } from '../refuse.ts';
 import { isListed, relationOfName, residenceOf } from './relation-residence.ts';
@@ -190,6 +191,7 @@ function demandNoHome(request: PlanRequest, statement: SqlNode): void {
     'CreatePolicyStmt' in statement ||
     'AlterPolicyStmt' in statement;
   if (!makes) return;
+  if ('RuleStmt' in statement) demandSameKind(request, statement.RuleStmt);
   const local = rangeVarsIn(statement).find((node) => {
     const relation = relationOfName(request, node);
     return relation !== null && residenceOf(request, node).kind === 'home';
@@ -200,6 +202,23 @@ function demandNoHome(request: PlanRequest, statement: SqlNode): void {
     'Make that a reference table of the shard map.',
   );
 }
+
+/** What a rule does is done where the row is, once for each copy of it. */
+function demandSameKind(request: PlanRequest, { relation, actions }: RuleNode): void {
+  if (relation === undefined) return;
+  const kindOf = (node: RangeVarNode) => relationOfName(request, node)?.sharding.kind;
+  walk(actions, (node) => {
+    const written = writtenIn(node);
+    const kinds = [relation, ...(written === null ? [] : [written])].map(kindOf).sort();
+    if (kinds.join() !== 'distributed,reference') return true;
+    throw refusal(
+      `a rule of "${relation.relname ?? ''}" that writes "${written?.relname ?? ''}" is not supported`,
+      'Rows of one of them are on one shard, of the other on all: write to both in one transaction.',
+    );
+  });
+}
+
+type RuleNode = Extract<SqlNode, { readonly RuleStmt: unknown }>['RuleStmt'];
 
 function referredTables(statement: SqlNode): readonly RangeVarNode[] {
   const found: RangeVarNode[] = [];
