@@ -76,7 +76,7 @@ async function main(): Promise<void> {
     return;
   }
   if (values.writes) {
-    const table = await compareWrites(Number(values.rounds), Number(values.seconds), undo);
+    const table = await compareWrites(roundsOr(3), Number(values.seconds), undo);
     print(`${availableParallelism()} cores, Node ${process.version}\n\n${table}\n`);
     return;
   }
