@@ -57,6 +57,12 @@ async function main(): Promise<number> {
     print(help);
     return 2;
   }
+  const linked = values.direct ? chosen.filter(({ ofLinks }) => ofLinks === true) : [];
+  if (linked.length > 0) {
+    const names = linked.map(({ name }) => name).join(', ');
+    print(`--direct leaves out the relays that these faults need: ${names}\n`);
+    return 2;
+  }
   const open = () =>
     ChaosWorld.start({
       standbys: Number(values.standbys),
@@ -74,7 +80,8 @@ async function compare(): Promise<number> {
 
 function chosenOf<World>(all: readonly Fault<World>[]): readonly Fault<World>[] {
   const wanted = values.fault === '' ? null : values.fault.split(',');
-  const isPossible = ({ standbysMin = 1 }: Fault<World>) => standbysMin <= Number(values.standbys);
+  const isPossible = ({ standbysMin = 1, ofLinks = false }: Fault<World>) =>
+    standbysMin <= Number(values.standbys) && !(ofLinks && values.direct);
   return all.filter((fault) => wanted?.includes(fault.name) ?? isPossible(fault));
 }
 

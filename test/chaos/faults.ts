@@ -14,6 +14,8 @@ export type Fault<World = ChaosWorld> = {
   readonly errorless?: 'always' | 'resolved';
   /** How many it needs; default 1. */
   readonly standbysMin?: number;
+  /** It disturbs links rather than processes. */
+  readonly ofLinks?: boolean;
   /** It kills pgweave, which is started again. */
   readonly restarts?: boolean;
   /** Resolves when statements may be expected to flow again, if only after a while. */
@@ -92,6 +94,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'F6',
     title: 'black hole between pgweave and the primary for 1.5 s',
+    ofLinks: true,
     failovers: none,
     async inject(world) {
       const link = world.front(await world.primary());
@@ -103,6 +106,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'F6L',
     title: 'the same, until pgweave believes itself',
+    ofLinks: true,
     failovers: once,
     errorless: 'resolved',
     inject: async (world) => world.front(await world.primary()).set({ kind: 'black-hole' }),
@@ -110,6 +114,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'F7',
     title: 'black hole between the primary and its standbys for 4 s',
+    ofLinks: true,
     failovers: none,
     async inject(world) {
       const links = (await world.standbys()).map((node) => world.upstream(node));
@@ -121,6 +126,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'F8',
     title: 'the primary isolated from all, healed 3 s later',
+    ofLinks: true,
     failovers: once,
     errorless: 'resolved',
     async inject(world) {
@@ -136,6 +142,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'F9',
     title: 'links to all servers late by 100 ms for 5 s',
+    ofLinks: true,
     failovers: none,
     errorless: 'always',
     async inject(world) {
@@ -300,6 +307,7 @@ export const faults: readonly Fault[] = [
     name: 'F21',
     title:
       'waits for the standby are cancelled all the time, then both standby and primary are lost',
+    ofLinks: true,
     failovers: once,
     async inject(world) {
       const primary = await world.primary();
@@ -328,6 +336,7 @@ export const faults: readonly Fault[] = [
   {
     name: 'F23L',
     title: 'planned switchover that is given up half-way, since nothing gets to the standby',
+    ofLinks: true,
     failovers: none,
     errorless: 'resolved',
     async inject(world) {
