@@ -77,12 +77,13 @@ export async function startCluster(
   /** Of the start, for whoever asks first. */
   let first: CatalogueReading | null = null;
   try {
-    await besideRecovery(recovery, clock, async () => {
+    const hasEnded = await besideRecovery(recovery, clock, async () => {
       first = await demandFittingTables(read(config));
       if (!parts.allowStranded)
         await demandNoneStranded(() => maps.findStranded(config, primaryToAsk));
       await maps.adopt(config);
     });
+    if (hasEnded) first = null;
   } catch (error) {
     recovery.close();
     await monitor.stop();

@@ -6,18 +6,24 @@ const periodMs = 250;
 /**
  * Reads at the start, while recovery looks again and again: what another pgweave has left prepared when
  * it was killed may hold what is to be read. No look is under way any more when it settles, as
- * `read` does.
+ * `read` does. True: transactions were ended meanwhile, which what was read may not show.
  */
 export async function besideRecovery(
   recovery: Pick<TransactionRecovery, 'recover'>,
   clock: Clock,
   read: () => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   let look: Promise<unknown> | null = null;
+  let hasEnded = false;
   const lookAgain = () => {
-    look ??= recovery.recover(new Set()).finally(() => {
-      look = null;
-    });
+    look ??= recovery
+      .recover(new Set())
+      .then(({ outcomes }) => {
+        hasEnded ||= outcomes.size > 0;
+      })
+      .finally(() => {
+        look = null;
+      });
   };
   lookAgain();
   const cancelTimer = clock.every(periodMs, lookAgain);
@@ -27,4 +33,5 @@ export async function besideRecovery(
     cancelTimer();
     await look;
   }
+  return hasEnded;
 }

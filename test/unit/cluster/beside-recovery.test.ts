@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { besideRecovery } from '../../../src/cluster/transactions/beside-recovery.ts';
+import { GlobalIds } from '../../../src/cluster/transactions/global-id.ts';
 import type { RecoveryReport } from '../../../src/cluster/transactions/transaction-recovery.ts';
+import type { ShardId } from '../../../src/sharding/shard-id.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 const nothing: RecoveryReport = { inDoubt: [], unread: new Set(), outcomes: new Map() };
@@ -34,11 +36,17 @@ describe('reading at the start', () => {
     const held = new Held();
     const reading = besideRecovery(held, held.clock, () => held.isFree);
     await second(held.clock);
-    await reading;
+    expect(await reading).toBe(false);
     const { looks } = held;
     expect(looks).toBeGreaterThanOrEqual(3);
     await second(held.clock);
     expect(held.looks).toBe(looks);
+  });
+
+  it('tells that it may be out of date when recovery has ended something meanwhile', async () => {
+    const outcomes = new Map([[new GlobalIds('00').mint('a' as ShardId), 'committed' as const]]);
+    const recover = async () => ({ ...nothing, outcomes });
+    expect(await besideRecovery({ recover }, new VirtualClock(), async () => {})).toBe(true);
   });
 
   it('fails as it does, when no look is under way any more', async () => {
