@@ -1,10 +1,10 @@
 import type { PoolCounts } from '../backend/pool.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
 import type { Drift } from '../cluster/drift/find-drift.ts';
-import type { Rehearsal } from '../cluster/dry-run.ts';
+import type { Rehearsal } from '../cluster/failover/dry-run.ts';
+import type { OperatorCommand } from '../cluster/failover/operator-command.ts';
+import type { PastFailover } from '../cluster/failover/past-failover.ts';
 import type { StrandedRows } from '../cluster/map-edit/find-stranded.ts';
-import type { OperatorCommand } from '../cluster/operator-command.ts';
-import type { PastFailover } from '../cluster/past-failover.ts';
 import type { GlobalId } from '../cluster/transactions/global-id.ts';
 import type { InDoubtTransaction } from '../cluster/transactions/in-doubt.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';

@@ -1,7 +1,7 @@
 import { unreachable } from '../base/assert.ts';
 import type { ClusterStatus, ShardStatus } from '../cluster/cluster-status.ts';
+import type { PastFailover } from '../cluster/failover/past-failover.ts';
 import { holdText } from '../cluster/hold-times.ts';
-import type { PastFailover } from '../cluster/past-failover.ts';
 import type { Table } from './show-tables.ts';
 
 /** Changes of primaries, the latest first. */

@@ -1,11 +1,11 @@
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import { CatalogueReader } from '../cluster/catalogue-reader.ts';
-import { schemaFromSnapshot } from '../cluster/catalogue-schema.ts';
+import { CatalogueReader } from '../cluster/catalogue/catalogue-reader.ts';
+import { schemaFromSnapshot } from '../cluster/catalogue/catalogue-schema.ts';
 import { findPrimary } from '../cluster/find-primary.ts';
 import type { NodeAddress } from '../config/config.ts';
-import { explained } from '../executor/explained.ts';
-import { serverDefaults } from '../executor/planning-settings.ts';
+import { explained } from '../executor/explain/explained.ts';
+import { serverDefaults } from '../executor/session/planning-settings.ts';
 import { StatementPlanner } from '../executor/statement-planner.ts';
 import { noParameters } from '../executor/statement-run.ts';
 import type { ShardId } from '../sharding/shard-id.ts';

@@ -1,10 +1,10 @@
-import { acceptsConnections, alarms, crashRisks, missingMs } from './alarms.ts';
 import type { NodeStatus, ShardStatus } from './cluster-status.ts';
-import type { FailoverState } from './failover-state.ts';
-import { isStray } from './fence.ts';
-import { isOfEpoch, isResponsive, type NodeView } from './node-view.ts';
-import { noPromotionReason } from './operator-request.ts';
-import { holdReason } from './publish.ts';
+import { acceptsConnections, alarms, crashRisks, missingMs } from './failover/alarms.ts';
+import type { FailoverState } from './failover/failover-state.ts';
+import { isStray } from './failover/fence.ts';
+import { isOfEpoch, isResponsive, type NodeView } from './failover/node-view.ts';
+import { noPromotionReason } from './failover/operator-request.ts';
+import { holdReason } from './failover/publish.ts';
 
 /** What SHOW SHARDS tells of a machine's state. */
 export function readShard(state: FailoverState, now: number): ShardStatus {

@@ -5,7 +5,7 @@ import { combineIdOf, standbyIdOf } from '../config/combine-id.ts';
 import type { NodeAddress } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { CombineLine, type CombineLineParts } from './combine-line.ts';
-import type { ShardState } from './shard-state.ts';
+import type { ShardState } from './failover/shard-state.ts';
 
 /**
  * Servers besides the primaries that run queries over rows that come with them, and over nothing

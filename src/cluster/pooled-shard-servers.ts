@@ -9,9 +9,9 @@ import { isCombineId } from '../config/combine-id.ts';
 import type { Limits, NodeAddress, NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { CombineServers } from './combine-servers.ts';
+import type { ShardState } from './failover/shard-state.ts';
 import { ShardLine, type ShardLineReport } from './shard-line.ts';
 import type { ShardServers } from './shard-servers.ts';
-import type { ShardState } from './shard-state.ts';
 
 export type ShardNodes = ReadonlyMap<ShardId, readonly NodeAddress[]>;
 

@@ -4,10 +4,10 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
+import type { ShardState } from './failover/shard-state.ts';
 import { HeirPool, type NodePool, type OpenPool } from './heir-pool.ts';
 import { HoldTimes } from './hold-times.ts';
 import { isOutage } from './is-outage.ts';
-import type { ShardState } from './shard-state.ts';
 
 export type ShardLineParts = {
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 import type { LeaseRequest, PoolCounts } from '../backend/pool.ts';
 import type { NodeId } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
-import type { ShardState } from './shard-state.ts';
+import type { ShardState } from './failover/shard-state.ts';
 
 /**
  * The worker's view of the cluster: leases connections of the current primary of a shard, holds

@@ -1,9 +1,9 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
 import type { PgError } from '../base/pg-error.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
-import type { MultiShardSelect } from './multi-shard-select.ts';
+import type { MultiShardSelect } from './select/multi-shard-select.ts';
 import type { SessionExecutor } from './session-executor.ts';
-import type { ConnectionRequest } from './transaction.ts';
+import type { ConnectionRequest } from './transaction/transaction.ts';
 
 /**
  * Acquires the shards' connections one after the other, in the order of asking: statements that

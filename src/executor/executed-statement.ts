@@ -1,5 +1,5 @@
-import type { BoundParameters } from './multi-shard-select.ts';
 import type { PlannedStatement } from './planned-statement.ts';
+import type { BoundParameters } from './select/multi-shard-select.ts';
 
 /** A statement that has been run, with its values. */
 export type ExecutedStatement = {

@@ -1,14 +1,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Telemetry } from '../base/telemetry.ts';
-import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
+import type { CatalogueSnapshot } from '../cluster/catalogue/catalogue-snapshot.ts';
 import type { ShardServers } from '../cluster/shard-servers.ts';
 import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
 import type { GlobalId, GlobalIds } from '../cluster/transactions/global-id.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { Limits } from '../config/config.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
-import type { OpenMultiShardSelect } from './multi-shard-select.ts';
-import type { SharedPlanningSettings } from './planning-settings.ts';
+import type { OpenMultiShardSelect } from './select/multi-shard-select.ts';
+import type { SharedPlanningSettings } from './session/planning-settings.ts';
 import type { StatementPlanner } from './statement-planner.ts';
 
 /** What all sessions of a worker share. */

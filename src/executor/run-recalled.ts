@@ -3,7 +3,7 @@ import { SqlState } from '../base/sql-state.ts';
 import type { RecalledCall } from '../planner/sequence-calls.ts';
 import { literalValue } from '../sql/literal-value.ts';
 import { rejection } from './rejection.ts';
-import { nameParts, sequenceName } from './sequence-name.ts';
+import { nameParts, sequenceName } from './session/sequence-name.ts';
 import type { SessionExecutor } from './session-executor.ts';
 import type { StatementRun } from './statement-run.ts';
 

@@ -1,37 +1,37 @@
 import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import type { PreparedCommand } from '../planner/commands/prepared-command.ts';
+import type { SettingCommand } from '../planner/commands/setting-command.ts';
 import type { Plan } from '../planner/plan.ts';
-import type { PreparedCommand } from '../planner/prepared-command.ts';
-import type { SettingCommand } from '../planner/setting-command.ts';
 import { emptyQueryResponse } from '../protocol/constant-messages.ts';
 import { encodeQuery } from '../protocol/query-message.ts';
 import { boundFlight } from './bound-flight.ts';
 import { runCopy } from './copy/run-copy.ts';
 import { countStatement } from './count-statement.ts';
-import { runCursorCommand } from './cursor-commands.ts';
-import { unnamedFlight } from './cursor-flight.ts';
-import { runExplain } from './explain.ts';
+import { runCursorCommand } from './cursors/cursor-commands.ts';
+import { unnamedFlight } from './cursors/cursor-flight.ts';
+import { runExplain } from './explain/explain.ts';
 import type { Flight } from './flight.ts';
-import { inBlock } from './in-block.ts';
 import type { KeptQuery } from './kept-query.ts';
-import { runPreparedCommand } from './prepared-commands.ts';
 import { rejection } from './rejection.ts';
-import { MultiShardPortal } from './run-multi-shard.ts';
 import { runRecalled } from './run-recalled.ts';
+import { MultiShardPortal } from './select/run-multi-shard.ts';
+import { runPreparedCommand } from './session/prepared-commands.ts';
 import {
   expectLeftovers,
   isPlain,
   keepsState,
   setsSettings,
   settleEffects,
-} from './session-effects.ts';
+} from './session/session-effects.ts';
+import { runSettingCommand } from './session/setting-commands.ts';
+import { flightAdvance, keyListener } from './session/take-sequence-values.ts';
 import type { SessionExecutor } from './session-executor.ts';
-import { runSettingCommand } from './setting-commands.ts';
 import type { StatementRun } from './statement-run.ts';
-import { flightAdvance, keyListener } from './take-sequence-values.ts';
 import type { Target, UtilityTarget, WriteTarget } from './target.ts';
-import { runTransactionCommand } from './transaction-commands.ts';
+import { inBlock } from './transaction/in-block.ts';
+import { runTransactionCommand } from './transaction/transaction-commands.ts';
 import { refreshBlockSchema } from './utility/block-schema.ts';
 import { runUtility, type UtilityRun } from './utility/run-utility.ts';
 import { runWrite } from './write/run-write.ts';

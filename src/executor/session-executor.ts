@@ -18,22 +18,22 @@ import { neverCommitted, notReplicated } from './commit/commit-errors.ts';
 import { questionAbout } from './commit/question-about.ts';
 import type { WriteEnd } from './commit/resolved-write.ts';
 import { RelayedCopy } from './copy/relayed-copy.ts';
+import { OpenCursors } from './cursors/open-cursors.ts';
 import type { ExecutorWorld } from './executor-world.ts';
 import type { Flight } from './flight.ts';
-import { KeptState } from './kept-state.ts';
 import { leastLoadedShard } from './least-loaded-shard.ts';
 import { lostError } from './lost-error.ts';
-import { lostInTransaction } from './lost-in-transaction.ts';
-import { OpenCursors } from './open-cursors.ts';
-import { type PlanningSettings, serverDefaults } from './planning-settings.ts';
 import { Relay, type RelayOutcome } from './relay.ts';
-import { releaseLocks } from './release-locks.ts';
 import { rerunsMax, runAgain } from './run-again.ts';
-import type { SessionEvents } from './session-events.ts';
+import { KeptState } from './session/kept-state.ts';
+import { type PlanningSettings, serverDefaults } from './session/planning-settings.ts';
+import { releaseLocks } from './session/release-locks.ts';
+import type { SessionEvents } from './session/session-events.ts';
+import { takeSequenceValues } from './session/take-sequence-values.ts';
+import type { TemporaryRelations } from './session/temporary-relations.ts';
 import type { PlanningSession } from './statement-planner.ts';
-import { takeSequenceValues } from './take-sequence-values.ts';
-import type { TemporaryRelations } from './temporary-relations.ts';
-import { type ConnectionRequest, Transaction } from './transaction.ts';
+import { lostInTransaction } from './transaction/lost-in-transaction.ts';
+import { type ConnectionRequest, Transaction } from './transaction/transaction.ts';
 
 /**
  * Runs one statement after the other for one session. `done(false)` means that the client has been

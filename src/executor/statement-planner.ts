@@ -1,6 +1,7 @@
 import { assert, unreachable } from '../base/assert.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
+import { type ResolvedRouting, resolveRouting } from '../planner/keys/resolve-routing.ts';
 import type {
   IntermediateResult,
   MultiShardPath,
@@ -14,7 +15,6 @@ import type {
 } from '../planner/plan.ts';
 import { PlanCache } from '../planner/plan-cache.ts';
 import { planStatement } from '../planner/plan-statement.ts';
-import { type ResolvedRouting, resolveRouting } from '../planner/resolve-routing.ts';
 import type { Schema } from '../planner/schema.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ShardMap } from '../sharding/shard-map.ts';
@@ -24,13 +24,13 @@ import { LearnedStatements } from './intermediate/learned-statements.ts';
 import { PathChoices } from './intermediate/path-choices.ts';
 import { resultsOf } from './intermediate/query-text.ts';
 import { KeptQueries } from './kept-queries.ts';
-import type { BoundParameters } from './multi-shard-select.ts';
 import { PlannedStatement } from './planned-statement.ts';
 import { rejection } from './rejection.ts';
-import { SequenceDemand } from './sequence-values.ts';
+import type { BoundParameters } from './select/multi-shard-select.ts';
+import { SequenceDemand } from './session/sequence-values.ts';
+import type { TemporaryRelations } from './session/temporary-relations.ts';
 import { ShardTraffic } from './shard-traffic.ts';
 import type { IntermediateRun, MultiShardTarget, PathRun, Target } from './target.ts';
-import type { TemporaryRelations } from './temporary-relations.ts';
 import { utilityTarget } from './utility/utility-target.ts';
 import { writeTarget } from './write/write-target.ts';
 

@@ -1,5 +1,5 @@
-import type { BoundParameters } from './multi-shard-select.ts';
 import type { PlannedStatement } from './planned-statement.ts';
+import type { BoundParameters } from './select/multi-shard-select.ts';
 import type { KeptReturning } from './write/kept-returning.ts';
 
 /** A statement to be answered as the simple protocol does: rows with their description. */

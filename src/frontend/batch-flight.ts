@@ -1,6 +1,6 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
 import { unreachable } from '../base/assert.ts';
-import { queryPlanDescription } from '../executor/query-plan-description.ts';
+import { queryPlanDescription } from '../executor/explain/query-plan-description.ts';
 import { type Reply, ReplyScript } from '../executor/reply-script.ts';
 import { serverTypeOids } from '../executor/server-type-oids.ts';
 import { encodeBindHead } from '../protocol/bind-message.ts';

@@ -8,10 +8,10 @@ import {
   keepsState,
   settleEffects,
   wantsBlock,
-} from '../executor/session-effects.ts';
+} from '../executor/session/session-effects.ts';
+import { flightAdvance } from '../executor/session/take-sequence-values.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
-import { flightAdvance } from '../executor/take-sequence-values.ts';
-import { endImplicitBlock } from '../executor/transaction-commands.ts';
+import { endImplicitBlock } from '../executor/transaction/transaction-commands.ts';
 import type { Plan } from '../planner/plan.ts';
 import type { ShardId } from '../sharding/shard-id.ts';
 import { BatchFlight, localReplies } from './batch-flight.ts';

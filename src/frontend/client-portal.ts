@@ -1,4 +1,4 @@
-import type { ClientPortal } from '../executor/session-events.ts';
+import type { ClientPortal } from '../executor/session/session-events.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import type { Portal } from './prepared-statement.ts';
 import { openPortal } from './run-portal.ts';

@@ -1,9 +1,9 @@
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import { forward, plainFlight, swallow } from '../executor/cursor-flight.ts';
-import { cannotBeRun, otherSettings } from '../executor/cursor-refusals.ts';
-import { findCursor } from '../executor/find-cursor.ts';
-import { reviewReservations } from '../executor/review-reservations.ts';
+import { forward, plainFlight, swallow } from '../executor/cursors/cursor-flight.ts';
+import { cannotBeRun, otherSettings } from '../executor/cursors/cursor-refusals.ts';
+import { findCursor } from '../executor/cursors/find-cursor.ts';
+import { reviewReservations } from '../executor/session/review-reservations.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import { encodeBind } from '../protocol/bind-message.ts';
 import { encodeClose } from '../protocol/close-message.ts';

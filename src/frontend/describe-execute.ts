@@ -1,7 +1,7 @@
 import { PgError } from '../base/pg-error.ts';
 import { describeStatement } from '../executor/describe-statement.ts';
-import { shardOf } from '../executor/prepared-commands.ts';
-import type { PreparedText } from '../executor/session-events.ts';
+import { shardOf } from '../executor/session/prepared-commands.ts';
+import type { PreparedText } from '../executor/session/session-events.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import { noData } from '../protocol/constant-messages.ts';
 import { encodeParameterDescription } from '../protocol/parameter-description.ts';

@@ -1,6 +1,6 @@
 import { internalExchange } from '../executor/internal-exchange.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
-import { isPlain } from '../executor/session-effects.ts';
+import { isPlain } from '../executor/session/session-effects.ts';
 import { encodeClose } from '../protocol/close-message.ts';
 import { syncMessage } from '../protocol/constant-messages.ts';
 import type { BatchStep } from './batch-step.ts';

@@ -1,7 +1,7 @@
 import type { ServerConnection } from '../backend/server-connection.ts';
-import type { BoundParameters } from '../executor/multi-shard-select.ts';
 import type { PlannedStatement } from '../executor/planned-statement.ts';
-import type { MultiShardPortal } from '../executor/run-multi-shard.ts';
+import type { BoundParameters } from '../executor/select/multi-shard-select.ts';
+import type { MultiShardPortal } from '../executor/select/run-multi-shard.ts';
 import type { Target } from '../executor/target.ts';
 import type { KeptReturning } from '../executor/write/kept-returning.ts';
 import type { BindMessage } from '../protocol/bind-message.ts';

@@ -1,12 +1,12 @@
 import { assert } from '../base/assert.ts';
-import { cannotBeRun } from '../executor/cursor-refusals.ts';
-import { inBlock } from '../executor/in-block.ts';
-import { MultiShardPortal } from '../executor/run-multi-shard.ts';
+import { cannotBeRun } from '../executor/cursors/cursor-refusals.ts';
 import { runStatement } from '../executor/run-statement.ts';
-import { expectLeftovers } from '../executor/session-effects.ts';
+import { MultiShardPortal } from '../executor/select/run-multi-shard.ts';
+import { expectLeftovers } from '../executor/session/session-effects.ts';
 import type { SessionExecutor } from '../executor/session-executor.ts';
 import type { StatementRun } from '../executor/statement-run.ts';
 import type { Target } from '../executor/target.ts';
+import { inBlock } from '../executor/transaction/in-block.ts';
 import { KeptReturning } from '../executor/write/kept-returning.ts';
 import type { Plan } from '../planner/plan.ts';
 import { encodeCommandComplete } from '../protocol/command-complete.ts';

@@ -4,9 +4,13 @@ import { SqlState } from '../base/sql-state.ts';
 import type { User } from '../config/config.ts';
 import type { CopyReceiver } from '../executor/copy/copy-receiver.ts';
 import type { ExecutorWorld } from '../executor/executor-world.ts';
-import type { ClientPortal, PreparedText, SessionEvents } from '../executor/session-events.ts';
+import type {
+  ClientPortal,
+  PreparedText,
+  SessionEvents,
+} from '../executor/session/session-events.ts';
 import { SessionExecutor } from '../executor/session-executor.ts';
-import { endImplicitBlock } from '../executor/transaction-commands.ts';
+import { endImplicitBlock } from '../executor/transaction/transaction-commands.ts';
 import { FrontendCode } from '../protocol/message-code.ts';
 import { decodeQuery } from '../protocol/query-message.ts';
 import { readyForQuery } from '../protocol/ready-for-query.ts';

@@ -1,9 +1,9 @@
 import type { SessionSettings } from '../backend/session-settings.ts';
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
-import { isUtf8 } from '../executor/setting-commands.ts';
-import { settingText } from '../executor/setting-text.ts';
-import { settingLimit } from '../planner/setting-limits.ts';
+import { isUtf8 } from '../executor/session/setting-commands.ts';
+import { settingText } from '../executor/session/setting-text.ts';
+import { settingLimit } from '../planner/commands/setting-limits.ts';
 
 const notSettings = new Set(['user', 'database', 'options', 'replication']);
 const settingName = /^[a-z_][a-z0-9_$]*(\.[a-z_][a-z0-9_$]*)?$/;

@@ -11,10 +11,10 @@ import type {
 import { builtinName } from '../sql/names.ts';
 import { walk } from '../sql/walk.ts';
 import type { Block } from './block.ts';
-import { applyConjuncts, conjunctsOf } from './conjuncts.ts';
 import type { CteScope } from './cte-scope.ts';
 import { analyzeFrom } from './from-clause.ts';
-import { valueOperand } from './key-operand.ts';
+import { applyConjuncts, conjunctsOf } from './keys/conjuncts.ts';
+import { valueOperand } from './keys/key-operand.ts';
 import type { KeyValue } from './plan.ts';
 import { QueryBlocks } from './query-block.ts';
 import { refusal } from './refuse.ts';

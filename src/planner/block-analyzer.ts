@@ -1,7 +1,7 @@
 import type { SqlNode } from '../sql/ast.ts';
 import type { Block } from './block.ts';
-import type { Filtered } from './conjuncts.ts';
 import type { Cte, CteScope } from './cte-scope.ts';
+import type { Filtered } from './keys/conjuncts.ts';
 import type { Scope } from './scope.ts';
 import type { StatementContext } from './statement-context.ts';
 

@@ -1,5 +1,6 @@
 import { unreachable } from '../base/assert.ts';
 import type { ValueRef } from '../sql/statement.ts';
+import type { SettingCommand } from './commands/setting-command.ts';
 import { explainCopy } from './copy/explain-copy.ts';
 import { explainKey, explainRouting } from './explain-routing.ts';
 import type {
@@ -22,7 +23,6 @@ import type {
   WritePart,
   WriteStep,
 } from './plan.ts';
-import type { SettingCommand } from './setting-command.ts';
 import { isOfOneKey } from './write/is-of-one-key.ts';
 
 /** The plan as indented text that a DBA can read; literals appear as `?0`, parameters as `$1`. */

@@ -1,7 +1,7 @@
 import type { SqlNode } from '../sql/ast.ts';
 import { builtinName } from '../sql/names.ts';
 import { walk } from '../sql/walk.ts';
-import { isByteOrder, simpleTypeName } from './key-operand.ts';
+import { isByteOrder, simpleTypeName } from './keys/key-operand.ts';
 import type { CollationKind, Schema } from './schema.ts';
 import { type Column, resolveColumn, type Scope } from './scope.ts';
 

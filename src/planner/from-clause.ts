@@ -2,9 +2,9 @@ import { assert } from '../base/assert.ts';
 import type { AliasNode, JoinNode, SqlNode } from '../sql/ast.ts';
 import { stringsOf } from '../sql/names.ts';
 import type { BlockAnalyzer } from './block-analyzer.ts';
-import { applyConjuncts, type Filtered, tieColumns } from './conjuncts.ts';
 import { type CteScope, findCte } from './cte-scope.ts';
-import { joinShape } from './join-shape.ts';
+import { applyConjuncts, type Filtered, tieColumns } from './keys/conjuncts.ts';
+import { joinShape } from './keys/join-shape.ts';
 import { relationItem } from './relation-item.ts';
 import {
   type Column,

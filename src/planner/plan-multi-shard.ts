@@ -9,12 +9,12 @@ import { nextParts } from './intermediate/next-parts.ts';
 import type { Part } from './intermediate/part.ts';
 import { stableValues } from './intermediate/stable-values.ts';
 import { IntermediateResults } from './intermediate-results.ts';
-import { isOnePass, isUnionOfShards, multiShardSelect } from './multi-shard-select.ts';
+import { routingOf } from './keys/routing-of.ts';
+import { isOnePass, isUnionOfShards, multiShardSelect } from './one-pass/multi-shard-select.ts';
+import { routeOf } from './one-pass/rows-of-shards.ts';
 import type { MultiShardPath, MultiShardPlan, Reject, RoutedNode, ShardQuery } from './plan.ts';
 import { refuse } from './refuse.ts';
 import { receivedQuery, rewriteQuery } from './rewrite-query.ts';
-import { routingOf } from './routing-of.ts';
-import { routeOf } from './rows-of-shards.ts';
 import { plainColumn } from './scope.ts';
 import type { StatementContext, StatementSource } from './statement-context.ts';
 

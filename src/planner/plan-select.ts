@@ -1,14 +1,14 @@
 import type { SelectNode } from '../sql/ast.ts';
 import { analyze } from './analysis.ts';
+import { creation } from './commands/plan-temporary.ts';
 import { expandViews } from './expand-views.ts';
 import { intoClause } from './into-clause.ts';
-import { lockingSelect, lockRouting } from './locking-select.ts';
+import { routingOf } from './keys/routing-of.ts';
+import { lockingSelect, lockRouting } from './one-pass/locking-select.ts';
 import type { Plan } from './plan.ts';
 import { planMultiShard } from './plan-multi-shard.ts';
-import { creation } from './plan-temporary.ts';
 import { refusal, refuse } from './refuse.ts';
 import { relationOf } from './relation-item.ts';
-import { routingOf } from './routing-of.ts';
 import type { StatementSource } from './statement-context.ts';
 
 /** SELECT, VALUES, TABLE and set operations, with whatever their WITH holds. */

@@ -1,12 +1,12 @@
 import type { ShardId } from '../sharding/shard-id.ts';
 import type { ValueRef } from '../sql/statement.ts';
+import type { CursorCommand } from './commands/cursor-command.ts';
+import type { PreparedCommand } from './commands/prepared-command.ts';
+import type { SettingCommand } from './commands/setting-command.ts';
+import type { TransactionCommand } from './commands/transaction-command.ts';
 import type { CopyPlan } from './copy/copy-plan.ts';
-import type { CursorCommand } from './cursor-command.ts';
-import type { PreparedCommand } from './prepared-command.ts';
 import type { RecalledCall, SequenceAdvance } from './sequence-calls.ts';
 import type { SessionEffect } from './session-effect.ts';
-import type { SettingCommand } from './setting-command.ts';
-import type { TransactionCommand } from './transaction-command.ts';
 
 /**
  * A condition on the key of one distribution, as a tree over values that are known only when the

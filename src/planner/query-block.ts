@@ -6,12 +6,16 @@ import { callsIn } from './aggregate-calls.ts';
 import type { Block } from './block.ts';
 import type { BlockAnalyzer } from './block-analyzer.ts';
 import { blockTraits } from './block-traits.ts';
-import { applyConjuncts, conjunctsOf, type Filtered, tieColumns } from './conjuncts.ts';
 import { type Cte, type CteScope, withCtes } from './cte-scope.ts';
 import { analyzeFrom } from './from-clause.ts';
-import { joinShape } from './join-shape.ts';
-import { columnOperand } from './key-operand.ts';
-import { dependsOnOrder, dependsOnOrderOfRows, keepsOrderOfRows } from './order-of-rows.ts';
+import { applyConjuncts, conjunctsOf, type Filtered, tieColumns } from './keys/conjuncts.ts';
+import { joinShape } from './keys/join-shape.ts';
+import { columnOperand } from './keys/key-operand.ts';
+import {
+  dependsOnOrder,
+  dependsOnOrderOfRows,
+  keepsOrderOfRows,
+} from './one-pass/order-of-rows.ts';
 import { outputsOf } from './outputs.ts';
 import {
   type Column,

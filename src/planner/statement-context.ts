@@ -6,7 +6,7 @@ import type { Block } from './block.ts';
 import type { CteScope } from './cte-scope.ts';
 import type { Anchors } from './intermediate/anchors.ts';
 import type { IntermediateResults } from './intermediate-results.ts';
-import { KeyTies } from './key-ties.ts';
+import { KeyTies } from './keys/key-ties.ts';
 import type { Leaf } from './leaf.ts';
 import type { KeyValue, Reject } from './plan.ts';
 import { refusal, refuse } from './refuse.ts';

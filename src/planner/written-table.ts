@@ -3,7 +3,7 @@ import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { RangeVarNode, SqlNode } from '../sql/ast.ts';
 import { stringsOf } from '../sql/names.ts';
-import { type Operand, valueOperand } from './key-operand.ts';
+import { type Operand, valueOperand } from './keys/key-operand.ts';
 import type { KeyValue } from './plan.ts';
 import { refusal } from './refuse.ts';
 import { columnsOf, noteRelation, relationOf } from './relation-item.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Telemetry } from '../base/telemetry.ts';
-import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
+import type { CatalogueSnapshot } from '../cluster/catalogue/catalogue-snapshot.ts';
 import type { Config } from '../config/config.ts';
 
 export type CatalogueKeeperParts = {

@@ -1,12 +1,12 @@
-import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
+import type { CatalogueSnapshot } from '../cluster/catalogue/catalogue-snapshot.ts';
 import type { ClusterStatus } from '../cluster/cluster-status.ts';
 import type { Drift } from '../cluster/drift/find-drift.ts';
-import type { Rehearsal } from '../cluster/dry-run.ts';
-import type { CheckedFailover } from '../cluster/failover-check.ts';
+import type { Rehearsal } from '../cluster/failover/dry-run.ts';
+import type { CheckedFailover } from '../cluster/failover/failover-check.ts';
+import type { OperatorCommand } from '../cluster/failover/operator-command.ts';
+import type { PastFailover } from '../cluster/failover/past-failover.ts';
+import type { ShardState } from '../cluster/failover/shard-state.ts';
 import type { StrandedRows } from '../cluster/map-edit/find-stranded.ts';
-import type { OperatorCommand } from '../cluster/operator-command.ts';
-import type { PastFailover } from '../cluster/past-failover.ts';
-import type { ShardState } from '../cluster/shard-state.ts';
 import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
 import type { TransactionOutcome } from '../cluster/transactions/transaction-outcome.ts';
 import type { Config, NodeId } from '../config/config.ts';

@@ -1,5 +1,5 @@
 import { contractStates } from '../base/contract-states.ts';
-import type { CheckedFailover } from '../cluster/failover-check.ts';
+import type { CheckedFailover } from '../cluster/failover/failover-check.ts';
 import { sumOfHolds } from '../cluster/hold-times.ts';
 import { counterByLabel } from '../observability/metrics-snapshot.ts';
 import type { WorkerReport } from './messages.ts';

@@ -1,8 +1,8 @@
 import type { PoolCounts } from '../backend/pool.ts';
 import type { PgError } from '../base/pg-error.ts';
-import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
+import type { CatalogueSnapshot } from '../cluster/catalogue/catalogue-snapshot.ts';
+import type { ShardState } from '../cluster/failover/shard-state.ts';
 import type { ShardLineReport } from '../cluster/shard-line.ts';
-import type { ShardState } from '../cluster/shard-state.ts';
 import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
 import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { GlobalId } from '../cluster/transactions/global-id.ts';

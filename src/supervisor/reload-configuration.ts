@@ -2,7 +2,7 @@ import type { ReloadOutcome, ReloadRehearsal, ReloadWish } from '../admin/cluste
 import { PgError } from '../base/pg-error.ts';
 import { SqlState } from '../base/sql-state.ts';
 import type { Telemetry } from '../base/telemetry.ts';
-import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
+import type { CatalogueSnapshot } from '../cluster/catalogue/catalogue-snapshot.ts';
 import type { StrandedRows } from '../cluster/map-edit/find-stranded.ts';
 import { strandedError, strandedText, uncheckedError } from '../cluster/map-edit/stranded-error.ts';
 import type { Config, User } from '../config/config.ts';

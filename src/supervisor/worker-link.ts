@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { CatalogueSnapshot } from '../cluster/catalogue-snapshot.ts';
-import type { ShardState } from '../cluster/shard-state.ts';
+import type { CatalogueSnapshot } from '../cluster/catalogue/catalogue-snapshot.ts';
+import type { ShardState } from '../cluster/failover/shard-state.ts';
 import type { CommitQuestion } from '../cluster/transactions/commit-question.ts';
 import type { Holder } from '../cluster/transactions/find-deadlocks.ts';
 import type { GlobalId } from '../cluster/transactions/global-id.ts';

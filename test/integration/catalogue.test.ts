@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CatalogueReader, type CatalogueReading } from '../../src/cluster/catalogue-reader.ts';
-import { schemaFromSnapshot } from '../../src/cluster/catalogue-schema.ts';
+import {
+  CatalogueReader,
+  type CatalogueReading,
+} from '../../src/cluster/catalogue/catalogue-reader.ts';
+import { schemaFromSnapshot } from '../../src/cluster/catalogue/catalogue-schema.ts';
+import { SystemRelations } from '../../src/cluster/catalogue/system-relations.ts';
 import { controlLogin, withControlConnection } from '../../src/cluster/control-connection.ts';
-import { SystemRelations } from '../../src/cluster/system-relations.ts';
 import type { Config, NodeAddress } from '../../src/config/config.ts';
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
 import { withSession } from '../../src/lab/sql.ts';

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { controlLogin, withControlConnection } from '../../src/cluster/control-connection.ts';
-import { lockSettings } from '../../src/cluster/settings-lock.ts';
+import { lockSettings } from '../../src/cluster/monitor/settings-lock.ts';
 import type { Failover } from '../../src/config/config.ts';
 import type { LabShard } from '../../src/lab/lab-shard.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';

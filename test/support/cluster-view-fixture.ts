@@ -3,7 +3,7 @@ import { PgError } from '../../src/base/pg-error.ts';
 import { SqlState } from '../../src/base/sql-state.ts';
 import type { ClusterStatus } from '../../src/cluster/cluster-status.ts';
 import type { Drift } from '../../src/cluster/drift/find-drift.ts';
-import type { PastFailover } from '../../src/cluster/past-failover.ts';
+import type { PastFailover } from '../../src/cluster/failover/past-failover.ts';
 import type { GlobalId } from '../../src/cluster/transactions/global-id.ts';
 import type { InDoubtTransaction } from '../../src/cluster/transactions/in-doubt.ts';
 import type { NodeId } from '../../src/config/config.ts';

@@ -7,8 +7,11 @@ import { PgError } from '../../src/base/pg-error.ts';
 import { silentTelemetry } from '../../src/base/telemetry.ts';
 import type { NodeId, User } from '../../src/config/config.ts';
 import { internalExchange } from '../../src/executor/internal-exchange.ts';
-import type { MultiShardCursor, MultiShardSelect } from '../../src/executor/multi-shard-select.ts';
-import { openMultiShardSelect } from '../../src/executor/open-multi-shard-select.ts';
+import type {
+  MultiShardCursor,
+  MultiShardSelect,
+} from '../../src/executor/select/multi-shard-select.ts';
+import { openMultiShardSelect } from '../../src/executor/select/open-multi-shard-select.ts';
 import type { LabCluster } from '../../src/lab/lab-cluster.ts';
 import { withSession } from '../../src/lab/sql.ts';
 import type { PlanNode } from '../../src/planner/plan.ts';

@@ -3,10 +3,13 @@ import { systemClock } from '../../src/base/clock.ts';
 import { PgError } from '../../src/base/pg-error.ts';
 import { SqlState } from '../../src/base/sql-state.ts';
 import type { LogLevel } from '../../src/base/telemetry.ts';
-import type { CatalogueSnapshot, RelationSnapshot } from '../../src/cluster/catalogue-snapshot.ts';
+import type {
+  CatalogueSnapshot,
+  RelationSnapshot,
+} from '../../src/cluster/catalogue/catalogue-snapshot.ts';
 import type { Drift } from '../../src/cluster/drift/find-drift.ts';
+import type { ShardState } from '../../src/cluster/failover/shard-state.ts';
 import type { StrandedRows } from '../../src/cluster/map-edit/find-stranded.ts';
-import type { ShardState } from '../../src/cluster/shard-state.ts';
 import type { LockWait } from '../../src/cluster/transactions/lock-waits.ts';
 import type { RecoveryReport } from '../../src/cluster/transactions/transaction-recovery.ts';
 import type { Config } from '../../src/config/config.ts';

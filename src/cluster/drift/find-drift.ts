@@ -1,9 +1,9 @@
 import type { ShardId } from '../../sharding/shard-id.ts';
 import type { ShardMap } from '../../sharding/shard-map.ts';
-import { shardingOf } from '../catalogue-schema.ts';
-import type { RelationSnapshot } from '../catalogue-snapshot.ts';
-import { ownersOf } from '../schema-mistakes.ts';
-import { fullName } from '../shard-catalogue.ts';
+import { shardingOf } from '../catalogue/catalogue-schema.ts';
+import type { RelationSnapshot } from '../catalogue/catalogue-snapshot.ts';
+import { ownersOf } from '../catalogue/schema-mistakes.ts';
+import { fullName } from '../catalogue/shard-catalogue.ts';
 import type { SchemaObject } from './schema-objects.ts';
 
 /** Something that is not on all shards as it should be. */

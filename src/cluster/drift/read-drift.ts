@@ -2,11 +2,11 @@ import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import type { Config, NodeAddress } from '../../config/config.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
-import { residenceOf } from '../catalogue-schema.ts';
-import type { CatalogueSnapshot } from '../catalogue-snapshot.ts';
+import { residenceOf } from '../catalogue/catalogue-schema.ts';
+import type { CatalogueSnapshot } from '../catalogue/catalogue-snapshot.ts';
+import { readDefinitions, readerSettings } from '../catalogue/read-definitions.ts';
+import { fullName } from '../catalogue/shard-catalogue.ts';
 import { ControlConnection, controlLogin } from '../control-connection.ts';
-import { readDefinitions, readerSettings } from '../read-definitions.ts';
-import { fullName } from '../shard-catalogue.ts';
 import { type Drift, findDrift } from './find-drift.ts';
 import { readSchemaDigest, readSchemaObjects, type SchemaObject } from './schema-objects.ts';
 

@@ -1,4 +1,4 @@
-import { tablesOfFunction } from '../read-functions.ts';
+import { tablesOfFunction } from '../catalogue/read-functions.ts';
 
 /** Something that the shards should have alike. */
 export type SchemaObject = {

@@ -1,4 +1,4 @@
-import type { LeftoverNames } from '../catalogue-snapshot.ts';
+import type { LeftoverNames } from '../catalogue/catalogue-snapshot.ts';
 
 /** A function of users that may leave something by itself. */
 export type LeavingFunction = { readonly name: string; readonly body: string };

@@ -1,4 +1,4 @@
-import type { LeftoverNames } from '../catalogue-snapshot.ts';
+import type { LeftoverNames } from '../catalogue/catalogue-snapshot.ts';
 import type { SequenceSession } from '../sequences/read-sequences.ts';
 import {
   type CallingObject,

@@ -5,7 +5,7 @@ import { SqlState } from '../../base/sql-state.ts';
 import type { Config, NodeAddress } from '../../config/config.ts';
 import { type MapOutline, mapOutline } from '../../sharding/map-outline.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
-import { writeDurably } from '../write-durably.ts';
+import { writeDurably } from '../monitor/write-durably.ts';
 import { findStranded, type StrandedRows } from './find-stranded.ts';
 
 /** The map that rows were last looked for by, and the servers of its shards. */

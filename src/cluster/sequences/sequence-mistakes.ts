@@ -1,4 +1,4 @@
-import type { SchemaMistake } from '../schema-mistakes.ts';
+import type { SchemaMistake } from '../catalogue/schema-mistakes.ts';
 import type { ShardedSequence } from './adjust-sequences.ts';
 
 /** Sequences of distributed tables that give equal values on several shards, and stay so. */

@@ -3,7 +3,7 @@ import { encodeErrorResponse } from '../../protocol/error-response.ts';
 import { BackendCode } from '../../protocol/message-code.ts';
 import { encodeQuery } from '../../protocol/query-message.ts';
 import { type InternalOutcome, internalExchange } from '../internal-exchange.ts';
-import type { Participant } from '../participant.ts';
+import type { Participant } from '../transaction/participant.ts';
 import { rolledBack } from './commit-errors.ts';
 import { isInterruptedWait } from './interrupted-wait.ts';
 

@@ -6,8 +6,8 @@ import type { GlobalId } from '../../cluster/transactions/global-id.ts';
 import type { TransactionOutcome } from '../../cluster/transactions/transaction-outcome.ts';
 import { decodeErrorResponse } from '../../protocol/error-response.ts';
 import type { ShardId } from '../../sharding/shard-id.ts';
-import type { Participant } from '../participant.ts';
-import type { Transaction } from '../transaction.ts';
+import type { Participant } from '../transaction/participant.ts';
+import type { Transaction } from '../transaction/transaction.ts';
 import { neverCommitted, notReplicated, undecided, unknownOutcome } from './commit-errors.ts';
 import { type CommitAnswer, type CommitOrder, takeStep } from './commit-step.ts';
 

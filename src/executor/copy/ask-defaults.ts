@@ -8,12 +8,12 @@ import { DataRowReader } from '../../protocol/data-row.ts';
 import { encodeExecute } from '../../protocol/execute-message.ts';
 import { BackendCode } from '../../protocol/message-code.ts';
 import { encodeParse } from '../../protocol/parse-message.ts';
-import { demandFloatDigits } from '../first-shard-questions.ts';
 import { userOidMin } from '../intermediate/bound-query.ts';
 import { formatsToRead, type ValueReader, valueReaders } from '../intermediate/exact-values.ts';
 import { StyleCheck, textStyles } from '../intermediate/text-styles.ts';
 import { internalExchange } from '../internal-exchange.ts';
 import type { ShardFailure } from '../merge/shard-stream.ts';
+import { demandFloatDigits } from '../select/first-shard-questions.ts';
 
 export type DefaultsQuestion = {
   readonly defaults: CopyDefaults;

@@ -8,7 +8,7 @@ import type { ShardId } from '../../sharding/shard-id.ts';
 import { acquireInOrder } from '../acquire-in-order.ts';
 import type { ShardFailure } from '../merge/shard-stream.ts';
 import { canceled, type SessionExecutor } from '../session-executor.ts';
-import { endImplicitBlock } from '../transaction-commands.ts';
+import { endImplicitBlock } from '../transaction/transaction-commands.ts';
 import { lockTables } from '../write/lock-tables.ts';
 import { lostWhileWriting } from '../write/lost-while-writing.ts';
 import { askDefaults } from './ask-defaults.ts';

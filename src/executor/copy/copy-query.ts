@@ -10,13 +10,13 @@ import { encodeQuery } from '../../protocol/query-message.ts';
 import { decodeRowDescription } from '../../protocol/row-description.ts';
 import { countStatement } from '../count-statement.ts';
 import { internalExchange } from '../internal-exchange.ts';
-import { lostInTransaction } from '../lost-in-transaction.ts';
 import type { PlannedStatement } from '../planned-statement.ts';
 import { rejection } from '../rejection.ts';
-import { MultiShardPortal } from '../run-multi-shard.ts';
+import { MultiShardPortal } from '../select/run-multi-shard.ts';
 import type { SessionExecutor } from '../session-executor.ts';
 import type { StatementRun } from '../statement-run.ts';
 import type { Target } from '../target.ts';
+import { lostInTransaction } from '../transaction/lost-in-transaction.ts';
 
 type Done = (ok: boolean) => void;
 type QueryOut = Extract<CopyPlan, { readonly kind: 'query-out' }>;

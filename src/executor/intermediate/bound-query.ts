@@ -4,7 +4,7 @@ import type { ShardQuery } from '../../planner/plan.ts';
 import { encodeBind } from '../../protocol/bind-message.ts';
 import { encodeLongBind, type LongValue } from '../../protocol/long-bind.ts';
 import { TypeOid } from '../../protocol/type-oid.ts';
-import type { BoundParameters } from '../multi-shard-select.ts';
+import type { BoundParameters } from '../select/multi-shard-select.ts';
 import { queryText, type TextSource } from './query-text.ts';
 import { TextArray } from './text-array.ts';
 

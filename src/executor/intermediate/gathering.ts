@@ -10,7 +10,7 @@ import type {
   MultiShardCursor,
   MultiShardSelect,
   OpenMultiShardSelect,
-} from '../multi-shard-select.ts';
+} from '../select/multi-shard-select.ts';
 import type { IntermediateRun } from '../target.ts';
 import { CollectedRows } from './collected-rows.ts';
 import { valueReaders } from './exact-values.ts';

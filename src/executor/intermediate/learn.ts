@@ -5,7 +5,7 @@ import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import { TypeOid } from '../../protocol/type-oid.ts';
 import { describeStatement, type StatementDescription } from '../describe-statement.ts';
-import type { BoundParameters } from '../multi-shard-select.ts';
+import type { BoundParameters } from '../select/multi-shard-select.ts';
 import type { IntermediateRun } from '../target.ts';
 import { askRows } from './ask-rows.ts';
 import { type BoundQuery, mentions } from './bound-query.ts';

@@ -6,8 +6,8 @@ import type {
   MultiShardCursor,
   MultiShardSelect,
   OpenMultiShardSelect,
-} from '../multi-shard-select.ts';
-import type { RowSink } from '../row-sink.ts';
+} from '../select/multi-shard-select.ts';
+import type { RowSink } from '../select/row-sink.ts';
 import type { IntermediateRun } from '../target.ts';
 import { userOidMin } from './bound-query.ts';
 import type { CollectedRows } from './collected-rows.ts';

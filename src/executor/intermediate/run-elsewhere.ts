@@ -1,7 +1,7 @@
 import type { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
 import { decodeErrorFields } from '../../protocol/error-response.ts';
-import type { RowSink } from '../row-sink.ts';
+import type { RowSink } from '../select/row-sink.ts';
 
 type Failure = PgError | { readonly frame: Buffer };
 

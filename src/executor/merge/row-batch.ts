@@ -1,4 +1,4 @@
-import type { RowSink } from '../row-sink.ts';
+import type { RowSink } from '../select/row-sink.ts';
 
 /** Bytes collected before they are handed to the sink. */
 const batchBytes = 32 * 1024;

@@ -3,7 +3,7 @@ import { SqlState } from '../../base/sql-state.ts';
 import { TypeOid } from '../../protocol/type-oid.ts';
 import { literalValue } from '../../sql/literal-value.ts';
 import type { ValueRef } from '../../sql/statement.ts';
-import type { MultiShardSelect } from '../multi-shard-select.ts';
+import type { MultiShardSelect } from '../select/multi-shard-select.ts';
 import { decodeNumeric } from './numeric.ts';
 
 export type RowRange = {

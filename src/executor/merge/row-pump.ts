@@ -1,5 +1,5 @@
 import { PgError } from '../../base/pg-error.ts';
-import type { RowSink } from '../row-sink.ts';
+import type { RowSink } from '../select/row-sink.ts';
 import type { RowSource } from './row-source.ts';
 import type { RowWriter } from './row-writer.ts';
 

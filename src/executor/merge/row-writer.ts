@@ -1,5 +1,5 @@
 import { BackendCode } from '../../protocol/message-code.ts';
-import type { RowSink } from '../row-sink.ts';
+import type { RowSink } from '../select/row-sink.ts';
 import type { Row } from './row.ts';
 import { RowBatch } from './row-batch.ts';
 

@@ -5,7 +5,7 @@ import { encodeDescribe } from '../../protocol/describe-message.ts';
 import { encodeExecute } from '../../protocol/execute-message.ts';
 import { encodeParse } from '../../protocol/parse-message.ts';
 import { bindMessage, boundQuery } from '../intermediate/bound-query.ts';
-import type { MultiShardSelect } from '../multi-shard-select.ts';
+import type { MultiShardSelect } from '../select/multi-shard-select.ts';
 import { serverTypeOids } from '../server-type-oids.ts';
 
 export type RoutePlan = Extract<PlanNode, { readonly kind: 'route' }>;

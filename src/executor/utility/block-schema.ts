@@ -4,8 +4,8 @@ import {
   type BlockCatalogue,
   blockSnapshot,
   readBlockCatalogue,
-} from '../../cluster/block-catalogue.ts';
-import { schemaFromSnapshot } from '../../cluster/catalogue-schema.ts';
+} from '../../cluster/catalogue/block-catalogue.ts';
+import { schemaFromSnapshot } from '../../cluster/catalogue/catalogue-schema.ts';
 import type { SessionExecutor } from '../session-executor.ts';
 import { serverSession } from './server-session.ts';
 

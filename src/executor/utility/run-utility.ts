@@ -7,7 +7,7 @@ import {
   newMistake,
   readBlockCatalogue,
   readBlockRelations,
-} from '../../cluster/block-catalogue.ts';
+} from '../../cluster/catalogue/block-catalogue.ts';
 import { decodeCommandComplete, encodeCommandComplete } from '../../protocol/command-complete.ts';
 import { noData } from '../../protocol/constant-messages.ts';
 import { decodeErrorFields } from '../../protocol/error-response.ts';
@@ -19,7 +19,7 @@ import { internalExchange } from '../internal-exchange.ts';
 import type { ShardFailure } from '../merge/shard-stream.ts';
 import { canceled, type SessionExecutor } from '../session-executor.ts';
 import type { UtilityTarget } from '../target.ts';
-import { endImplicitBlock } from '../transaction-commands.ts';
+import { endImplicitBlock } from '../transaction/transaction-commands.ts';
 import { adoptBlockCatalogue } from './block-schema.ts';
 import { adjustNewSequences } from './new-sequences.ts';
 import { serverSession } from './server-session.ts';

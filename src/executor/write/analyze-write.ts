@@ -1,9 +1,9 @@
 import { assert } from '../../base/assert.ts';
 import { GatherTimes } from '../gather-times.ts';
 import type { PlannedStatement } from '../planned-statement.ts';
+import { keyListener } from '../session/take-sequence-values.ts';
 import type { SessionExecutor } from '../session-executor.ts';
 import { noParameters } from '../statement-run.ts';
-import { keyListener } from '../take-sequence-values.ts';
 import type { WriteTarget } from '../target.ts';
 import { ExplainedSteps } from './explained-steps.ts';
 import { unsafe, WriteStatement } from './run-write.ts';

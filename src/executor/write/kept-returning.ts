@@ -1,6 +1,6 @@
 import { encodeCommandComplete } from '../../protocol/command-complete.ts';
 import { portalSuspended } from '../../protocol/constant-messages.ts';
-import { KeptRows } from '../kept-rows.ts';
+import { KeptRows } from '../cursors/kept-rows.ts';
 import type { SessionExecutor } from '../session-executor.ts';
 import { type WriteCommand, writeTag } from './write-tag.ts';
 

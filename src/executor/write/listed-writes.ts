@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.ts';
+import { formatOf, readKey } from '../../planner/keys/read-key.ts';
+import type { StatementValues } from '../../planner/keys/statement-values.ts';
 import type { ListedRow, QueryPiece, WriteStep } from '../../planner/plan.ts';
-import { formatOf, readKey } from '../../planner/read-key.ts';
-import type { StatementValues } from '../../planner/statement-values.ts';
 import { joinedRows } from '../../planner/write/row-texts.ts';
 import { writeRoute } from '../../planner/write/write-route.ts';
 import type { Distribution } from '../../sharding/distribution.ts';
@@ -9,7 +9,7 @@ import type { ShardId } from '../../sharding/shard-id.ts';
 import type { TextSource } from '../intermediate/query-text.ts';
 import type { GatheredResult } from '../intermediate/result-column.ts';
 import { ResultRows } from '../intermediate/result-rows.ts';
-import type { BoundParameters } from '../multi-shard-select.ts';
+import type { BoundParameters } from '../select/multi-shard-select.ts';
 import { ownerOf, textKeyReader } from './owners.ts';
 import type { ReturnedRows, ShardWrite } from './shard-writes.ts';
 

@@ -1,15 +1,15 @@
 import { assert } from '../../base/assert.ts';
 import { PgError } from '../../base/pg-error.ts';
 import { SqlState } from '../../base/sql-state.ts';
+import { safeWrites } from '../../planner/commands/setting-limits.ts';
 import type { RouteNode } from '../../planner/plan.ts';
-import { safeWrites } from '../../planner/setting-limits.ts';
 import { encodeCommandComplete } from '../../protocol/command-complete.ts';
 import { type Gathered, Gathering, type GatherWatcher } from '../intermediate/gathering.ts';
 import { neededResults, queryOf } from '../intermediate/needed-results.ts';
 import type { ShardFailure } from '../merge/shard-stream.ts';
 import { canceled, type SessionExecutor } from '../session-executor.ts';
 import type { PartRun } from '../target.ts';
-import { endImplicitBlock } from '../transaction-commands.ts';
+import { endImplicitBlock } from '../transaction/transaction-commands.ts';
 import { changeKeys } from './change-keys.ts';
 import { copyRows } from './copy-rows.ts';
 import { advances, gatherRequest } from './gather-request.ts';

@@ -16,8 +16,8 @@ import { wholeRowWriter } from '../merge/row-writer.ts';
 import { agreedColumns } from '../merge/shard-columns.ts';
 import { formatOf } from '../merge/shard-query-messages.ts';
 import { type ShardFailure, ShardStream } from '../merge/shard-stream.ts';
-import type { BoundParameters, MultiShardSelect } from '../multi-shard-select.ts';
-import type { RowSink } from '../row-sink.ts';
+import type { BoundParameters, MultiShardSelect } from '../select/multi-shard-select.ts';
+import type { RowSink } from '../select/row-sink.ts';
 import { serverTypeOids } from '../server-type-oids.ts';
 import { InOrder } from './in-order.ts';
 

@@ -1,4 +1,4 @@
-import type { StatementValues } from '../../planner/statement-values.ts';
+import type { StatementValues } from '../../planner/keys/statement-values.ts';
 import type { WriteTarget } from '../target.ts';
 import type { KeptReturning } from './kept-returning.ts';
 import type { WriteCommand } from './write-tag.ts';

@@ -1,7 +1,7 @@
 import type { FunctionCallNode, OperatorNode, SqlNode } from '../../sql/ast.ts';
 import { slotOf } from '../../sql/bind-slots.ts';
 import { builtinName } from '../../sql/names.ts';
-import { simpleTypeName } from '../key-operand.ts';
+import { simpleTypeName } from '../keys/key-operand.ts';
 import { resolveColumn, type Scope } from '../scope.ts';
 import type { StatementContext } from '../statement-context.ts';
 

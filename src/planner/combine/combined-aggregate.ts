@@ -1,7 +1,7 @@
 import type { FunctionCallNode, SqlNode } from '../../sql/ast.ts';
 import { builtinName } from '../../sql/names.ts';
 import { callsIn } from '../aggregate-calls.ts';
-import { isBuiltinAggregate } from '../builtin-aggregate.ts';
+import { isBuiltinAggregate } from '../one-pass/builtin-aggregate.ts';
 import type { Scope } from '../scope.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { call, cast, integer, nullValue, operator } from '../tree-builders.ts';

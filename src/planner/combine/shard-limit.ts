@@ -1,6 +1,6 @@
 import { PgError } from '../../base/pg-error.ts';
 import type { SelectNode, SqlNode } from '../../sql/ast.ts';
-import { limitOfShards, limitRefs } from '../limit-refs.ts';
+import { limitOfShards, limitRefs } from '../one-pass/limit-refs.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { without } from '../tree-builders.ts';
 

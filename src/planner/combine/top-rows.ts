@@ -2,7 +2,7 @@ import type { SelectNode, SqlNode } from '../../sql/ast.ts';
 import { walk } from '../../sql/walk.ts';
 import { isDeterministicCall, isHarmlessCall } from '../function-traits.ts';
 import { sortExpression } from '../listed-expression.ts';
-import { returnsSets } from '../rows-of-shards.ts';
+import { returnsSets } from '../one-pass/rows-of-shards.ts';
 import type { StatementContext } from '../statement-context.ts';
 import { ExpressionFacts } from './expression-facts.ts';
 import type { Below } from './final-select.ts';

@@ -1,8 +1,8 @@
 import type { SqlNode } from '../../sql/ast.ts';
 import { tagOf } from '../../sql/walk.ts';
-import { isGroupableColumn } from '../groupable-type.ts';
 import type { Leaf } from '../leaf.ts';
 import { groupExpression } from '../listed-expression.ts';
+import { isGroupableColumn } from '../one-pass/groupable-type.ts';
 import { reference } from '../outputs.ts';
 import { type Column, resolveColumn } from '../scope.ts';
 import type { BlockRecord, StatementContext } from '../statement-context.ts';

@@ -5,7 +5,7 @@ import type { Analysis } from '../analysis.ts';
 import { callsNextval, insertedNames } from '../analyze-write.ts';
 import { replaceNodes } from '../intermediate/replace-nodes.ts';
 import { stableValues } from '../intermediate/stable-values.ts';
-import { valueOperand } from '../key-operand.ts';
+import { valueOperand } from '../keys/key-operand.ts';
 import { reference } from '../outputs.ts';
 import type { ListedRow, Reject, ShardQuery, WriteStep } from '../plan.ts';
 import { refuse } from '../refuse.ts';

@@ -3,12 +3,12 @@ import type { InsertNode, MergeNode, SelectNode, SqlNode } from '../../sql/ast.t
 import { analyze } from '../analysis.ts';
 import { replaceNodes } from '../intermediate/replace-nodes.ts';
 import { stableIn } from '../intermediate/stable-values.ts';
-import { isOnePass } from '../multi-shard-select.ts';
+import { routingOf } from '../keys/routing-of.ts';
+import { isOnePass } from '../one-pass/multi-shard-select.ts';
 import { reference } from '../outputs.ts';
 import type { MultiShardWrite, Reject, ShardQuery } from '../plan.ts';
 import { refuse } from '../refuse.ts';
 import { rewriteWrite, valueName } from '../rewrite-query.ts';
-import { routingOf } from '../routing-of.ts';
 import type { RelationSchema } from '../schema.ts';
 import type { StatementSource } from '../statement-context.ts';
 import { plainSelect, target } from '../tree-builders.ts';

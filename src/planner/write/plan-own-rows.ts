@@ -1,10 +1,10 @@
 import { assert } from '../../base/assert.ts';
 import type { SqlNode } from '../../sql/ast.ts';
 import type { Analysis } from '../analysis.ts';
-import { isOnePass } from '../multi-shard-select.ts';
+import { routingOf } from '../keys/routing-of.ts';
+import { isOnePass } from '../one-pass/multi-shard-select.ts';
 import type { MultiShardWrite, Reject, ShardQuery } from '../plan.ts';
 import { rewriteWrite } from '../rewrite-query.ts';
-import { routingOf } from '../routing-of.ts';
 import type { StatementSource } from '../statement-context.ts';
 import type { WriteFacts } from '../written-table.ts';
 import { deleteAsSelect, updateAsSelect } from './as-select.ts';

@@ -1,9 +1,9 @@
 import type { SelectNode } from '../../sql/ast.ts';
 import { type Analysis, analyze } from '../analysis.ts';
+import { routingOf } from '../keys/routing-of.ts';
 import type { Reject } from '../plan.ts';
 import { shipOne, withStableValues } from '../plan-multi-shard.ts';
 import { refuse } from '../refuse.ts';
-import { routingOf } from '../routing-of.ts';
 import type { StatementSource } from '../statement-context.ts';
 
 /** Each step replaces a part by a result; a statement that needs more is refused. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { alarms } from '../../../src/cluster/alarms.ts';
 import { readNodes } from '../../../src/cluster/cluster-reading.ts';
-import type { ProbeAnswer } from '../../../src/cluster/probe-answer.ts';
-import { waitWeakness } from '../../../src/cluster/synchronous-wait.ts';
+import { alarms } from '../../../src/cluster/failover/alarms.ts';
+import type { ProbeAnswer } from '../../../src/cluster/failover/probe-answer.ts';
+import { waitWeakness } from '../../../src/cluster/failover/synchronous-wait.ts';
 import { armed, one, primaryAnswer, Scene, solo, standbyAnswer, two } from './scene.ts';
 
 describe('a primary of which only the postmaster hangs', () => {

@@ -1,7 +1,13 @@
 import { expect, it } from 'vitest';
-import { type CombineAnswer, fittingServers } from '../../../src/cluster/combine-catalogue.ts';
-import { mistakeText } from '../../../src/cluster/schema-mistakes.ts';
-import { comparedSettings, type ServerTraits } from '../../../src/cluster/shard-catalogue.ts';
+import {
+  type CombineAnswer,
+  fittingServers,
+} from '../../../src/cluster/catalogue/combine-catalogue.ts';
+import { mistakeText } from '../../../src/cluster/catalogue/schema-mistakes.ts';
+import {
+  comparedSettings,
+  type ServerTraits,
+} from '../../../src/cluster/catalogue/shard-catalogue.ts';
 import { combineIdOf } from '../../../src/config/combine-id.ts';
 import { node } from '../../support/config-fixture.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { alarms } from '../../../src/cluster/alarms.ts';
-import type { ShardRecord } from '../../../src/cluster/shard-record.ts';
+import { alarms } from '../../../src/cluster/failover/alarms.ts';
+import type { ShardRecord } from '../../../src/cluster/failover/shard-record.ts';
 import { armed, one, primaryAnswer, Scene, solo, standbyAnswer, two } from './scene.ts';
 
 describe('suspicion', () => {

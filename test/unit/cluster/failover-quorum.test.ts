@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { FailoverSettings } from '../../../src/cluster/failover-state.ts';
-import type { ProbeAnswer } from '../../../src/cluster/probe-answer.ts';
-import type { Durability } from '../../../src/cluster/shard-record.ts';
+import type { FailoverSettings } from '../../../src/cluster/failover/failover-state.ts';
+import type { ProbeAnswer } from '../../../src/cluster/failover/probe-answer.ts';
+import type { Durability } from '../../../src/cluster/failover/shard-record.ts';
 import type { NodeId } from '../../../src/config/config.ts';
 import { armed, one, primaryAnswer, Scene, standbyAnswer, three, two } from './scene.ts';
 

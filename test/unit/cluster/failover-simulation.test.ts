@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FailoverSettings } from '../../../src/cluster/failover-state.ts';
+import type { FailoverSettings } from '../../../src/cluster/failover/failover-state.ts';
 import { type Random, seededRandom } from '../../support/random.ts';
 import { settingsFixture } from './settings-fixture.ts';
 import { SimulatedShard } from './simulated-shard.ts';

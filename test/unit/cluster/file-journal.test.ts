@@ -2,8 +2,8 @@ import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FileJournal } from '../../../src/cluster/file-journal.ts';
-import { type PastFailover, pastFailover } from '../../../src/cluster/past-failover.ts';
+import { type PastFailover, pastFailover } from '../../../src/cluster/failover/past-failover.ts';
+import { FileJournal } from '../../../src/cluster/monitor/file-journal.ts';
 import type { NodeId } from '../../../src/config/config.ts';
 import type { ShardId } from '../../../src/sharding/shard-id.ts';
 

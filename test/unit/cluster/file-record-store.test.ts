@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FileRecordStore } from '../../../src/cluster/file-record-store.ts';
-import type { ShardRecord } from '../../../src/cluster/shard-record.ts';
+import type { ShardRecord } from '../../../src/cluster/failover/shard-record.ts';
+import { FileRecordStore } from '../../../src/cluster/monitor/file-record-store.ts';
 import type { NodeId } from '../../../src/config/config.ts';
 import type { ShardId } from '../../../src/sharding/shard-id.ts';
 

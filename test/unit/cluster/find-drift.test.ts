@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RelationSnapshot } from '../../../src/cluster/catalogue-snapshot.ts';
+import type { RelationSnapshot } from '../../../src/cluster/catalogue/catalogue-snapshot.ts';
 import { driftText, findDrift } from '../../../src/cluster/drift/find-drift.ts';
 import type { SchemaObject } from '../../../src/cluster/drift/schema-objects.ts';
 import { configFixture, firstShard, secondShard } from '../../support/config-fixture.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { functionMistakes } from '../../../src/cluster/function-mistakes.ts';
-import type { ServerFunction } from '../../../src/cluster/read-functions.ts';
+import { functionMistakes } from '../../../src/cluster/catalogue/function-mistakes.ts';
+import type { ServerFunction } from '../../../src/cluster/catalogue/read-functions.ts';
 import { buildShardMap } from '../../../src/sharding/build-shard-map.ts';
 import type { ShardId } from '../../../src/sharding/shard-id.ts';
 

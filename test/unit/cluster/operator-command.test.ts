@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rehearse } from '../../../src/cluster/dry-run.ts';
+import { rehearse } from '../../../src/cluster/failover/dry-run.ts';
 import { armed, one, primaryAnswer, Scene, solo, standbyAnswer, two } from './scene.ts';
 
 function answerOf(scene: Scene) {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
-import type { HookCall } from '../../../src/cluster/hook-call.ts';
-import { runHook } from '../../../src/cluster/run-hook.ts';
+import type { HookCall } from '../../../src/cluster/failover/hook-call.ts';
+import { runHook } from '../../../src/cluster/monitor/run-hook.ts';
 import type { NodeAddress, NodeId } from '../../../src/config/config.ts';
 import type { ShardId } from '../../../src/sharding/shard-id.ts';
 

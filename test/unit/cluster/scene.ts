@@ -1,14 +1,14 @@
-import type { FailoverAction } from '../../../src/cluster/failover-action.ts';
-import type { FailoverEvent, TaskResult } from '../../../src/cluster/failover-event.ts';
-import { step } from '../../../src/cluster/failover-machine.ts';
+import type { FailoverAction } from '../../../src/cluster/failover/failover-action.ts';
+import type { FailoverEvent, TaskResult } from '../../../src/cluster/failover/failover-event.ts';
+import { step } from '../../../src/cluster/failover/failover-machine.ts';
 import {
   beginFailover,
   type FailoverSettings,
   type FailoverState,
-} from '../../../src/cluster/failover-state.ts';
-import type { OperatorCommand } from '../../../src/cluster/operator-command.ts';
-import type { ConnectOutcome, ProbeAnswer } from '../../../src/cluster/probe-answer.ts';
-import type { ShardRecord } from '../../../src/cluster/shard-record.ts';
+} from '../../../src/cluster/failover/failover-state.ts';
+import type { OperatorCommand } from '../../../src/cluster/failover/operator-command.ts';
+import type { ConnectOutcome, ProbeAnswer } from '../../../src/cluster/failover/probe-answer.ts';
+import type { ShardRecord } from '../../../src/cluster/failover/shard-record.ts';
 import type { NodeId } from '../../../src/config/config.ts';
 import type { ShardId } from '../../../src/sharding/shard-id.ts';
 import { settingsFixture } from './settings-fixture.ts';

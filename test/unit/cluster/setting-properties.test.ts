@@ -7,12 +7,12 @@ import {
   readConninfo,
   standbyName,
 } from '../../../src/cluster/conninfo.ts';
-import { parseStoredRecord } from '../../../src/cluster/parse-stored-record.ts';
-import { namesFor, readNames, waitsFor } from '../../../src/cluster/synchronous-names.ts';
+import { namesFor, readNames, waitsFor } from '../../../src/cluster/failover/synchronous-names.ts';
+import { parseStoredRecord } from '../../../src/cluster/monitor/parse-stored-record.ts';
 import { coordinatorOf, readGlobalId } from '../../../src/cluster/transactions/global-id.ts';
-import { splitNames } from '../../../src/executor/search-path.ts';
-import { settingText } from '../../../src/executor/setting-text.ts';
-import { arrayElements } from '../../../src/planner/array-elements.ts';
+import { splitNames } from '../../../src/executor/session/search-path.ts';
+import { settingText } from '../../../src/executor/session/setting-text.ts';
+import { arrayElements } from '../../../src/planner/keys/array-elements.ts';
 import { lexStatements } from '../../../src/sql/lexer.ts';
 import { literalValue } from '../../../src/sql/literal-value.ts';
 import { anyName, damaged, outcome } from '../../support/properties.ts';

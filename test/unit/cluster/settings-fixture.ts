@@ -1,4 +1,4 @@
-import type { FailoverSettings } from '../../../src/cluster/failover-state.ts';
+import type { FailoverSettings } from '../../../src/cluster/failover/failover-state.ts';
 
 /** The defaults of the configuration, without hooks. */
 export const settingsFixture: FailoverSettings = {

@@ -1,5 +1,5 @@
-import type { EpochRow, ProbeAnswer } from '../../../src/cluster/probe-answer.ts';
-import { readNames } from '../../../src/cluster/synchronous-names.ts';
+import type { EpochRow, ProbeAnswer } from '../../../src/cluster/failover/probe-answer.ts';
+import { readNames } from '../../../src/cluster/failover/synchronous-names.ts';
 import type { NodeId } from '../../../src/config/config.ts';
 
 /** A write that waits for the standby. `epoch` and `session` tell whether its client is still there. */

@@ -1,17 +1,20 @@
-import type { FailoverAction, FailoverTask } from '../../../src/cluster/failover-action.ts';
-import type { FailoverEvent, TaskResult } from '../../../src/cluster/failover-event.ts';
-import { step } from '../../../src/cluster/failover-machine.ts';
+import type {
+  FailoverAction,
+  FailoverTask,
+} from '../../../src/cluster/failover/failover-action.ts';
+import type { FailoverEvent, TaskResult } from '../../../src/cluster/failover/failover-event.ts';
+import { step } from '../../../src/cluster/failover/failover-machine.ts';
 import {
   beginFailover,
   type FailoverSettings,
   type FailoverState,
-} from '../../../src/cluster/failover-state.ts';
-import { fencedNames } from '../../../src/cluster/fence.ts';
-import type { HookCall, HookOutcome } from '../../../src/cluster/hook-call.ts';
-import type { OperatorCommand } from '../../../src/cluster/operator-command.ts';
-import type { StoredRecord } from '../../../src/cluster/record-store.ts';
-import type { ShardRecord } from '../../../src/cluster/shard-record.ts';
-import type { ShardState } from '../../../src/cluster/shard-state.ts';
+} from '../../../src/cluster/failover/failover-state.ts';
+import { fencedNames } from '../../../src/cluster/failover/fence.ts';
+import type { HookCall, HookOutcome } from '../../../src/cluster/failover/hook-call.ts';
+import type { OperatorCommand } from '../../../src/cluster/failover/operator-command.ts';
+import type { StoredRecord } from '../../../src/cluster/failover/record-store.ts';
+import type { ShardRecord } from '../../../src/cluster/failover/shard-record.ts';
+import type { ShardState } from '../../../src/cluster/failover/shard-state.ts';
 import type { NodeId } from '../../../src/config/config.ts';
 import type { ShardId } from '../../../src/sharding/shard-id.ts';
 import type { Random } from '../../support/random.ts';

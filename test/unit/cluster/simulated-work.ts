@@ -1,8 +1,8 @@
-import type { FailoverTask } from '../../../src/cluster/failover-action.ts';
-import type { TaskResult } from '../../../src/cluster/failover-event.ts';
-import { fencedNames } from '../../../src/cluster/fence.ts';
-import type { StoredRecord } from '../../../src/cluster/record-store.ts';
-import { namesFor } from '../../../src/cluster/synchronous-names.ts';
+import type { FailoverTask } from '../../../src/cluster/failover/failover-action.ts';
+import type { TaskResult } from '../../../src/cluster/failover/failover-event.ts';
+import { fencedNames } from '../../../src/cluster/failover/fence.ts';
+import type { StoredRecord } from '../../../src/cluster/failover/record-store.ts';
+import { namesFor } from '../../../src/cluster/failover/synchronous-names.ts';
 import type { Random } from '../../support/random.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { namesFor, readNames, waitsFor } from '../../../src/cluster/synchronous-names.ts';
+import { namesFor, readNames, waitsFor } from '../../../src/cluster/failover/synchronous-names.ts';
 
 describe('synchronous_standby_names', () => {
   it.each([

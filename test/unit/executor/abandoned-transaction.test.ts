@@ -4,8 +4,8 @@ import { emptySettings } from '../../../src/backend/session-settings.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import type { PgError } from '../../../src/base/pg-error.ts';
 import type { User } from '../../../src/config/config.ts';
-import { Reservations } from '../../../src/executor/reservations.ts';
-import { Transaction } from '../../../src/executor/transaction.ts';
+import { Reservations } from '../../../src/executor/session/reservations.ts';
+import { Transaction } from '../../../src/executor/transaction/transaction.ts';
 import type { ShardId } from '../../../src/sharding/shard-id.ts';
 import { FakeConnection } from './fake-connection.ts';
 

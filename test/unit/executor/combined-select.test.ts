@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ServerConnection } from '../../../src/backend/server-connection.ts';
 import { PgError } from '../../../src/base/pg-error.ts';
-import type { IntermediateSelect } from '../../../src/executor/open-intermediate-select.ts';
+import type { IntermediateSelect } from '../../../src/executor/select/open-intermediate-select.ts';
 import type { IntermediateRun } from '../../../src/executor/target.ts';
 import { encodeErrorResponse } from '../../../src/protocol/error-response.ts';
 import { encodeParameterDescription } from '../../../src/protocol/parameter-description.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type CursorPlace, cursorWalk } from '../../../src/executor/cursor-walk.ts';
-import type { CursorCommand } from '../../../src/planner/cursor-command.ts';
+import { type CursorPlace, cursorWalk } from '../../../src/executor/cursors/cursor-walk.ts';
+import type { CursorCommand } from '../../../src/planner/commands/cursor-command.ts';
 
 type Fetch = Extract<CursorCommand, { kind: 'fetch' }>;
 

@@ -5,8 +5,8 @@ import { PathChoices } from '../../../src/executor/intermediate/path-choices.ts'
 import {
   type IntermediateSelect,
   openIntermediateSelect,
-} from '../../../src/executor/open-intermediate-select.ts';
-import { openMultiShardSelect } from '../../../src/executor/open-multi-shard-select.ts';
+} from '../../../src/executor/select/open-intermediate-select.ts';
+import { openMultiShardSelect } from '../../../src/executor/select/open-multi-shard-select.ts';
 import type { IntermediateRun } from '../../../src/executor/target.ts';
 import type { PlanNode, QueryPiece, ShardQuery } from '../../../src/planner/plan.ts';
 import { encodeParameterDescription } from '../../../src/protocol/parameter-description.ts';

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { KeptRows, type KeptRowsLimit, KeptRowsRoom } from '../../../src/executor/kept-rows.ts';
+import {
+  KeptRows,
+  type KeptRowsLimit,
+  KeptRowsRoom,
+} from '../../../src/executor/cursors/kept-rows.ts';
 import { decodeTextRow, encodeDataRow } from '../../../src/protocol/data-row.ts';
 
 function rowsOf(pieces: Iterable<Buffer>): (string | null)[] {

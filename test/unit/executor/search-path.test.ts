@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { emptySettings } from '../../../src/backend/session-settings.ts';
-import { searchPathOf, splitNames } from '../../../src/executor/search-path.ts';
+import { searchPathOf, splitNames } from '../../../src/executor/session/search-path.ts';
 
 describe('a list of names', () => {
   it.each([

@@ -1,8 +1,8 @@
 import type { ServerConnection } from '../../../src/backend/server-connection.ts';
 import type { PgError } from '../../../src/base/pg-error.ts';
-import type { MultiShardSelect } from '../../../src/executor/multi-shard-select.ts';
-import { openMultiShardSelect } from '../../../src/executor/open-multi-shard-select.ts';
-import type { RowSink } from '../../../src/executor/row-sink.ts';
+import type { MultiShardSelect } from '../../../src/executor/select/multi-shard-select.ts';
+import { openMultiShardSelect } from '../../../src/executor/select/open-multi-shard-select.ts';
+import type { RowSink } from '../../../src/executor/select/row-sink.ts';
 import type { PlanNode, SortKey } from '../../../src/planner/plan.ts';
 import { encodeCommandComplete } from '../../../src/protocol/command-complete.ts';
 import { bindComplete, parseComplete } from '../../../src/protocol/constant-messages.ts';

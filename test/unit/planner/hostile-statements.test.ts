@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { splitNames } from '../../../src/executor/search-path.ts';
+import { splitNames } from '../../../src/executor/session/search-path.ts';
+import { resolveRouting } from '../../../src/planner/keys/resolve-routing.ts';
 import { PlanCache } from '../../../src/planner/plan-cache.ts';
 import { planStatement } from '../../../src/planner/plan-statement.ts';
-import { resolveRouting } from '../../../src/planner/resolve-routing.ts';
 import { lexStatements } from '../../../src/sql/lexer.ts';
 import { meansTheSame } from '../../../src/sql/means-the-same.ts';
 import { loadParser } from '../../../src/sql/parser.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { type ResolvedRouting, resolveRouting } from '../../../src/planner/keys/resolve-routing.ts';
 import { PlanCache } from '../../../src/planner/plan-cache.ts';
 import { planStatement } from '../../../src/planner/plan-statement.ts';
-import { type ResolvedRouting, resolveRouting } from '../../../src/planner/resolve-routing.ts';
 import { lexStatements } from '../../../src/sql/lexer.ts';
 import { loadParser } from '../../../src/sql/parser.ts';
 import { demoMap, demoSchema } from '../../support/demo-schema.ts';

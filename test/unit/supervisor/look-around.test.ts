@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CheckedFailover } from '../../../src/cluster/failover-check.ts';
+import type { CheckedFailover } from '../../../src/cluster/failover/failover-check.ts';
 import { HoldTimes, holdText } from '../../../src/cluster/hold-times.ts';
 import type { GlobalId } from '../../../src/cluster/transactions/global-id.ts';
 import type { InDoubtTransaction } from '../../../src/cluster/transactions/in-doubt.ts';

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/base/clock.ts';
 import { listen } from '../../../src/base/listen.ts';
-import type { RelationSnapshot } from '../../../src/cluster/catalogue-snapshot.ts';
+import type { RelationSnapshot } from '../../../src/cluster/catalogue/catalogue-snapshot.ts';
 import { GlobalIds } from '../../../src/cluster/transactions/global-id.ts';
 import { inProcessWorker } from '../../../src/supervisor/in-process-worker.ts';
 import { configFixture, firstShard } from '../../support/config-fixture.ts';
