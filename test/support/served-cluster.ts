@@ -23,6 +23,8 @@ export type ServedOptions = TestClusterOptions & {
   readonly users?: string;
   /** Files beside the configuration, by name. */
   readonly files?: { readonly [name: string]: string };
+  /** Somebody else promotes the standbys of all shards. */
+  readonly external?: boolean;
   /** YAML of whole sections, added at the end. */
   readonly more?: string;
   /** A module that pgweave loads before its own. */
@@ -198,7 +200,9 @@ function servedConfig(
 ): string {
   const { shards } = options;
   const nodes = lab.shards.map(({ name, nodes }) => {
-    return `  ${name}: { nodes: [${nodes.map((node) => `"${addressOf(node)}"`).join(', ')}] }\n`;
+    const promotion = options.external === true ? ', promotion: external' : '';
+    const addresses = nodes.map((node) => `"${addressOf(node)}"`).join(', ');
+    return `  ${name}: { nodes: [${addresses}]${promotion} }\n`;
   });
   const ranges = shards.map((shard, index) => {
     const from = index === 0 ? '' : `, from: ${index * 1_000_000}`;

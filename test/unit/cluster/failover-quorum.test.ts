@@ -98,6 +98,31 @@ describe('a primary with two standbys', () => {
     });
   });
 
+  it.each([
+    ['takes the next epoch for another one', 2, { step: { intent: { candidate: three, epoch: 3 } } }],
+    ['waits for it when the other may lack commits', 1, { kind: 'promoting', intent: { epoch: 2 } }],
+  ])('whose candidate dies while it is promoted %s', (_, quorum, phase) => {
+    const intent = { candidate: two, epoch: 2, uuid: 'u2' };
+    const durability = armedWith([two, three], quorum);
+    const promoting = { kind: 'promoting', intent } as const;
+    const scene = new Scene({ ...armed, durability, phase: promoting }, 'failover', {
+      synchronousStandbys: quorum,
+    });
+    scene.answer(three, standby(three));
+    for (const id of [one, two]) scene.lost(id).connect(id, 'refused');
+    scene.at(60);
+    for (const id of [one, two]) scene.connect(id, 'refused');
+    scene.now = 6000;
+    scene.answer(three, standby(three));
+    for (const id of [one, two]) scene.connect(id, 'refused');
+    scene.done({ kind: 'failed', reason: 'no answer' });
+    scene.now = 6500;
+    scene.answer(three, standby(three));
+    for (const id of [one, two]) scene.connect(id, 'refused');
+    scene.at(6600);
+    expect(scene.state.phase).toMatchObject(phase);
+  });
+
   it('is chosen anew after a restart of the supervisor in the middle of the choice', () => {
     const phase = { kind: 'revoking', intent: { epoch: 2, uuid: 'u2' } } as const;
     const scene = new Scene({ ...armed, durability: armedWith([two, three], 1), phase });
