@@ -9,7 +9,7 @@ const seed = 7;
 const clients = 4;
 
 const everyFault =
-  'F1 F2 F3 F5 F6 F7 F9 F10 F11 F12 F13 F14 F15 F16 F17P F17O F17C F19 F20 F21 F23 F23L F24 F24S';
+  'F1 F2 F3 F5 F6 F7 F9 F10 F10L F11 F12 F13 F14 F15 F16 F17P F17O F17C F19 F20 F21 F23 F23L F24 F24S';
 
 const worlds = [
   { standbys: 1, durability: 'sync', resolves: true, chosen: everyFault },

@@ -1,9 +1,15 @@
+import { availableParallelism } from 'node:os';
 import { sleep } from '../../src/base/clock.ts';
 import { pidTree, signalAll } from '../../src/lab/pid-tree.ts';
 import type { PostgresServer } from '../../src/lab/postgres-server.ts';
 import { withSession } from '../../src/lab/sql.ts';
 import type { ChaosWorld } from './chaos-world.ts';
-import { alterSystem, fillLogDisk, startCancelStorm } from './server-trouble.ts';
+import {
+  alterSystem,
+  fillLogDisk,
+  startBusyProcesses,
+  startCancelStorm,
+} from './server-trouble.ts';
 
 export type Fault<World = ChaosWorld> = {
   readonly name: string;
@@ -161,6 +167,17 @@ export const faults: readonly Fault[] = [
       world.served.run.kill('SIGSTOP');
       await sleep(2000);
       world.served.run.kill('SIGCONT');
+    },
+  },
+  {
+    name: 'F10L',
+    title: 'eight busy processes for each core, for 5 s',
+    failovers: none,
+    errorless: 'always',
+    async inject() {
+      const end = startBusyProcesses(8 * availableParallelism());
+      await sleep(5000);
+      end();
     },
   },
   {

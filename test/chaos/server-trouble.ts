@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { sleep } from '../../src/base/clock.ts';
 import { pidTree } from '../../src/lab/pid-tree.ts';
@@ -30,6 +30,16 @@ export async function fillLogDisk(world: ChaosWorld, node: PostgresServer): Prom
   await withSession(node, world.served.lab.login, (session) =>
     session.query('select pg_switch_wal()'),
   ).catch(() => {});
+}
+
+/** They take the processor from pgweave, servers and clients alike; the result ends them. */
+export function startBusyProcesses(count: number): () => void {
+  const busy = Array.from({ length: count }, () =>
+    spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
+  );
+  return () => {
+    for (const child of busy) child.kill('SIGKILL');
+  };
 }
 
 /** Ends every wait for a standby as soon as it is seen. */
