@@ -99,8 +99,16 @@ describe('a primary with two standbys', () => {
   });
 
   it.each([
-    ['takes the next epoch for another one', 2, { step: { intent: { candidate: three, epoch: 3 } } }],
-    ['waits for it when the other may lack commits', 1, { kind: 'promoting', intent: { epoch: 2 } }],
+    [
+      'takes the next epoch for another one',
+      2,
+      { step: { intent: { candidate: three, epoch: 3 } } },
+    ],
+    [
+      'waits for it when the other may lack commits',
+      1,
+      { kind: 'promoting', intent: { epoch: 2 } },
+    ],
   ])('whose candidate dies while it is promoted %s', (_, quorum, phase) => {
     const intent = { candidate: two, epoch: 2, uuid: 'u2' };
     const durability = armedWith([two, three], quorum);
