@@ -50,11 +50,13 @@ export class Relay {
     if (mode.kind === 'cut' || mode.kind === 'refuse') this.#reset();
     if (mode.kind === 'refuse') await this.#close();
     else await this.#listen();
-    for (const { client, server } of this.#pairs) {
+    for (const pair of this.#pairs) {
+      const { client, server } = pair;
       for (const socket of [client, server]) {
         if (mode.kind === 'black-hole') socket.pause();
         else socket.resume();
       }
+      if (mode.kind !== 'black-hole' && (client.destroyed || server.destroyed)) endBoth(pair);
     }
   }
 
@@ -101,10 +103,9 @@ export class Relay {
     for (const socket of [client, server]) {
       socket.on('error', () => {});
       socket.on('close', () => {
-        this.#pairs.delete(pair);
-        if (this.#mode.kind === 'black-hole') return;
-        client.destroy();
-        server.destroy();
+        // In a black hole the other side hears nothing of it, and is open still.
+        if (this.#mode.kind !== 'black-hole') endBoth(pair);
+        if (client.destroyed && server.destroyed) this.#pairs.delete(pair);
       });
     }
   }
@@ -145,4 +146,9 @@ export class Relay {
     }
     this.#pairs.clear();
   }
+}
+
+function endBoth({ client, server }: Pair): void {
+  client.destroy();
+  server.destroy();
 }

@@ -116,4 +116,15 @@ describe('a relay', () => {
     line.socket.write('x');
     await until(() => line.heard === 'x');
   });
+
+  it('can be stopped after a black hole in front of nobody', async () => {
+    await new Promise((resolve) => echo.close(resolve));
+    await relay.set({ kind: 'black-hole' });
+    const line = open();
+    await sleep(50);
+    expect(line.ended).toBe(null);
+    line.socket.destroy();
+    const stopped = relay.stop().then(() => 'stopped');
+    expect(await Promise.race([stopped, sleep(1000)])).toBe('stopped');
+  });
 });
