@@ -25,8 +25,11 @@ type Done = (ok: boolean) => void;
 type Prepare = Extract<PreparedCommand, { readonly kind: 'prepare' }>;
 type Execute = Extract<PreparedCommand, { readonly kind: 'execute' }>;
 
-/** The name that the server knows a statement by while it says what its parameters are. */
-const triedName = 'pgweave_prepare';
+/**
+ * The name that the server knows a statement by while it says what its parameters are; not longer than
+ * any of a client's, so that its text has room before the query.
+ */
+const triedName = '_';
 
 /** What a prepared statement of the session is run with. */
 export type RunPrepared = (run: StatementRun, done: Done) => void;

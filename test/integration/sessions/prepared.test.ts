@@ -76,6 +76,21 @@ describe('PREPARE, EXECUTE and DEALLOCATE', () => {
     ]);
   });
 
+  it('say where a mistake is', async () => {
+    const clients = await Promise.all([sides.served.connect(), sides.connectPlain()]);
+    for (const text of [
+      'prepare p as select nope from entry',
+      'PREPARE long_name (int, text) AS  select id from entry where id = $1 and nope = $2',
+      'select 1; prepare p as select id from entry where id = nope',
+    ]) {
+      const [ours, theirs] = await Promise.all(
+        clients.map((client) => client.query(text).catch((error) => error.position)),
+      );
+      expect([text, ours]).toEqual([text, theirs]);
+    }
+    await Promise.all(clients.map((client) => client.end()));
+  });
+
   it('share their names with the protocol', async () => {
     const answers = [];
     for (const client of [await sides.served.connect(), await sides.connectPlain()]) {
